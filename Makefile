@@ -1,0 +1,45 @@
+# make demo   sets everything up and runs the main job      make test    sets everything up and runs the tests
+# make check  linters, types, import direction, docs        make docs    writes the generated docs anew
+# make bench  figures for benchmarks/README.md              make bench-tpch   TPC-H SF 0.1 through pg_stat_statements
+.POSIX:
+PYTHON = python3
+PY = .venv/bin/python
+STAMP = .venv/.set-up
+
+demo: $(STAMP)
+	@$(PY) -m queryproof demo $(ARGS)
+
+test: $(STAMP)
+	@$(PY) -m pytest $(ARGS)
+
+check: $(STAMP)
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) -c "from importlinter.cli import lint_imports_command as run; run()"
+	@$(PY) -m docs.generate --check
+
+docs: $(STAMP)
+	@$(PY) -m docs.generate
+
+bench: $(STAMP)
+	@$(PY) -m benchmarks
+
+bench-tpch: $(STAMP)
+	@$(PY) -m benchmarks.tpch
+
+# uv where it is on the PATH, else venv and pip; both install the same pinned versions.
+$(STAMP): requirements.lock pyproject.toml
+	@echo "Setting up .venv …"
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --allow-existing --python $(PYTHON) .venv && \
+	  uv pip install --quiet --python $(PY) -r requirements.lock && \
+	  uv pip install --quiet --python $(PY) --no-deps --no-build-isolation -e .; \
+	else \
+	  $(PYTHON) -m venv .venv && \
+	  $(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock && \
+	  $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	fi
+	@touch $(STAMP)
+
+.PHONY: demo test check docs bench bench-tpch

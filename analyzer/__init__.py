@@ -1,0 +1,1 @@
+"""Sees: recorded queries become a workload, plans, a schema and proven recommendations."""

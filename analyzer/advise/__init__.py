@@ -1,0 +1,1 @@
+"""Answers to findings: candidate indexes, and the proof that they help."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, the embedded server, the catalog, EXPLAIN and its plans."""

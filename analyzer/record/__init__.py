@@ -1,0 +1,1 @@
+"""Recording inside the application's process: standard library and SQLAlchemy only."""

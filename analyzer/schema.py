@@ -1,0 +1,100 @@
+"""The database's tables as the rules and the advisor see them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """name and PostgreSQL type (`format_type`), with statistics where ANALYZE has gathered them.
+
+    distinct: estimated number of distinct values (already multiplied out when pg_stats keeps a ratio), None if unknown.
+    common_values: most common values as text with their frequency (0–1). correlation: physical order, −1…1.
+    average_width: bytes.
+    """
+
+    name: str
+    type: str
+    nullable: bool
+    distinct: float | None = None
+    null_fraction: float | None = None
+    average_width: int | None = None
+    correlation: float | None = None
+    common_values: tuple[tuple[str, float], ...] = ()
+    ndistinct_ratio: float | None = None
+    collation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index. columns: key columns or expressions as PostgreSQL prints them, in order; include: the covering ones.
+
+    predicate: text of a partial index's condition, else None. method: btree, hash, gin, …
+    """
+
+    name: str
+    method: str
+    columns: tuple[str, ...]
+    include: tuple[str, ...] = ()
+    predicate: str | None = None
+    unique: bool = False
+    primary: bool = False
+    valid: bool = True
+    size_bytes: int = 0
+    operator_classes: tuple[str, ...] = ()
+    descending: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A foreign key: local columns → referenced table's columns."""
+
+    name: str
+    columns: tuple[str, ...]
+    referenced_table: str
+    referenced_columns: tuple[str, ...]
+    on_delete: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, partitioned table or materialised view. rows: reltuples (None before the first ANALYZE); pages of 8 kB."""
+
+    schema: str
+    name: str
+    kind: str
+    columns: tuple[Column, ...]
+    indexes: tuple[Index, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+    rows: float | None
+    pages: int
+    size_bytes: int
+    partition_of: str | None = None
+    writes: int = 0
+    """Rows inserted, updated and deleted since the statistics were reset."""
+
+    def column(self, name: str) -> Column | None:
+        """The column of that exact name, or None."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """All user tables visible to the role, sorted by schema and name."""
+
+    tables: tuple[Table, ...]
+    server_version: int
+    """server_version_num, such as 180006."""
+    search_path: tuple[str, ...] = ("public",)
+    extensions: tuple[str, ...] = ()
+    available_extensions: tuple[str, ...] = ()
+
+    def table(self, name: str, schema: str | None = None) -> Table | None:
+        """The table of that exact name: in `schema` if given, else the first match along the search path."""
+        matches = [table for table in self.tables if table.name == name]
+        if schema is not None:
+            return next((table for table in matches if table.schema == schema), None)
+        for place in self.search_path:
+            for table in matches:
+                if table.schema == place:
+                    return table
+        return None

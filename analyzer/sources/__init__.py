@@ -1,0 +1,1 @@
+"""Where a workload comes from: journals, pg_stat_statements, .sql files."""

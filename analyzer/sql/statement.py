@@ -1,0 +1,100 @@
+"""What one statement asks of each table: the part of the parse that rules and the advisor use."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+PredicateKind = Literal[
+    "equality",  # = , IS NOT DISTINCT FROM, boolean column
+    "in",  # IN (…), = ANY (…)
+    "range",  # < <= > >= BETWEEN
+    "like-prefix",  # LIKE 'abc%' when the literal is known
+    "like",  # LIKE, ILIKE, ~ with a pattern that is unanchored or unknown
+    "is-null",
+    "is-not-null",
+    "contains",  # @> on jsonb or array, && on arrays
+    "key-exists",  # jsonb ? ?| ?&
+    "full-text",  # @@
+    "other",  # anything else that names the column: <>, NOT IN, functions
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """One condition on one column or expression of a table, ANDed with its siblings.
+
+    column: bare column name, or None when the condition is on an expression. expression: SQL text of the left side as
+    PostgreSQL would index it (`lower(email)`, `payload`), quoted where needed. operator: `=`, `@>`, `ILIKE` …
+    constant: SQL text of the literal or boolean in the statement's own text, None for placeholders. parameter: index
+    (0-based) of the placeholder among the statement's placeholders in text order, None otherwise.
+    join: whether the other side is a column of another table.
+    """
+
+    column: str | None
+    expression: str
+    operator: str
+    kind: PredicateKind
+    constant: str | None = None
+    parameter: int | None = None
+    join: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """One ORDER BY key on this table. nulls_first is the effective placement, defaults applied."""
+
+    column: str | None
+    expression: str
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableScan:
+    """What one query level asks of one table occurrence.
+
+    predicates are ANDed; conditions under OR are left out (or_predicates tells that there were some). order_by is set only
+    when all ORDER BY keys of that level belong to this table. columns: every column of the table that the level names, in
+    alphabetical order; None with `*`. limited: whether the level has LIMIT/FETCH and this table's order could serve it.
+    """
+
+    schema: str | None
+    table: str
+    alias: str
+    predicates: tuple[Predicate, ...]
+    order_by: tuple[OrderKey, ...]
+    group_by: tuple[str, ...]
+    columns: tuple[str, ...] | None
+    limited: bool
+    or_predicates: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CartesianPair:
+    """Two tables of one FROM that no condition connects."""
+
+    left: str
+    right: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A parsed statement. kind: SELECT, INSERT, UPDATE, DELETE, MERGE, or the upper-case keyword of anything else.
+
+    selects_star: aliases or tables whose every column the *outermost* select asks for by `*` (`""` for a bare `*`); a star
+    inside EXISTS, count(*) or a subquery whose outer level names columns does not count. limited: outermost LIMIT/FETCH.
+    aggregated: the outermost level always returns one row (aggregate without GROUP BY). unique_lookup is decided with the
+    schema, not here. cartesian: unconnected tables of any level, CROSS JOIN written on purpose left out. problem: why the
+    text could not be analysed; all else is empty then.
+    """
+
+    kind: str
+    scans: tuple[TableScan, ...] = ()
+    selects_star: tuple[str, ...] = ()
+    limited: bool = False
+    aggregated: bool = False
+    grouped: bool = False
+    distinct: bool = False
+    has_from: bool = False
+    cartesian: tuple[CartesianPair, ...] = ()
+    tables: tuple[str, ...] = ()
+    problem: str | None = None

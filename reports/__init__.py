@@ -1,0 +1,1 @@
+"""Shows: every renderer takes a Report and nothing else."""

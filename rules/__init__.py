@@ -1,0 +1,1 @@
+"""Judges: one rule is one file; adding a rule touches nothing else."""

@@ -1,0 +1,1 @@
+"""Rules about how an ORM is used."""
