@@ -1,0 +1,207 @@
+"""Answers questions of the form "could an index serve this query better?" with a proven index, or with the reason why not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..errors import StatementError
+from ..plan import ExplainedQuery, Plan, PlanNode
+from ..recommendation import Alternative, Measurement
+from ..schema import Schema, Table
+from ..sql.statement import Statement, TableScan
+from ..workload import QueryGroup
+from .builder import Builder
+from .candidate_index import CandidateIndex
+from .candidates import candidates
+
+MIN_GAIN = 1.25
+"""An index must make its query at least this many times faster, or it is not worth its writes."""
+MIN_GAIN_MS = 0.05
+"""And by at least this much: less is below what a warm run repeats."""
+ESTIMATED_MAX_SHARE = 0.05
+"""Without a proof, only scans that keep at most this share of the table are answered: beyond it a sequential scan is
+usually chosen (random_page_cost 4 against 1, 20–40 rows a page)."""
+
+Measure = Callable[[str], Plan]
+"""Runs a statement warm and returns the plan of the median run."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexQuestion:
+    """A finding in the advisor's words. id: the finding's identity; scans: what the statement asks of the table."""
+
+    id: str
+    group: QueryGroup
+    statement: Statement
+    explained: ExplainedQuery
+    table: Table
+    scans: tuple[TableScan, ...]
+    node: PlanNode
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAnswer:
+    """An index for a question. before and after are plans of the same statement; without a proof `after_plan` is None."""
+
+    question: IndexQuestion
+    index: CandidateIndex
+    kind: str
+    before: Measurement
+    after: Measurement
+    before_plan: Plan | None
+    after_plan: Plan | None
+    size_bytes: int | None
+    build_ms: float | None
+    tried: tuple[Alternative, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoIndex:
+    """No index is recommended, because of `reason`."""
+
+    question: IndexQuestion
+    reason: str
+    tried: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    index: CandidateIndex
+    plan: Plan
+    size_bytes: int
+    build_ms: float
+
+    @property
+    def ms(self) -> float:
+        return self.plan.execution_ms or 0.0
+
+    @property
+    def buffers(self) -> int:
+        return _buffers(self.plan)
+
+
+def answer_by_measuring(
+    question: IndexQuestion, schema: Schema, builder: Builder, measure: Measure
+) -> IndexAnswer | NoIndex:
+    """Really build each candidate, run the statement before and after, and keep the smallest of the best."""
+    options = _options(question, schema)
+    if not options:
+        return NoIndex(question, _no_candidate_reason(question))
+    if question.explained.sql is None:
+        return NoIndex(question, f"it could not be run: {question.explained.note}")
+    before = measure(question.explained.sql)
+    trials: list[_Trial] = []
+    tried: list[Alternative] = []
+    for option in options:
+        try:
+            with builder.built(option) as built:
+                after = measure(question.explained.sql)
+        except StatementError as error:
+            tried.append(Alternative(describe(option), str(error)))
+            continue
+        trial = _Trial(option, after, built.size_bytes, built.build_ms)
+        if not _uses(after, built.name):
+            tried.append(Alternative(describe(option), "built, and the planner did not use it"))
+        elif not _helps(before, trial):
+            tried.append(Alternative(describe(option), f"built and used, but {_times(before.execution_ms, trial.ms)}"))
+        else:
+            trials.append(trial)
+    if not trials:
+        return NoIndex(question, f"{len(options)} candidate indexes were built and none made it faster", tuple(tried))
+    best = choose(trials)
+    tried += [
+        Alternative(describe(trial.index), f"{_times(before.execution_ms, trial.ms)}, {trial.size_bytes // 1024} kB")
+        for trial in trials
+        if trial is not best
+    ]
+    return IndexAnswer(
+        question,
+        best.index,
+        "measured",
+        measurement(before),
+        measurement(best.plan),
+        before,
+        best.plan,
+        best.size_bytes,
+        best.build_ms,
+        tuple(tried),
+    )
+
+
+def choose(trials: Sequence[_Trial]) -> _Trial:
+    """The smallest index among those whose time and buffers are as good as the best within noise."""
+    fastest = min(trial.ms for trial in trials)
+    fewest = min(trial.buffers for trial in trials)
+    as_good = [t for t in trials if t.ms <= 1.25 * fastest + 0.1 and t.buffers <= 1.5 * fewest + 8]
+    return min(
+        as_good or trials, key=lambda trial: (trial.size_bytes, trial.ms) if as_good else (trial.ms, trial.size_bytes)
+    )
+
+
+def answer_by_estimate(question: IndexQuestion, schema: Schema) -> IndexAnswer | NoIndex:
+    """Arithmetic on the planner's own row estimates; nothing is executed."""
+    options = _options(question, schema)
+    if not options:
+        return NoIndex(question, _no_candidate_reason(question))
+    node, rows = question.node, question.table.rows
+    if not rows:
+        return NoIndex(question, "the table has no statistics yet: run ANALYZE and look again")
+    returned = node.rows if node.rows is not None else node.plan_rows
+    index = options[0]
+    serves_order = any(scan.limited and scan.order_by for scan in question.scans)
+    share = returned / rows
+    if share > ESTIMATED_MAX_SHARE and not serves_order:
+        return NoIndex(
+            question, f"the scan keeps {share:.0%} of the table: an index would hardly be used; prove it by measuring"
+        )
+    before = Measurement(cost=node.total_cost, rows_read=rows)
+    after = Measurement(rows_read=min(returned, rows))
+    tried = tuple(Alternative(describe(option), "not tried: nothing was built") for option in options[1:])
+    return IndexAnswer(question, index, "estimated", before, after, question.explained.plan, None, None, None, tried)
+
+
+def measurement(plan: Plan) -> Measurement:
+    """The figures of a plan that was run."""
+    reads = [node for node in plan.root.walk() if node.relation is not None and node.rows is not None]
+    rows_read = sum((node.rows or 0) + (node.removed or 0) for node in reads)
+    return Measurement(plan.execution_ms, plan.root.total_cost, _buffers(plan), rows_read)
+
+
+def describe(index: CandidateIndex) -> str:
+    """The index in one phrase, such as `B-tree on task_refs (project_id, created_at) where …`."""
+    method = {"btree": "B-tree", "hash": "Hash", "gin": "GIN"}.get(index.method, index.method)
+    text = f"{method} on {index.table} ({', '.join(key.sql.replace(chr(34), '') for key in index.keys)})"
+    if index.include:
+        text += f" including {', '.join(index.include)}"
+    if index.predicate:
+        text += f" where {index.predicate.replace(chr(34), '')}"
+    return text
+
+
+def _options(question: IndexQuestion, schema: Schema) -> list[CandidateIndex]:
+    found: dict[CandidateIndex, None] = {}
+    for scan in question.scans:
+        found |= dict.fromkeys(candidates(scan, question.table, schema))
+    return list(found)
+
+
+def _no_candidate_reason(question: IndexQuestion) -> str:
+    if any(scan.or_predicates for scan in question.scans):
+        return "its conditions are joined by OR: no single index serves them; a UNION of two queries could"
+    return "it compares no column in a way that an index supports, or an index for it exists already"
+
+
+def _uses(plan: Plan, name: str) -> bool:
+    return any(node.index == name for node in plan.root.walk())
+
+
+def _helps(before: Plan, trial: _Trial) -> bool:
+    before_ms = before.execution_ms or 0.0
+    return before_ms >= MIN_GAIN * trial.ms and before_ms - trial.ms >= MIN_GAIN_MS
+
+
+def _times(before: float | None, after: float) -> str:
+    return f"{before or 0:.3g} ms became {after:.3g} ms"
+
+
+def _buffers(plan: Plan) -> int:
+    return (plan.root.shared_hit or 0) + (plan.root.shared_read or 0)

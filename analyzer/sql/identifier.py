@@ -1,0 +1,11 @@
+"""Identifiers in SQL that we generate."""
+
+
+def quote_identifier(name: str) -> str:
+    """The name as a quoted SQL identifier; always quoted, so that no keyword list is needed."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_qualified(schema: str, name: str) -> str:
+    """`"schema"."name"`."""
+    return f"{quote_identifier(schema)}.{quote_identifier(name)}"
