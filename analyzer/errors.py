@@ -1,10 +1,10 @@
 """The errors a user can meet.
 
-    QueryproofError         message names the cause and the remedy; the command line prints it and exits with 2
-    ├── SourceError         a journal, .sql file or pg_stat_statements cannot be read
-    ├── ServerError         no PostgreSQL can be started or reached, or rights are missing
-    ├── StatementError      one statement cannot be parsed, guarded or explained
-    └── OutputError         a report cannot be written
+QueryproofError         message names the cause and the remedy; the command line prints it and exits with 2
+├── SourceError         a journal, .sql file or pg_stat_statements cannot be read
+├── ServerError         no PostgreSQL can be started or reached, or rights are missing
+├── StatementError      one statement cannot be parsed, guarded or explained
+└── OutputError         a report cannot be written
 """
 
 
