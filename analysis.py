@@ -1,0 +1,144 @@
+"""The way itself: sources → workload → plans → findings → recommendations → report."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from psycopg2.extensions import connection as Connection
+
+from .analyzer.advise.builder import Builder
+from .analyzer.advise.index_advice import Measure
+from .analyzer.errors import ServerError, SourceError
+from .analyzer.plan import ExplainedQuery, Plan
+from .analyzer.postgres.catalog import read_schema
+from .analyzer.postgres.connect import connect
+from .analyzer.postgres.explain import Explainer, explain_workload
+from .analyzer.schema import Schema
+from .analyzer.sources.grouping import build_workload, merge
+from .analyzer.sources.journal import read_journal
+from .analyzer.sources.pg_stat_statements import Snapshot, snapshot, workload_between
+from .analyzer.sources.sql_files import read_sql_files
+from .analyzer.sql.parse import analyse
+from .analyzer.workload import QueryGroup, Skipped, Workload
+from .answering import answer
+from .reports.assemble import assemble
+from .reports.report import Report
+from .rules.judge import judge
+from .rules.rule import Case
+
+Prove = Literal["auto", "measure", "no"]
+Progress = Callable[[str, Sequence[Any]], Iterator[Any]]
+"""Called with a stage's name and its items; yields the items while they are worked on."""
+
+WARM_RUNS = 5
+"""Runs per measurement, of which the median counts; one more run before them warms the cache."""
+
+
+def silent(stage: str, items: Sequence[Any]) -> Iterator[Any]:
+    """Progress that shows nothing."""
+    yield from items
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisRequest:
+    """What to analyse, and what is allowed.
+
+    url: the database that plans; without it only rules that need none run. since: an earlier snapshot of
+    pg_stat_statements, so that only what came after counts. analyze: recorded SELECTs may be run again (EXPLAIN ANALYZE).
+    prove: `measure` builds candidate indexes for real over `build_url` (default: url) and drops them again; `auto` does so
+    only where `build_url` names a scratch copy; `no` never. show_parameters: values may appear in the report.
+    """
+
+    journal: Path | None = None
+    files: tuple[Path, ...] = ()
+    url: str | None = None
+    pg_stat_statements: bool = False
+    since: Snapshot | None = None
+    analyze: bool = False
+    prove: Prove = "auto"
+    build_url: str | None = None
+    allow_superuser: bool = False
+    show_parameters: bool = False
+
+    @property
+    def builds(self) -> bool:
+        """Whether indexes are built."""
+        return self.prove == "measure" or (self.prove == "auto" and self.build_url is not None)
+
+
+def analyze(request: AnalysisRequest, progress: Progress = silent) -> Report:
+    """Run the whole analysis. Raises QueryproofError when a source or the database cannot be used at all."""
+    with ExitStack() as stack:
+        connection = _open(request.url, stack) if request.url else None
+        workload = read_sources(request, connection)
+        statements = {
+            group.fingerprint: analyse(_text(group)) for group in progress("Reading statements", workload.groups)
+        }
+        schema, plans, prover, skipped = _look(request, connection, workload, progress, stack)
+        case = Case(workload, statements, plans, schema)
+        findings, looked_at = judge(case)
+        answers = answer(case, findings, looked_at, prover, progress)
+        return assemble(
+            case,
+            answers.findings,
+            answers.recommendations,
+            answers.looked_at,
+            answers.plans,
+            skipped,
+            show_parameters=request.show_parameters,
+        )
+
+
+def read_sources(request: AnalysisRequest, connection: Connection | None) -> Workload:
+    """All sources of the request as one workload. Raises SourceError when there is none, or one cannot be read."""
+    workloads = []
+    if request.journal is not None:
+        queries, source = read_journal(request.journal)
+        workloads.append(build_workload(queries, (source,)))
+    if request.files:
+        workloads.append(read_sql_files(request.files))
+    if request.pg_stat_statements:
+        if connection is None:
+            raise SourceError("--pg-stat-statements needs the server to read it from: add --url postgresql://…")
+        workloads.append(workload_between(request.since, snapshot(connection)))
+    if not workloads:
+        raise SourceError("nothing to analyse: name a journal directory or .sql files, or add --pg-stat-statements")
+    return merge(workloads) if len(workloads) > 1 else workloads[0]
+
+
+def _look(
+    request: AnalysisRequest, connection: Connection | None, workload: Workload, progress: Progress, stack: ExitStack
+) -> tuple[Schema | None, dict[str, ExplainedQuery], tuple[Builder, Measure] | None, tuple[Skipped, ...]]:
+    """Schema, plans and the means of proof, as far as the database and the request allow."""
+    if connection is None:
+        reason = "no database was given: add --url to have statements explained and indexes advised"
+        return None, {}, None, (Skipped("plans, schema and missing indexes", reason),)
+    schema = read_schema(connection)
+    try:
+        explainer = Explainer(
+            connection, analyze=request.analyze or request.builds, allow_superuser=request.allow_superuser
+        )
+    except ServerError as error:
+        return schema, {}, None, (Skipped("plans and missing indexes", str(error)),)
+    plans = explain_workload(workload, explainer, progress)
+    if not request.builds:
+        return schema, plans, None, ()
+    builder = Builder(_open(request.build_url or request.url or "", stack))
+
+    def measure(sql: str) -> Plan:
+        return explainer.measure(sql, runs=WARM_RUNS)
+
+    return schema, plans, (builder, measure), ()
+
+
+def _open(url: str, stack: ExitStack) -> Connection:
+    connection = connect(url)
+    stack.callback(connection.close)
+    return connection
+
+
+def _text(group: QueryGroup) -> str:
+    """The statement as it was written, where it is known: its literals decide about partial indexes."""
+    return group.samples[0].sql if group.samples else group.text

@@ -1,0 +1,147 @@
+"""Case, findings and recommendations → Report."""
+
+from collections.abc import Mapping, Sequence
+
+from .. import __version__
+from ..analyzer.plan import ExplainedQuery, Plan
+from ..analyzer.postgres.plan_text import hide_literals
+from ..analyzer.recommendation import Recommendation
+from ..analyzer.sql.parse import format_sql
+from ..analyzer.workload import QueryGroup, Skipped
+from ..rules.finding import Finding, LookedAt
+from ..rules.rule import Case, all_rules
+from .report import (
+    SCHEMA_VERSION,
+    Report,
+    ReportedBucket,
+    ReportedFinding,
+    ReportedParameters,
+    ReportedQuery,
+    ReportedSite,
+    RulePage,
+)
+
+
+def assemble(
+    case: Case,
+    findings: Sequence[Finding],
+    recommendations: Sequence[Recommendation],
+    looked_at: Sequence[LookedAt],
+    proof_plans: Mapping[str, Plan],
+    skipped: Sequence[Skipped],
+    *,
+    show_parameters: bool,
+) -> Report:
+    """The report, everything in a fixed order. Literals in plans are hidden unless parameters may be shown."""
+    workload = case.workload
+    plans = {key: plan.plan for key, plan in case.plans.items() if plan.plan is not None} | dict(proof_plans)
+    shown = plans if show_parameters else {key: hide_literals(plan) for key, plan in plans.items()}
+    ranked = tuple(sorted(findings, key=lambda one: (-(one.at_stake_ms or 0.0), one.severity.rank, one.identity)))
+    actions = tuple(sorted(recommendations, key=lambda one: (-(one.saves_ms or 0.0), one.id)))
+    times = [source_time for group in workload.groups if (source_time := group.total_ms) is not None]
+    unexplained = [
+        Skipped(f"query {group.fingerprint}", explained.note)
+        for group in workload.groups
+        if (explained := case.plans.get(group.fingerprint)) is not None and explained.plan is None
+    ]
+    unread = [
+        Skipped(f"query {fingerprint}", f"not analysed: {statement.problem}")
+        for fingerprint, statement in case.statements.items()
+        if statement.problem is not None
+    ]
+    rules = {finding.rule for finding in findings}
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        tool_version=__version__,
+        started_at=workload.started_at,
+        ended_at=workload.ended_at,
+        server=_server(case),
+        total_ms=sum(times) if times else None,
+        saved_ms=_saved(workload.groups, actions) if times else None,
+        calls=sum(group.calls for group in workload.groups),
+        sources=workload.sources,
+        recommendations=actions,
+        findings=tuple(_finding(finding, actions) for finding in ranked),
+        queries=tuple(
+            _query(group, case.plans.get(group.fingerprint), ranked, show_parameters) for group in workload.groups
+        ),
+        plans=dict(sorted(shown.items())),
+        looked_at=tuple(sorted(looked_at, key=repr)),
+        skipped=(*skipped, *workload.skipped, *unexplained, *unread),
+        rules=tuple(RulePage(rule.name, rule.code, rule.page) for rule in all_rules() if rule.name in rules),
+        examined=_examined(case),
+    )
+
+
+def _finding(finding: Finding, actions: Sequence[Recommendation]) -> ReportedFinding:
+    identity = finding.identity
+    return ReportedFinding(
+        id=identity,
+        rule=finding.rule,
+        code=finding.code,
+        severity=finding.severity,
+        subject=finding.subject,
+        message=finding.message,
+        facts=finding.facts,
+        evidence=finding.evidence,
+        at_stake_ms=finding.at_stake_ms,
+        place=finding.place,
+        plan_node=finding.plan_node,
+        recommendations=tuple(action.id for action in actions if identity in action.settles),
+    )
+
+
+def _query(
+    group: QueryGroup, explained: ExplainedQuery | None, findings: Sequence[Finding], show_parameters: bool
+) -> ReportedQuery:
+    note = "no database was given" if explained is None else explained.note or explained.parameters_origin
+    parameters = [
+        ReportedParameters(repr(sample.values), sample.duration_ms) for sample in group.samples if sample.values
+    ]
+    return ReportedQuery(
+        fingerprint=group.fingerprint,
+        text=format_sql(group.text),
+        calls=group.calls,
+        total_ms=group.total_ms,
+        mean_ms=group.mean_ms,
+        p50_ms=group.p50_ms,
+        p95_ms=group.p95_ms,
+        max_ms=group.max_ms,
+        rows=group.rows,
+        errors=group.errors,
+        call_sites=tuple(ReportedSite(place, calls) for place, calls in group.call_sites),
+        histogram=tuple(ReportedBucket(up_to, calls) for up_to, calls in group.histogram),
+        sources=group.sources,
+        findings=tuple(one.identity for one in findings if one.subject.fingerprint == group.fingerprint),
+        plan_id=group.fingerprint if explained is not None and explained.plan is not None else None,
+        plan_note=note,
+        parameters=tuple(parameters) if show_parameters else (),
+    )
+
+
+def _saved(groups: Sequence[QueryGroup], actions: Sequence[Recommendation]) -> float:
+    """What all actions save together: no more than the total, however many actions touch the same query."""
+    total = sum(group.total_ms or 0.0 for group in groups)
+    return min(total, sum(action.saves_ms or 0.0 for action in actions))
+
+
+def _server(case: Case) -> str | None:
+    if case.schema is None:
+        return None
+    major, minor = divmod(case.schema.server_version, 10000)
+    return f"PostgreSQL {major}.{minor}"
+
+
+def _examined(case: Case) -> tuple[str, ...]:
+    groups = case.workload.groups
+    run = sum(1 for plan in case.plans.values() if plan.plan is not None and plan.plan.analyzed)
+    planned = sum(1 for plan in case.plans.values() if plan.plan is not None) - run
+    names = [rule.name for rule in all_rules() if case.schema is not None or not rule.needs_database]
+    sentences = [
+        f"{len(groups)} distinct statements in {sum(group.calls for group in groups)} executions",
+        f"rules applied: {', '.join(names)}",
+    ]
+    if case.schema is not None:
+        sentences.append(f"{run} plans from real runs, {planned} planned without running")
+        sentences.append(f"{len(case.schema.tables)} tables with their indexes and statistics")
+    return tuple(sentences)
