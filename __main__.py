@@ -1,0 +1,5 @@
+"""`python -m queryproof`."""
+
+from .cli import main
+
+main()

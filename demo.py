@@ -1,0 +1,55 @@
+"""The demo: a throw-away server, a real application with known faults, the whole analysis."""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from .analysis import AnalysisRequest, Progress, analyze
+from .analyzer.errors import QueryproofError
+from .analyzer.postgres.connect import connect
+from .analyzer.postgres.server import Server
+from .analyzer.record.launcher import run
+from .analyzer.sources.pg_stat_statements import Snapshot, snapshot
+from .reports.report import Report
+from .reports.write import check_writable
+
+DATABASE = "queryproof_demo"
+
+
+def run_demo(size: str, output: Path, progress: Progress, say: Callable[[str], None]) -> Report:
+    """Server → migrations → seed → scenarios under the recorder → analysis with proof. The caller writes the report."""
+    from .sample_db.migrate import upgrade
+    from .sample_db.seed import seed
+
+    check_writable(output)
+    say("Starting a throw-away PostgreSQL …")
+    with Server() as server, tempfile.TemporaryDirectory(prefix="queryproof-") as place:
+        say(f"PostgreSQL {server.version}: migrating and seeding the sample application ({size}) …")
+        server.create_database(DATABASE)
+        application = server.url(DATABASE, "app")
+        upgrade(application)
+        seed(application, size)
+        before = _counters(server.url(DATABASE, "reader"))
+        say("Running its scenarios under the recorder …")
+        journal = Path(place) / "journal"
+        code = run([sys.executable, "-m", "queryproof.sample_db.run", application], journal, parameters=True)
+        if code != 0:
+            raise QueryproofError(f"the sample application ended with exit code {code}")
+        say("Analysing, and building each candidate index to see what it really does …")
+        request = AnalysisRequest(
+            journal=journal,
+            url=server.url(DATABASE, "reader"),
+            pg_stat_statements=True,
+            since=before,
+            build_url=application,
+        )
+        return analyze(request, progress)
+
+
+def _counters(url: str) -> Snapshot:
+    connection = connect(url)
+    try:
+        return snapshot(connection)
+    finally:
+        connection.close()
