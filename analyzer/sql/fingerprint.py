@@ -1,0 +1,174 @@
+"""One text for all executions of one statement, whatever the source: the identity of a query group.
+
+Every literal and placeholder becomes `$n`, lists of them collapse to one element, comments go, unquoted words fold to
+lower case as PostgreSQL folds them. The result is SQL again, and normalising it once more changes nothing.
+"""
+
+import hashlib
+import re
+from functools import lru_cache
+
+from .tokens import Token, significant
+
+_UNARY_AFTER = frozenset(
+    "select where and or not in between limit offset then else when case by on having values set returning like ilike "
+    "from is distinct all any some union except intersect default return".split()
+)
+_KEEPS_SPACE_BEFORE_PARENTHESIS = _UNARY_AFTER | frozenset(
+    "as over filter within using exists join left right inner outer cross lateral with into update delete insert "
+    "table only conflict do key group order for window partition range rows array".split()
+)
+_CONSTANTS = frozenset(("true", "false", "null"))
+_CONSTANT_KEPT_AFTER = frozenset(("is", "not", "nulls", "set"))
+_COPY_DATA = re.compile(r"^\s*copy\b.*?\bfrom\s+stdin\b", re.IGNORECASE | re.DOTALL)
+_VALUE = "\0"
+
+
+def normalize(sql: str) -> str:
+    """The statement without literals. Idempotent; never raises."""
+    return _normalize(sql)
+
+
+@lru_cache(maxsize=4096)
+def fingerprint(sql: str) -> str:
+    """16 hexadecimal digits that are equal for equal normalised texts."""
+    return hashlib.sha256(_normalize(sql).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@lru_cache(maxsize=4096)
+def _normalize(sql: str) -> str:
+    words = _collapse_lists(_words(_without_copy_data(sql)))
+    while words and words[-1] == ";":
+        words.pop()
+    parts: list[str] = []
+    number = 0
+    previous = ""
+    for word in words:
+        text = word
+        if word == _VALUE:
+            number += 1
+            text = f"${number}"
+        if parts and _spaced(previous, word):
+            parts.append(" ")
+        parts.append(text)
+        previous = word
+    return "".join(parts)
+
+
+def _without_copy_data(sql: str) -> str:
+    """Rows that follow COPY … FROM STDIN are data, not SQL."""
+    if not _COPY_DATA.match(sql):
+        return sql
+    return sql.partition(";")[0]
+
+
+def _words(sql: str) -> list[str]:
+    """Texts of the tokens, every literal and placeholder as one mark, a sign in front of it swallowed."""
+    words: list[str] = []
+    for token in significant(sql):
+        if token.kind in ("literal", "placeholder") or _is_constant(token, words):
+            if words and words[-1] in ("-", "+") and _is_unary(words):
+                words.pop()
+            words.append(_VALUE)
+        elif token.kind == "word":
+            words.append(token.text.lower())
+        elif token.text == "%%":
+            words.append("%")
+        else:
+            words.append(token.text)
+    return words
+
+
+def _is_constant(token: Token, before: list[str]) -> bool:
+    return token.word in _CONSTANTS and not (before and before[-1] in _CONSTANT_KEPT_AFTER)
+
+
+def _is_unary(words: list[str]) -> bool:
+    if len(words) < 2:
+        return True
+    previous = words[-2]
+    if previous in ("(", ",", "["):
+        return True
+    if previous in (")", "]", _VALUE) or previous.startswith('"'):
+        return False
+    return previous in _UNARY_AFTER or not (previous[0].isalnum() or previous[0] == "_" or previous == ".")
+
+
+def _collapse_lists(words: list[str]) -> list[str]:
+    """`IN (v, v, …)`, `ARRAY[v, v, …]` and `VALUES (…), (…)` keep their first element when all are alike."""
+    result: list[str] = []
+    position = 0
+    while position < len(words):
+        word = words[position]
+        result.append(word)
+        position += 1
+        if position >= len(words):
+            break
+        opens = words[position]
+        if (word, opens) in (("in", "("), ("array", "[")):
+            elements, after = _elements(words, position)
+            if elements and all(_plain(element) for element in elements) and _all_equal(elements):
+                result += [opens, *elements[0], words[after - 1]]
+                position = after
+        elif word == "values" and opens == "(":
+            rows, after = _rows(words, position)
+            if len(rows) > 1 and _all_equal(rows):
+                result += rows[0]
+                position = after
+    return result
+
+
+def _elements(words: list[str], position: int) -> tuple[list[list[str]], int]:
+    """Elements of the bracket that opens at `position`, and the place behind it; no elements when it does not close."""
+    depth = 0
+    elements: list[list[str]] = [[]]
+    for index in range(position, len(words)):
+        word = words[index]
+        if word in ("(", "["):
+            depth += 1
+            if depth == 1:
+                continue
+        elif word in (")", "]"):
+            depth -= 1
+            if depth == 0:
+                return elements, index + 1
+        elif word == "," and depth == 1:
+            elements.append([])
+            continue
+        elements[-1].append(word)
+    return [], position
+
+
+def _rows(words: list[str], position: int) -> tuple[list[list[str]], int]:
+    rows: list[list[str]] = []
+    while position < len(words) and words[position] == "(":
+        _, after = _elements(words, position)
+        if after == position:
+            break
+        rows.append(words[position:after])
+        position = after
+        if position + 1 < len(words) and words[position] == "," and words[position + 1] == "(":
+            position += 1
+        else:
+            break
+    return rows, position
+
+
+def _plain(element: list[str]) -> bool:
+    """A value, perhaps cast: `v`, `v::varchar`, `v::timestamp with time zone`."""
+    return bool(element) and element[0] == _VALUE and (len(element) == 1 or element[1] == "::")
+
+
+def _all_equal(elements: list[list[str]]) -> bool:
+    return all(element == elements[0] for element in elements)
+
+
+def _spaced(previous: str, word: str) -> bool:
+    if word in (",", ")", "]", ".", "::", ";") or previous in ("(", "[", ".", "::"):
+        return False
+    if word == "[":
+        return False
+    if word == "(":
+        is_name = previous[0].isalpha() or previous[0] in '_"' or not previous[0].isascii()
+        return not is_name or previous in _KEEPS_SPACE_BEFORE_PARENTHESIS
+    return True

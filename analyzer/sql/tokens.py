@@ -1,0 +1,109 @@
+"""PostgreSQL's tokens, and the placeholders that drivers write into SQL text.
+
+Linear in the length of the text and never raises: what does not end is taken to the end of the text.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["space", "comment", "literal", "placeholder", "word", "quoted", "operator", "punctuation"]
+
+# Possessive quantifiers: no input may make the expression go back and try again.
+_TOKEN = re.compile(
+    r"""
+    (?P<space>[\s\ufeff]++)
+  | (?P<line>--[^\n]*+)
+  | (?P<open>/\*)
+  | (?P<escape>[eE]'(?:[^'\\]++|\\(?:.|\Z)|'')*+(?:'|\Z))
+  | (?P<string>(?:[bBxXnN]|[uU]&)?'(?:[^']++|'')*+(?:'|\Z))
+  | (?P<quoted>(?:[uU]&)?"(?:[^"]++|"")*+(?:"|\Z))
+  | (?P<dollar>\$\$.*?(?:\$\$|\Z)|\$(?P<tag>[^\W\d]\w*)\$.*?(?:\$(?P=tag)\$|\Z))
+  | (?P<placeholder>\$\d++|%\([^)]*+\)s|%s(?!\w)|(?<![\w:\]]):[^\W\d]\w*+)
+  | (?P<number>(?:0[xX][0-9a-fA-F_]++|0[oO][0-7_]++|0[bB][01_]++|(?:\d[\d_]*+(?:\.(?!\.)\d*+)?|\.\d++)(?:[eE][+-]?\d++)?))
+  | (?P<word>[^\W\d][\w$]*+)
+  | (?P<punctuation>[(),;.\[\]]|::)
+  | (?P<operator>(?:(?!--|/\*)[+\-*/<>=~!@\#%^&|`?])++|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+_KINDS: dict[str, Kind] = {
+    "space": "space",
+    "line": "comment",
+    "escape": "literal",
+    "string": "literal",
+    "dollar": "literal",
+    "number": "literal",
+    "quoted": "quoted",
+    "placeholder": "placeholder",
+    "word": "word",
+    "punctuation": "punctuation",
+    "operator": "operator",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the text as it stands there. `start` is its offset."""
+
+    kind: Kind
+    text: str
+    start: int
+
+    @property
+    def word(self) -> str:
+        """Lower-case text of an unquoted word, empty for every other kind."""
+        return self.text.lower() if self.kind == "word" else ""
+
+
+def tokenize(sql: str) -> list[Token]:
+    """All tokens; their texts joined give `sql` back."""
+    tokens: list[Token] = []
+    position, end = 0, len(sql)
+    while position < end:
+        match = _TOKEN.match(sql, position)
+        if match is None:  # pragma: no cover - the last alternative takes any character
+            break
+        name = match.lastgroup or "operator"
+        if name == "tag":
+            name = "dollar"
+        stop = match.end()
+        kind: Kind = "comment"
+        if name == "open":
+            stop = _comment_end(sql, stop)
+        else:
+            kind = _KINDS[name]
+        tokens.append(Token(kind, sql[position:stop], position))
+        position = stop
+    return tokens
+
+
+def significant(sql: str) -> list[Token]:
+    """Tokens without spaces and comments."""
+    return [token for token in tokenize(sql) if token.kind not in ("space", "comment")]
+
+
+def split_statements(sql: str) -> list[str]:
+    """The statements between semicolons, stripped; pieces of only spaces and comments are left out."""
+    statements: list[str] = []
+    start, speaks = 0, False
+    for token in tokenize(sql):
+        if token.text == ";" and token.kind == "punctuation":
+            if speaks:
+                statements.append(sql[start : token.start].strip())
+            start, speaks = token.start + 1, False
+        elif token.kind not in ("space", "comment"):
+            speaks = True
+    if speaks:
+        statements.append(sql[start:].strip())
+    return statements
+
+
+def _comment_end(sql: str, position: int) -> int:
+    depth = 1
+    for edge in _COMMENT_EDGE.finditer(sql, position):
+        depth += 1 if edge[0] == "/*" else -1
+        if depth == 0:
+            return edge.end()
+    return len(sql)
