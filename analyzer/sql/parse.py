@@ -124,10 +124,8 @@ def _outermost(tree: exp.Expr) -> exp.Select | None:
 def _always_one_row(select: exp.Select) -> bool:
     """An aggregate without GROUP BY. Window functions keep all rows, so they are not aggregates here."""
     return any(
-        isinstance(part, exp.AggFunc)
-        and not isinstance(part.parent, (exp.Window, exp.Filter))
-        or isinstance(part, exp.Filter)
-        and not isinstance(part.parent, exp.Window)
+        (isinstance(part, exp.AggFunc) and not isinstance(part.parent, (exp.Window, exp.Filter)))
+        or (isinstance(part, exp.Filter) and not isinstance(part.parent, exp.Window))
         for item in select.expressions
         for part in item.walk(prune=lambda node: isinstance(node, (exp.Query, exp.Window)))
         if part.find_ancestor(exp.Window) is None

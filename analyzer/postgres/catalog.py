@@ -1,0 +1,148 @@
+"""Reads a `Schema` from the system catalogs."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+
+from ..errors import ServerError
+from ..schema import Column, ForeignKey, Index, Schema, Table
+
+_USER = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_(temp|toast)'"
+
+_TABLES = f"""
+SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.reltuples, c.relpages,
+       CASE WHEN c.relkind = 'p' THEN 0 ELSE pg_catalog.pg_table_size(c.oid) END,
+       COALESCE(s.n_tup_ins + s.n_tup_upd + s.n_tup_del, 0), p.relname
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_stat_user_tables s ON s.relid = c.oid
+LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid AND c.relispartition
+LEFT JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
+WHERE c.relkind IN ('r', 'p', 'm') AND {_USER} AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+ORDER BY n.nspname, c.relname
+"""  # noqa: S608 - a constant
+_COLUMNS = f"""
+SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
+       s.n_distinct, s.null_frac, s.avg_width, s.correlation,
+       s.most_common_vals::text::text[], s.most_common_freqs, l.collname
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
+     AND s.inherited = (c.relkind = 'p')
+LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+WHERE c.relkind IN ('r', 'p', 'm') AND a.attnum > 0 AND NOT a.attisdropped AND {_USER}
+ORDER BY a.attrelid, a.attnum
+"""  # noqa: S608 - a constant
+_INDEXES = f"""
+SELECT x.indrelid, c.relname, m.amname, x.indisunique, x.indisprimary, x.indisvalid,
+       pg_catalog.pg_relation_size(c.oid), pg_catalog.pg_get_expr(x.indpred, x.indrelid, true), x.indnkeyatts,
+       ARRAY(SELECT pg_catalog.pg_get_indexdef(c.oid, k, true) FROM pg_catalog.generate_series(1, x.indnatts) k),
+       ARRAY(SELECT o.opcname::text FROM pg_catalog.unnest(x.indclass::oid[]) WITH ORDINALITY u(oid, k)
+             JOIN pg_catalog.pg_opclass o ON o.oid = u.oid ORDER BY u.k),
+       ARRAY(SELECT (u.flag & 1) = 1 FROM pg_catalog.unnest(x.indoption::int2[]) WITH ORDINALITY u(flag, k) ORDER BY u.k)
+FROM pg_catalog.pg_index x
+JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
+JOIN pg_catalog.pg_am m ON m.oid = c.relam
+JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+WHERE {_USER}
+ORDER BY x.indrelid, c.relname
+"""  # noqa: S608 - a constant
+_FOREIGN_KEYS = f"""
+SELECT f.conrelid, f.conname, r.relname, f.confdeltype::text,
+       ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(f.conkey) WITH ORDINALITY u(num, k)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = u.num ORDER BY u.k),
+       ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(f.confkey) WITH ORDINALITY u(num, k)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = u.num ORDER BY u.k)
+FROM pg_catalog.pg_constraint f
+JOIN pg_catalog.pg_class r ON r.oid = f.confrelid
+JOIN pg_catalog.pg_class t ON t.oid = f.conrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+WHERE f.contype = 'f' AND {_USER}
+ORDER BY f.conrelid, f.conname
+"""  # noqa: S608 - a constant
+_KINDS = {"r": "table", "p": "partitioned table", "m": "materialized view"}
+_ON_DELETE = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+
+
+def read_schema(connection: Connection) -> Schema:
+    """All user tables with columns, statistics, indexes and foreign keys, as far as the role may see them.
+
+    Raises ServerError when the catalogs cannot be read.
+    """
+    try:
+        tables = _rows(connection, _TABLES)
+        columns = _by_table(_rows(connection, _COLUMNS))
+        indexes = _by_table(_rows(connection, _INDEXES))
+        keys = _by_table(_rows(connection, _FOREIGN_KEYS))
+        ((path,),) = _rows(connection, "SELECT pg_catalog.current_schemas(false)::text[]")
+        installed = _rows(connection, "SELECT extname::text FROM pg_catalog.pg_extension ORDER BY 1")
+        available = _rows(connection, "SELECT name::text FROM pg_catalog.pg_available_extensions ORDER BY 1")
+    except psycopg2.Error as error:
+        raise ServerError(f"the database's catalogs cannot be read ({error.pgcode}): {_primary(error)}") from None
+    return Schema(
+        tables=tuple(
+            Table(
+                schema=schema,
+                name=name,
+                kind=_KINDS[kind],
+                columns=tuple(_column(row, rows if rows >= 0 else None) for row in columns[oid]),
+                indexes=tuple(_index(row) for row in indexes[oid]),
+                foreign_keys=tuple(
+                    ForeignKey(row[1], tuple(row[4]), row[2], tuple(row[5]), _ON_DELETE[row[3]]) for row in keys[oid]
+                ),
+                rows=float(rows) if rows >= 0 else None,
+                pages=pages,
+                size_bytes=size or 0,
+                partition_of=parent,
+                writes=int(writes),
+            )
+            for oid, schema, name, kind, rows, pages, size, writes, parent in tables
+        ),
+        server_version=connection.server_version,
+        search_path=tuple(path),
+        extensions=tuple(name for (name,) in installed),
+        available_extensions=tuple(name for (name,) in available),
+    )
+
+
+def _rows(connection: Connection, sql: str) -> Sequence[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall()
+
+
+def _by_table(rows: Sequence[tuple[Any, ...]]) -> defaultdict[int, list[tuple[Any, ...]]]:
+    found: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in rows:
+        found[row[0]].append(row)
+    return found
+
+
+def _column(row: tuple[Any, ...], rows: float | None) -> Column:
+    _, name, type_, nullable, distinct, nulls, width, correlation, values, frequencies, collation = row
+    total = None
+    if distinct is not None:
+        # pg_stats keeps a negative ratio of the rows when the number grows with the table.
+        total = float(distinct) if distinct >= 0 else -float(distinct) * (rows or 0.0)
+    common = tuple(zip(values or (), map(float, frequencies or ()), strict=False))
+    return Column(
+        name, type_, nullable, total, nulls, width, correlation, common,
+        float(distinct) if distinct is not None else None, collation,
+    )  # fmt: skip
+
+
+def _index(row: tuple[Any, ...]) -> Index:
+    _, name, method, unique, primary, valid, size, predicate, keys, columns, classes, descending = row
+    return Index(
+        name, method, tuple(columns[:keys]), tuple(columns[keys:]), predicate, unique, primary, valid, size,
+        tuple(classes), tuple(descending),
+    )  # fmt: skip
+
+
+def _primary(error: psycopg2.Error) -> str:
+    return (error.diag.message_primary or "no message").strip()

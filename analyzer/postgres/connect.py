@@ -1,0 +1,71 @@
+"""Connections to a user's PostgreSQL."""
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import make_dsn
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from ..errors import ServerError
+
+APPLICATION_NAME = "queryproof"
+CONNECT_TIMEOUT_S = 10
+
+_REMEDIES = (
+    ("password authentication failed", "check the user and the password (PGPASSWORD and ~/.pgpass work too)"),
+    ("no password supplied", "put the password into the URL, PGPASSWORD or ~/.pgpass"),
+    ("does not exist", "check the name of the database and of the role"),
+    ("Connection refused", "is the server running, and does it listen on that host and port?"),
+    ("No such file or directory", "is the server running, and is its socket in that directory?"),
+    ("could not translate host name", "check the host name"),
+    ("timeout", "the host did not answer: check address and firewall"),
+    ("no pg_hba.conf entry", "the server's pg_hba.conf does not admit this user from here"),
+    ("too many", "the server has no free connection slot"),
+    ("SSL", "add ?sslmode=require or ?sslmode=disable as the server needs it"),
+)
+
+
+def connect(url: str) -> Connection:
+    """A connection in autocommit mode. Takes `postgresql://…`, `postgres://…`, SQLAlchemy's `postgresql+driver://…`, or
+    libpq's `host=… dbname=…`.
+
+    Raises ServerError with cause and remedy; a password never appears in the message.
+    """
+    try:
+        connection = psycopg2.connect(
+            make_dsn(_libpq(url), application_name=APPLICATION_NAME, connect_timeout=CONNECT_TIMEOUT_S)
+        )
+    except psycopg2.ProgrammingError:
+        raise ServerError(
+            "this is not a database URL; it should read postgresql://user:password@host:5432/database"
+        ) from None
+    except psycopg2.OperationalError as error:
+        cause = str(error).strip().splitlines()[-1].removeprefix("connection to server ")
+        remedy = next((text for sign, text in _REMEDIES if sign.lower() in str(error).lower()), "check the URL")
+        raise ServerError(f"the database {masked(url)} cannot be reached: {cause.strip()}. Remedy: {remedy}") from None
+    except UnicodeError:
+        raise ServerError("the database URL holds characters that PostgreSQL does not accept") from None
+    connection.autocommit = True
+    return connection
+
+
+def masked(url: str) -> str:
+    """The URL with its password as ***; a text that is no URL is not shown at all."""
+    try:
+        return make_url(url).render_as_string(hide_password=True).replace("+psycopg2", "") if "://" in url else "given"
+    except (ArgumentError, ValueError):
+        return "given"
+
+
+def _libpq(url: str) -> str:
+    if "://" not in url:
+        return url
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ServerError(
+            "this is not a database URL; it should read postgresql://user:password@host:5432/database"
+        ) from None
+    if parsed.get_backend_name() not in ("postgresql", "postgres"):
+        raise ServerError(f"queryproof analyses PostgreSQL, and this URL is for {parsed.get_backend_name()}")
+    return parsed.set(drivername="postgresql").render_as_string(hide_password=False)
