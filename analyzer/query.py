@@ -67,3 +67,5 @@ class RecordedQuery:
     call_site: CallSite | None = None
     stack: tuple[CallSite, ...] = ()
     orm: OrmLoad | None = None
+    truncated: bool = False
+    """The text was cut at the journal's limit: it can be grouped but not explained."""

@@ -1,0 +1,74 @@
+"""Installs the recorder in a program that does not know of it, once it imports SQLAlchemy."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+
+JOURNAL = "QUERYPROOF_JOURNAL"
+PARAMETERS = "QUERYPROOF_PARAMETERS"
+
+
+class Watcher:
+    """A finder that changes no import; after SQLAlchemy's two packages have been run it calls back."""
+
+    def __init__(self, callbacks: dict[str, Callable[[], None]]) -> None:
+        self._callbacks = callbacks
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The spec that the ordinary finder gives, its loader followed by the callback."""
+        callback = self._callbacks.get(name)
+        if callback is None:
+            return None
+        spec = PathFinder.find_spec(name, path)
+        if spec is None or spec.loader is None:
+            return None
+        run = spec.loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            run(module)
+            callback()
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign] # this loader object serves this import alone
+        return spec
+
+
+def install() -> None:
+    """Watch for SQLAlchemy; called by `sitecustomize`."""
+    directory = os.environ.get(JOURNAL)
+    if not directory:
+        return
+    recorders: list[object] = []
+
+    def core() -> None:
+        from .journal import Journal
+        from .recorder import Recorder
+
+        recorder = Recorder(Journal(Path(directory), parameters=os.environ.get(PARAMETERS) != "0"))
+        recorder.install()
+        recorders.append(recorder)
+
+    def orm() -> None:
+        for recorder in recorders:
+            recorder.install_orm()  # type: ignore[attr-defined] # a Recorder
+
+    if "sqlalchemy" in sys.modules:
+        core()
+        if "sqlalchemy.orm" in sys.modules:
+            orm()
+        return
+    sys.meta_path.insert(0, Watcher({"sqlalchemy": _safely(core), "sqlalchemy.orm": _safely(orm)}))  # type: ignore[arg-type] # a finder
+
+
+def _safely(callback: Callable[[], None]) -> Callable[[], None]:
+    def run() -> None:
+        try:
+            callback()
+        except Exception as error:  # noqa: BLE001 - the program must start; the reason is told
+            sys.stderr.write(f"queryproof: nothing is recorded: {type(error).__name__}: {error}\n")
+
+    return run

@@ -1,0 +1,59 @@
+"""Runs a program under the recorder, unchanged."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import OutputError, QueryproofError
+from .bootstrap import JOURNAL, PARAMETERS
+from .call_site import APPLICATION_PATHS
+
+SITE = Path(__file__).resolve().parent / "site"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(command: Sequence[str], directory: Path, *, parameters: bool = True, application: Sequence[Path] = ()) -> int:
+    """Run the command to its end and return its exit code (128 + n when signal n killed it).
+
+    directory: where the journal goes. application: installed directories whose frames count as application code.
+    Raises QueryproofError when there is no such command, OutputError when the journal's directory cannot be made.
+    """
+    if shutil.which(command[0]) is None:
+        raise QueryproofError(f"there is no command {command[0]!r}: give the program as you would type it, after --")
+    directory = Path(os.path.abspath(directory))
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"the journal's directory {directory} cannot be made: {error.strerror}") from None
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise OutputError(f"the journal's directory {directory} cannot be written to: name another with --output")
+    paths = [str(SITE), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "QUERYPROOF_ROOT": str(ROOT),
+        JOURNAL: str(directory),
+        PARAMETERS: "1" if parameters else "0",
+        APPLICATION_PATHS: os.pathsep.join(map(str, application)),
+    }
+    try:
+        process = subprocess.Popen(list(command), env=environment)
+    except OSError as error:
+        raise QueryproofError(f"{command[0]} cannot be run: {error.strerror}") from None
+    return _wait(process)
+
+
+def _wait(process: "subprocess.Popen[bytes]") -> int:
+    """Ctrl-C reaches the program by itself, being in our group; a signal sent to us alone is handed on."""
+    earlier = signal.signal(signal.SIGTERM, lambda number, frame: process.send_signal(number))
+    try:
+        while True:
+            try:
+                code = process.wait()
+                return code if code >= 0 else 128 - code
+            except KeyboardInterrupt:
+                continue
+    finally:
+        signal.signal(signal.SIGTERM, earlier)

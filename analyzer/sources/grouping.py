@@ -1,0 +1,183 @@
+"""Executions → groups → workload; several workloads → one."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from ..query import RecordedQuery
+from ..sql.fingerprint import fingerprint, normalize
+from ..sql.tokens import significant
+from ..workload import Execution, ParameterSample, QueryGroup, Skipped, Source, Workload
+
+MAX_SAMPLES = 3
+MAX_SITES = 10
+BUCKETS = (0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0, float("inf"))
+CONTROL = frozenset("begin commit rollback savepoint release set show start abort end discard deallocate".split())
+"""Statements that steer the session; they have no plan and are not part of a workload."""
+
+
+def build_workload(queries: Sequence[RecordedQuery], sources: Sequence[Source]) -> Workload:
+    """Group recorded executions by fingerprint; percentiles over all executions of a group."""
+    kept = [query for query in queries if not is_control(query.sql)]
+    by_group: defaultdict[str, list[RecordedQuery]] = defaultdict(list)
+    for query in kept:
+        by_group[fingerprint(query.sql)].append(query)
+    figures = _figures(kept)
+    names = tuple(source.name for source in sources)
+    groups = tuple(_group(key, members, figures.loc[key], names) for key, members in by_group.items())
+    return Workload(
+        groups=ranked(groups),
+        executions=tuple(_execution(query) for query in kept),
+        sources=tuple(sources),
+        started_at=min((query.started_at for query in kept), default=None),
+        ended_at=max((query.started_at + query.duration_ms / 1000 for query in kept), default=None),
+    )
+
+
+def merge(workloads: Sequence[Workload]) -> Workload:
+    """One workload of several. A statement in two sources is one group: the recorder's own figures stand, since another
+    source's time is of the same executions; samples with known values come first."""
+    groups: dict[str, QueryGroup] = {}
+    for workload in workloads:
+        for group in workload.groups:
+            known = groups.get(group.fingerprint)
+            groups[group.fingerprint] = _joined(known, group) if known is not None else group
+    starts = [workload.started_at for workload in workloads if workload.started_at is not None]
+    ends = [workload.ended_at for workload in workloads if workload.ended_at is not None]
+    return Workload(
+        groups=ranked(groups.values()),
+        executions=tuple(execution for workload in workloads for execution in workload.executions),
+        sources=tuple(source for workload in workloads for source in workload.sources),
+        skipped=tuple(dict.fromkeys(skipped for workload in workloads for skipped in workload.skipped)),
+        started_at=min(starts, default=None),
+        ended_at=max(ends, default=None),
+    )
+
+
+def ranked(groups: Iterable[QueryGroup]) -> tuple[QueryGroup, ...]:
+    """Most total time first, then by fingerprint."""
+    return tuple(sorted(groups, key=lambda group: (-(group.total_ms or 0.0), group.fingerprint)))
+
+
+def is_control(sql: str) -> bool:
+    """Whether the statement only steers the session or its transaction."""
+    head = significant(sql[:200])
+    return not head or head[0].word in CONTROL
+
+
+def not_looked_at(text: str, reason: str) -> Skipped:
+    """A statement that was left out; its normalised beginning names it."""
+    return Skipped(normalize(text)[:80], reason)
+
+
+def _figures(queries: Sequence[RecordedQuery]) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {"key": [fingerprint(query.sql) for query in queries], "ms": [query.duration_ms for query in queries]}
+    )
+    grouped = frame.groupby("key", sort=False)["ms"]
+    return pd.DataFrame(
+        {
+            "calls": grouped.size(),
+            "total": grouped.sum(),
+            "mean": grouped.mean(),
+            "p50": grouped.quantile(0.5),
+            "p95": grouped.quantile(0.95),
+            "max": grouped.max(),
+        }
+    )
+
+
+def _group(key: str, members: list[RecordedQuery], figures: "pd.Series[float]", sources: tuple[str, ...]) -> QueryGroup:
+    sites = Counter(query.call_site for query in members if query.call_site is not None)
+    counted = [query.rows for query in members if query.rows is not None]
+    return QueryGroup(
+        fingerprint=key,
+        text=normalize(members[0].sql),
+        calls=int(figures["calls"]),
+        total_ms=float(figures["total"]),
+        mean_ms=float(figures["mean"]),
+        p50_ms=float(figures["p50"]),
+        p95_ms=float(figures["p95"]),
+        max_ms=float(figures["max"]),
+        rows=sum(counted) if counted else None,
+        errors=sum(1 for query in members if query.error is not None),
+        call_sites=tuple(sorted(sites.items(), key=lambda item: (-item[1], item[0]))[:MAX_SITES]),
+        samples=_samples(members),
+        sources=sources,
+        histogram=_histogram(members),
+    )
+
+
+def _samples(members: list[RecordedQuery]) -> tuple[ParameterSample, ...]:
+    """The slowest executions with different values; failed, cut and executemany ones cannot be run again."""
+    found: dict[str, ParameterSample] = {}
+    usable = [query for query in members if query.error is None and not query.truncated and not query.executemany]
+    for query in sorted(usable, key=lambda one: (-one.duration_ms, one.process, one.sequence)):
+        origin = "recorded values of the slowest calls" if query.parameters is not None else "values were not recorded"
+        sample = ParameterSample(query.sql, query.parameters, query.duration_ms, origin)
+        found.setdefault(repr((query.sql, query.parameters)), sample)
+        if len(found) >= MAX_SAMPLES:
+            break
+    return tuple(found.values())
+
+
+def _histogram(members: list[RecordedQuery]) -> tuple[tuple[float, int], ...]:
+    counts = Counter(next(bound for bound in BUCKETS if query.duration_ms <= bound) for query in members)
+    top = max(counts)
+    # JSON has no infinity: the last bucket ends at the longest time.
+    longest = max(query.duration_ms for query in members)
+    return tuple((bound if bound != float("inf") else longest, counts[bound]) for bound in BUCKETS if bound <= top)
+
+
+def _execution(query: RecordedQuery) -> Execution:
+    digest = None
+    if query.parameters is not None:
+        digest = hashlib.sha256(repr(query.parameters).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return Execution(
+        fingerprint=fingerprint(query.sql),
+        scope=f"{query.process}/{query.thread}/{query.task or ''}",
+        sequence=query.sequence,
+        started_at=query.started_at,
+        duration_ms=query.duration_ms,
+        rows=query.rows,
+        transaction=query.transaction,
+        parameters=digest,
+        executemany=query.executemany,
+        call_site=query.call_site,
+        stack=query.stack,
+        orm=query.orm,
+    )
+
+
+def _joined(one: QueryGroup, other: QueryGroup) -> QueryGroup:
+    first, second = (one, other) if one.p50_ms is not None or other.p50_ms is None else (other, one)
+    samples = sorted((*first.samples, *second.samples), key=lambda sample: sample.values is None)
+    both_recorded = first.p50_ms is not None and second.p50_ms is not None
+    added = (
+        replace(
+            first,
+            calls=first.calls + second.calls,
+            total_ms=(first.total_ms or 0.0) + (second.total_ms or 0.0),
+        )
+        if both_recorded
+        else first
+    )
+    if added.total_ms is None:
+        added = replace(
+            added,
+            calls=second.calls or added.calls,
+            total_ms=second.total_ms,
+            mean_ms=second.mean_ms,
+            max_ms=second.max_ms,
+            rows=second.rows,
+        )
+    sites = dict(second.call_sites) | dict(first.call_sites)
+    return replace(
+        added,
+        samples=tuple(samples[:MAX_SAMPLES]),
+        sources=tuple(dict.fromkeys((*one.sources, *other.sources))),
+        call_sites=tuple(sorted(sites.items(), key=lambda item: (-item[1], item[0]))[:MAX_SITES]),
+    )

@@ -1,0 +1,99 @@
+"""Statements from .sql files: no times and no counts, but text and a place."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import SourceError
+from ..query import CallSite
+from ..sql.fingerprint import fingerprint, normalize
+from ..sql.placeholders import has_placeholders
+from ..sql.tokens import split_statements
+from ..workload import ParameterSample, QueryGroup, Skipped, Source, Workload
+from .grouping import MAX_SAMPLES, is_control, ranked
+
+_COPY = re.compile(
+    r"^(copy\b[^;]*\bfrom\s+stdin\b[^;]*;)[^\n]*\n.*?^\\\.[ \t]*$", re.IGNORECASE | re.DOTALL | re.MULTILINE
+)
+_META = re.compile(r"^[ \t]*\\[a-zA-Z!?].*$", re.MULTILINE)
+
+
+def read_sql_files(paths: Sequence[Path]) -> Workload:
+    """One workload of all statements in the files and in the directories' .sql files.
+
+    Raises SourceError when a path does not exist, cannot be read, or no file holds a statement.
+    """
+    files = [file for path in paths for file in _files(path)]
+    groups: dict[str, QueryGroup] = {}
+    sources: list[Source] = []
+    skipped: list[Skipped] = []
+    for file in files:
+        notes: list[str] = []
+        statements = _statements(file, notes)
+        sources.append(Source("sql file", str(file), len(statements), None, tuple(notes)))
+        for line, text in statements:
+            if is_control(text):
+                skipped.append(Skipped(f"{file}:{line}", "it only steers the session"))
+                continue
+            key = fingerprint(text)
+            groups[key] = _added(groups.get(key), key, text, CallSite(str(file), line, ""), str(file))
+    if not groups:
+        raise SourceError(f"no statement was found in {', '.join(map(str, paths))}")
+    return Workload(ranked(groups.values()), (), tuple(sources), tuple(skipped))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = sorted(path.rglob("*.sql"))
+        if not found:
+            raise SourceError(f"{path} holds neither a recording nor any .sql file")
+        return found
+    if not path.exists():
+        raise SourceError(f"{path} does not exist")
+    return [path]
+
+
+def _statements(file: Path, notes: list[str]) -> list[tuple[int, str]]:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{file} cannot be read: {error.strerror}") from None
+    text = data.decode("utf-8-sig", errors="replace")
+    if "\ufffd" in text:
+        notes.append("bytes that are not UTF-8 were replaced")
+    if "\0" in text:
+        notes.append("NUL bytes were replaced by spaces")
+        text = text.replace("\0", " ")
+    text = _COPY.sub(lambda match: match[1] + "\n" * match[0].count("\n"), text)
+    if _META.search(text):
+        notes.append("psql's backslash commands were left out")
+        text = _META.sub("", text)
+    found = []
+    position = 0
+    for statement in split_statements(text):
+        position = text.index(statement, position)
+        found.append((text.count("\n", 0, position) + 1, statement))
+        position += len(statement)
+    return found
+
+
+def _added(known: QueryGroup | None, key: str, text: str, place: CallSite, source: str) -> QueryGroup:
+    sample = ParameterSample(text, None if has_placeholders(text) else (), None, "values written in the file")
+    samples = (*(known.samples if known else ()), sample)
+    sites = Counter(dict(known.call_sites) if known else {}) + Counter([place])
+    return QueryGroup(
+        fingerprint=key,
+        text=normalize(text),
+        calls=(known.calls if known else 0) + 1,
+        total_ms=None,
+        mean_ms=None,
+        p50_ms=None,
+        p95_ms=None,
+        max_ms=None,
+        rows=None,
+        errors=0,
+        call_sites=tuple(sorted(sites.items())),
+        samples=samples[:MAX_SAMPLES],
+        sources=tuple(dict.fromkeys((*(known.sources if known else ()), source))),
+    )
