@@ -75,10 +75,8 @@ def explain_in_cage(
                     if analyzed:
                         cursor.execute("SELECT pg_catalog.pg_advisory_unlock_all()")
     except psycopg2.Error as error:
-        if (
-            connection.closed
-            or isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))
-            and not error.pgcode
+        if connection.closed or (
+            isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)) and not error.pgcode
         ):
             raise ConnectionLost("the connection to the server was lost") from None
         if error.pgcode == "57014":

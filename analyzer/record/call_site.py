@@ -65,4 +65,4 @@ def _application_file(path: str) -> str | None:
         here = os.getcwd() + os.sep
     except OSError:
         return path
-    return path[len(here) :] if path.startswith(here) else path
+    return path.removeprefix(here)
