@@ -33,7 +33,8 @@ def run_demo(size: str, output: Path, progress: Progress, say: Callable[[str], N
         before = _counters(server.url(DATABASE, "reader"))
         say("Running its scenarios under the recorder …")
         journal = Path(place) / "journal"
-        code = run([sys.executable, "-m", "queryproof.sample_db.run", application], journal, parameters=True)
+        command = [sys.executable, "-m", "queryproof.sample_db.run", application]
+        code = run(command, journal, application=[Path(__file__).parent / "sample_db" / "scenarios"])
         if code != 0:
             raise QueryproofError(f"the sample application ended with exit code {code}")
         say("Analysing, and building each candidate index to see what it really does …")

@@ -1,0 +1,1 @@
+"""Engine, sessions, and the comparison of models with the database."""
