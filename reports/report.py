@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 from ..analyzer.plan import Plan
 from ..analyzer.query import CallSite
-from ..analyzer.recommendation import Recommendation
+from ..analyzer.recommendation import Evidence, Recommendation
 from ..analyzer.workload import Skipped, Source
 from ..rules.finding import Fact, LookedAt, Severity, Subject
-from ..analyzer.recommendation import Evidence
 
 SCHEMA_VERSION = 1
 """Version of report.json; raised with every change that an old reader would misread."""

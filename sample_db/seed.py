@@ -49,7 +49,7 @@ _STATEMENTS = (
            CASE WHEN n % 20 = 0 THEN NULL ELSE md5('user' || h % :authors + 1)::uuid::text END,
            'conversation/' || md5('c' || n) || '/' || md5('d' || n) || '/' || md5('e' || n),
            'session-' || h % :sessions,
-           n,
+           n::int,
            CASE WHEN h % 200 = 0 THEN 'failed' WHEN h % 10 < 6 THEN 'open' ELSE 'done' END,
            'Task ' || n || ' ' || words[h % 30 + 1] || ' ' || words[h / 31 % 30 + 1]
                || CASE WHEN h % 2000 = 7 THEN ' zephyr-' || h % 5 ELSE '' END,
@@ -64,7 +64,7 @@ _STATEMENTS = (
            timestamptz '2025-01-01 00:00+00' + (h % 500000) * interval '1 minute',
            timestamptz '2024-06-01 00:00+00' + ((n * 7919) % 500000) * interval '1 minute',
            timestamptz '2025-06-01 00:00+00'
-    FROM (SELECT n, abs(hashint4(n)::bigint) AS h, CAST(:words AS text[]) AS words FROM generate_series(1, :tasks) n) s
+    FROM (SELECT n::bigint AS n, abs(hashint4(n)::bigint) AS h, CAST(:words AS text[]) AS words FROM generate_series(1, :tasks) n) s
     """,
 )
 

@@ -1,0 +1,171 @@
+"""Report → one self-contained HTML file: no network, nothing run but our own script, everything escaped."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ...analyzer.plan import PlanNode
+from ...analyzer.postgres.plan_text import title
+from ...analyzer.recommendation import Recommendation
+from ..headline import headline
+from ..numbers import duration, factor, figure, percent, plural, size, visible
+from ..report import Report, ReportedFinding, ReportedQuery
+
+SERVED_ROWS = 200
+"""Queries written as HTML; the rest travel as data and are drawn when asked for."""
+KINDS = {"index": "indexes", "orm-edit": "ORM edits", "sql-rewrite": "rewrites", "setting": "settings"}
+
+
+def to_html(report: Report) -> str:
+    """The page. The same report gives the same text."""
+    style, script = _resource("style.css"), _resource("script.js")
+    policy = (
+        "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+    )
+    rest = [_row(query) for query in report.queries[SERVED_ROWS:]]
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            report=report,
+            headline=headline(report),
+            policy=policy,
+            style=Markup(style),
+            script=Markup(script),
+            bar=_bar(report),
+            findings={finding.id: finding for finding in report.findings},
+            queries={query.fingerprint: query for query in report.queries},
+            pages={page.name: page.page for page in report.rules},
+            on_node=_findings_by_node(report),
+            served=report.queries[:SERVED_ROWS],
+            rest=Markup(_data(rest)),
+            rest_count=len(rest),
+            alone=[finding for finding in report.findings if not finding.recommendations],
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("queryproof.reports.html"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    filters: dict[str, Callable[..., Any]] = {
+        "figure": figure, "duration": duration, "size": size, "visible": visible, "when": _when,
+        "title": title, "share": lambda part, whole: round(100 * part / whole, 2) if whole else 0,
+    }  # fmt: skip
+    environment.filters |= filters
+    environment.globals |= {
+        "factor": factor, "percent": percent, "plural": plural, "misestimate": _misestimate, "gains": _gains,
+        "conditions": _conditions, "max_self": _max_self, "len": len, "max": max,
+    }  # fmt: skip
+    environment.finalize = lambda value: (
+        visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    )
+    return environment
+
+
+def _resource(name: str) -> str:
+    return files("queryproof.reports.html").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _data(value: object) -> str:
+    """JSON that cannot end its script element."""
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _row(query: ReportedQuery) -> list[object]:
+    site = query.call_sites[0].place if query.call_sites else None
+    return [
+        visible(query.text)[:2000], query.total_ms, query.calls, query.p50_ms, query.p95_ms, query.max_ms, query.rows,
+        visible(f"{site.file}:{site.line}") if site else "", query.fingerprint,
+    ]  # fmt: skip
+
+
+def _bar(report: Report) -> list[tuple[str, float, str]]:
+    """Parts of the recorded time: (kind, share of the whole in per cent, words)."""
+    if not report.total_ms:
+        return []
+    parts, left = [], report.total_ms
+    for kind, words in KINDS.items():
+        saved = min(left, sum(action.saves_ms or 0.0 for action in report.recommendations if action.kind == kind))
+        if saved > 0:
+            parts.append((kind, 100 * saved / report.total_ms, f"{words}: {duration(saved)}"))
+            left -= saved
+    parts.append(("stays", 100 * left / report.total_ms, f"stays: {duration(left)}"))
+    return parts
+
+
+def _findings_by_node(report: Report) -> dict[tuple[str, int], list[ReportedFinding]]:
+    found: dict[tuple[str, int], list[ReportedFinding]] = {}
+    for finding in report.findings:
+        if finding.plan_node is not None and finding.subject.fingerprint is not None:
+            found.setdefault((finding.subject.fingerprint, finding.plan_node), []).append(finding)
+    return found
+
+
+def _gains(action: Recommendation) -> list[dict[str, object]]:
+    """Before and after of the query that gains most, one entry per figure known on both sides."""
+    if not action.evidence.queries:
+        return []
+    best = max(action.evidence.queries, key=lambda one: (one.before.ms or 0.0) - (one.after.ms or 0.0))
+    before, after = best.before, best.after
+    approximately = "" if action.evidence.kind == "measured" else "≈ "
+    rows = (
+        ("time", before.ms, after.ms, duration),
+        ("buffers", before.buffers, after.buffers, figure),
+        ("rows read", before.rows_read, after.rows_read, figure),
+        ("queries", before.queries, after.queries, figure),
+    )
+    return [
+        {
+            "name": name, "before": show(one), "after": approximately + show(two), "factor": factor(one, two),
+            "width_before": round(100 * one / max(one, two, 1e-9), 2), "width_after": round(100 * two / max(one, two, 1e-9), 2),
+        }
+        for name, one, two, show in rows
+        if one is not None and two is not None
+    ]  # fmt: skip
+
+
+def _misestimate(node: PlanNode) -> str:
+    """The factor by which the row estimate is off, where it is by ten or more."""
+    if not node.actual_loops or node.actual_rows is None:
+        return ""
+    high, low = max(node.actual_rows, node.plan_rows), max(1.0, min(node.actual_rows, node.plan_rows))
+    return (
+        f"{figure(high / low)}× {'fewer' if node.plan_rows < node.actual_rows else 'more'} expected"
+        if high / low >= 10
+        else ""
+    )
+
+
+def _conditions(node: PlanNode) -> list[tuple[str, str]]:
+    named = (
+        ("index condition", node.index_cond), ("recheck", node.recheck_cond), ("hash condition", node.hash_cond),
+        ("merge condition", node.merge_cond), ("join filter", node.join_filter), ("filter", node.filter),
+        ("sort key", ", ".join(node.sort_key)), ("group key", ", ".join(node.group_key)),
+    )  # fmt: skip
+    return [(name, text) for name, text in named if text]
+
+
+def _max_self(root: PlanNode) -> float:
+    return max((node.self_ms or 0.0 for node in root.walk()), default=0.0)
+
+
+def _when(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

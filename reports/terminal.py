@@ -1,0 +1,107 @@
+"""The summary in a terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from ..analyzer.recommendation import Recommendation
+from .headline import headline
+from .numbers import duration, factor, figure, plural, visible
+from .report import Report
+
+MOST_ACTIONS = 12
+MOST_FINDINGS = 8
+MOST_SKIPPED = 4
+
+
+def print_report(report: Report, console: Console, paths: Sequence[Path] = ()) -> None:
+    """Headline, actions best first, findings without an action, what was not looked at, and where the report is."""
+    console.print()
+    console.print(_plain(headline(report), "bold"))
+    for rank, action in enumerate(report.recommendations[:MOST_ACTIONS], 1):
+        console.print()
+        console.print(_plain(f"{rank:>2}. {action.title}", "bold"))
+        for line, style in _lines(report, action):
+            console.print(Padding(_plain(line, style), (0, 0, 0, 4)))
+    if len(report.recommendations) > MOST_ACTIONS:
+        console.print(_plain(f"\n    and {len(report.recommendations) - MOST_ACTIONS} more actions in the report"))
+    _print_findings(report, console)
+    _print_rest(report, console)
+    for path in paths:
+        console.print(Text("Report: ", style="bold").append(visible(str(path)), style="not bold"), soft_wrap=True)
+
+
+def _lines(report: Report, action: Recommendation) -> list[tuple[str, str]]:
+    findings = {finding.id: finding for finding in report.findings}
+    severities = sorted({findings[key].severity for key in action.settles if key in findings}, key=lambda one: one.rank)
+    lines = [
+        (
+            f"{action.evidence.kind}  {', '.join(severities)}{_gain(action)}",
+            "green" if action.evidence.kind == "measured" else "",
+        )
+    ]
+    if action.saves_ms is not None and report.total_ms:
+        lines.append((f"saves {duration(action.saves_ms)} of {duration(report.total_ms)} recorded", ""))
+    if action.place is not None:
+        lines.append((f"at {action.place.file}:{action.place.line} in {action.place.function or 'the file'}", ""))
+    if action.code:
+        lines += [(line, "cyan") for line in action.code[0].text.splitlines()[:3]]
+    return lines
+
+
+def _gain(action: Recommendation) -> str:
+    if not action.evidence.queries:
+        return ""
+    first = max(action.evidence.queries, key=lambda one: (one.before.ms or 0.0) - (one.after.ms or 0.0))
+    before, after = first.before, first.after
+    if before.ms is not None and after.ms is not None:
+        return f"  {duration(before.ms)} → {duration(after.ms)}, {factor(before.ms, after.ms)}"
+    if before.queries is not None and after.queries is not None:
+        return f"  {before.queries} queries → ≈ {after.queries}"
+    if before.rows_read is not None and after.rows_read is not None:
+        return f"  {figure(before.rows_read)} rows read → ≈ {figure(after.rows_read)}"
+    return ""
+
+
+def _print_findings(report: Report, console: Console) -> None:
+    alone = [finding for finding in report.findings if not finding.recommendations]
+    if not alone:
+        return
+    console.print(_plain("\nFindings without a known remedy", "bold"))
+    for finding in alone[:MOST_FINDINGS]:
+        console.print(
+            Padding(_plain(f"{finding.severity}  {finding.code} {finding.rule}: {finding.message}"), (0, 0, 0, 4))
+        )
+        if finding.place is not None:
+            console.print(Padding(_plain(f"at {finding.place.file}:{finding.place.line}"), (0, 0, 0, 8)))
+    if len(alone) > MOST_FINDINGS:
+        console.print(_plain(f"    and {len(alone) - MOST_FINDINGS} more in the report"))
+
+
+def _print_rest(report: Report, console: Console) -> None:
+    console.print()
+    for sentence in report.examined:
+        console.print(_plain(f"Examined: {sentence}", "dim"))
+    if report.looked_at:
+        console.print(
+            _plain(
+                f"{plural(len(report.looked_at), 'case')} looked at and left alone, with the reason in the report",
+                "dim",
+            )
+        )
+    for skipped in report.skipped[:MOST_SKIPPED]:
+        console.print(_plain(f"Not looked at: {skipped.subject}: {skipped.reason}", "yellow"))
+    if len(report.skipped) > MOST_SKIPPED:
+        console.print(_plain(f"and {len(report.skipped) - MOST_SKIPPED} more not looked at", "yellow"))
+    for source in report.sources:
+        for note in source.notes:
+            console.print(_plain(f"{source.name}: {note}", "yellow"))
+    console.print()
+
+
+def _plain(text: str, style: str = "") -> Text:
+    """Text, never markup: brackets and escapes in a table's name must not steer the terminal."""
+    return Text(visible(text), style=style)
