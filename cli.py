@@ -13,6 +13,7 @@ from .analyzer.errors import QueryproofError
 if TYPE_CHECKING:
     from .analysis import AnalysisRequest
     from .reports.report import Report
+    from .sample_db.seed import Size
 
 DEFAULT_JOURNAL = Path("queryproof-journal")
 DEFAULT_REPORT = Path("queryproof-report")
@@ -217,7 +218,7 @@ def snapshot(file: Path, url: str) -> None:
     show_default=True,
     help="Directory for report.html and report.json.",
 )
-def demo(size: str, output: Path) -> None:
+def demo(size: "Size", output: Path) -> None:
     """See the whole of queryproof at work on a sample application and a throw-away PostgreSQL.
 
     Starts a server that listens on no network, migrates and seeds a database, runs an application with known faults under

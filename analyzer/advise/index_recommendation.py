@@ -17,6 +17,15 @@ ORIGINS = {
 }
 
 
+_ADJECTIVES = {
+    "composite": "composite ",
+    "partial": "partial ",
+    "covering": "covering ",
+    "GIN full text": "full-text ",
+    "GIN trigram": "trigram ",
+}
+
+
 def consolidate(answers: Sequence[IndexAnswer], builder: Builder, measure: Measure) -> list[IndexAnswer]:
     """Answers whose index is a prefix of another's move to that one, when a measurement shows it serves as well."""
     kept: list[IndexAnswer] = []
@@ -79,11 +88,10 @@ def _recommendation(
     sizes = [answer.size_bytes for answer in answers if answer.size_bytes is not None]
     builds = [answer.build_ms for answer in answers if answer.build_ms is not None]
     places = [site for answer in answers for site, _ in answer.question.group.call_sites[:1]]
-    shape = index.shape
     return Recommendation(
         id=identity,
         kind="index",
-        title=f"Add a {shape} index: {describe(index)}",
+        title=f"Add a {_ADJECTIVES.get(index.shape, '')}{describe(index).replace(' on ', ' index on ', 1)}",
         reason=_reason(index, first),
         evidence=Evidence(first.kind, ORIGINS[first.kind], tuple(per_query.values())),  # type: ignore[arg-type] # kind is one of ORIGINS' keys
         code=index.codes(name),

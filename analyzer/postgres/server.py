@@ -42,6 +42,7 @@ full_page_writes = off
 max_wal_size = 4GB
 max_parallel_workers_per_gather = 0
 jit = off
+autovacuum = off
 shared_preload_libraries = 'pg_stat_statements,auto_explain'
 pg_stat_statements.track = top
 track_io_timing = on

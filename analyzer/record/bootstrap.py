@@ -61,7 +61,7 @@ def install() -> None:
         if "sqlalchemy.orm" in sys.modules:
             orm()
         return
-    sys.meta_path.insert(0, Watcher({"sqlalchemy": _safely(core), "sqlalchemy.orm": _safely(orm)}))  # type: ignore[arg-type] # a finder
+    sys.meta_path.insert(0, Watcher({"sqlalchemy": _safely(core), "sqlalchemy.orm": _safely(orm)}))
 
 
 def _safely(callback: Callable[[], None]) -> Callable[[], None]:

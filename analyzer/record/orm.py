@@ -45,7 +45,7 @@ def note_orm_execute(state: ORMExecuteState) -> None:
         return
     stack = call_stack()
     state.update_execution_options(**{OPTION: {"k": "query", "e": entity}})
-    state.statement = state.statement.options(Origin((entity, stack[0] if stack else None)))  # type: ignore[attr-defined] # a select
+    state.statement = state.statement.options(Origin((entity, stack[0] if stack else None)))
 
 
 def _load(state: ORMExecuteState, entity: str | None) -> dict[str, object]:

@@ -17,7 +17,7 @@ def encode_value(value: object, depth: int = 0) -> object:
     if value is None or kind is bool or kind is float:
         return value
     if kind is int:
-        return value if abs(value) < 2**64 else {"n": str(value) if abs(value) < 10**1000 else "0"}  # type: ignore[arg-type,operator] # exact int
+        return value if abs(value) < 2**64 else {"n": str(value) if abs(value) < 10**1000 else "0"}  # type: ignore[arg-type] # exact int
     if kind is str:
         return value if len(value) <= MAX_TEXT else {"x": "str"}  # type: ignore[arg-type] # exact str
     if isinstance(value, str) and kind.__module__ == "sqlalchemy.sql.elements":

@@ -27,7 +27,7 @@ def build_workload(queries: Sequence[RecordedQuery], sources: Sequence[Source]) 
         by_group[fingerprint(query.sql)].append(query)
     figures = _figures(kept)
     names = tuple(source.name for source in sources)
-    groups = tuple(_group(key, members, figures.loc[key], names) for key, members in by_group.items())
+    groups = tuple(_group(key, members, figures[key], names) for key, members in by_group.items())
     return Workload(
         groups=ranked(groups),
         executions=tuple(_execution(query) for query in kept),
@@ -73,12 +73,12 @@ def not_looked_at(text: str, reason: str) -> Skipped:
     return Skipped(normalize(text)[:80], reason)
 
 
-def _figures(queries: Sequence[RecordedQuery]) -> pd.DataFrame:
+def _figures(queries: Sequence[RecordedQuery]) -> dict[str, dict[str, float]]:
     frame = pd.DataFrame(
         {"key": [fingerprint(query.sql) for query in queries], "ms": [query.duration_ms for query in queries]}
     )
     grouped = frame.groupby("key", sort=False)["ms"]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "calls": grouped.size(),
             "total": grouped.sum(),
@@ -88,9 +88,10 @@ def _figures(queries: Sequence[RecordedQuery]) -> pd.DataFrame:
             "max": grouped.max(),
         }
     )
+    return {str(key): {str(name): float(value) for name, value in row.items()} for key, row in table.iterrows()}
 
 
-def _group(key: str, members: list[RecordedQuery], figures: "pd.Series[float]", sources: tuple[str, ...]) -> QueryGroup:
+def _group(key: str, members: list[RecordedQuery], figures: dict[str, float], sources: tuple[str, ...]) -> QueryGroup:
     sites = Counter(query.call_site for query in members if query.call_site is not None)
     counted = [query.rows for query in members if query.rows is not None]
     return QueryGroup(

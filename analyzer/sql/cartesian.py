@@ -66,21 +66,21 @@ def _add(source: exp.Expr, names: dict[str, str], groups: dict[str, str]) -> str
 
 
 def _connect(condition: exp.Expr, names: dict[str, str], groups: dict[str, str]) -> None:
-    if any(not column.table for column in condition.find_all(exp.Column)) and len(names) > 1:
-        # An unqualified column may belong to any of them: without the schema that could be the missing connection.
+    """Connect the tables that one condition names. An unqualified column may belong to any of them: without the schema two
+    of them, or one beside a qualified column, could be the missing connection, and the rule stays silent."""
+    columns = list(condition.find_all(exp.Column))
+    aliases = [alias for alias in names if any(column.table == alias for column in columns)]
+    unqualified = [
+        column for column in columns if not column.table and column.find_ancestor(exp.Query) is _level(condition)
+    ]
+    if unqualified and len(columns) > 1:
         aliases = list(names)
-    else:
-        aliases = [alias for alias in names if any(column.table == alias for column in condition.find_all(exp.Column))]
-    unqualified = [column for column in condition.find_all(exp.Column) if not column.table]
-    if (
-        unqualified
-        and len(aliases) == len(names)
-        and len(unqualified) < 2
-        and not any(column.table for column in condition.find_all(exp.Column))
-    ):
-        return
     for alias in aliases[1:]:
         _union(groups, aliases[0], alias)
+
+
+def _level(condition: exp.Expr) -> exp.Expr | None:
+    return condition.find_ancestor(exp.Query)
 
 
 def _root(groups: dict[str, str], alias: str) -> str:

@@ -137,15 +137,16 @@ def _stars(tree: exp.Expr) -> tuple[str, ...]:
     if select is None:
         return ()
     inner = {cte.alias for cte in tree.find_all(exp.CTE)}
-    sources = [source for source in _sources(select) if not isinstance(source, exp.Table) or source.name in inner]
+    derived = {
+        source.alias_or_name for source in _sources(select) if not isinstance(source, exp.Table) or source.name in inner
+    }
     real = [source for source in _sources(select) if isinstance(source, exp.Table) and source.name not in inner]
     stars = []
     for item in select.expressions:
         if isinstance(item, exp.Star) and real:
             stars.append("")
-        elif isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
-            if item.table not in {source.alias_or_name for source in sources}:
-                stars.append(item.table)
+        elif isinstance(item, exp.Column) and isinstance(item.this, exp.Star) and item.table not in derived:
+            stars.append(item.table)
     return tuple(stars)
 
 

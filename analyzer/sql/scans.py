@@ -75,8 +75,7 @@ def _scan(level: _Level, alias: str, table: exp.Table) -> TableScan:
                 _belongs(column, alias, alone) for column in condition.find_all(exp.Column)
             )
             continue
-        for found in predicate(condition, lambda column: _belongs(column, alias, alone)):
-            predicates.append(found)
+        predicates += predicate(condition, lambda column: _belongs(column, alias, alone))
     order = _order(level, alias, alone)
     return TableScan(
         schema=table.db or None,
@@ -136,7 +135,7 @@ def unqualified(node: exp.Expr) -> str:
         if isinstance(column, exp.Column):
             for part in ("table", "db", "catalog"):
                 column.set(part, None)
-    return str(copy.sql(dialect="postgres"))
+    return str(copy.sql(dialect="postgres", normalize_functions=False))
 
 
 def _columns(node: exp.Expr, alias: str, alone: bool) -> tuple[str, ...] | None:

@@ -6,7 +6,7 @@ import os
 import sys
 
 
-def _record():
+def _record() -> None:
     root = os.environ.get("QUERYPROOF_ROOT")
     if not root:
         return
@@ -15,6 +15,7 @@ def _record():
         spec = importlib.util.spec_from_file_location(
             "queryproof", os.path.join(root, "__init__.py"), submodule_search_locations=[root]
         )
+        assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules["queryproof"] = module
         spec.loader.exec_module(module)
@@ -23,7 +24,7 @@ def _record():
     install()
 
 
-def _run_the_other():
+def _run_the_other() -> None:
     here = os.path.dirname(os.path.abspath(__file__))
     rest = [path for path in sys.path if os.path.abspath(path or ".") != here]
     spec = importlib.machinery.PathFinder.find_spec("sitecustomize", rest)
