@@ -4,6 +4,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .analysis import AnalysisRequest, Progress, analyze
 from .analyzer.errors import QueryproofError
@@ -14,10 +15,13 @@ from .analyzer.sources.pg_stat_statements import Snapshot, snapshot
 from .reports.report import Report
 from .reports.write import check_writable
 
+if TYPE_CHECKING:
+    from .sample_db.seed import Size
+
 DATABASE = "queryproof_demo"
 
 
-def run_demo(size: str, output: Path, progress: Progress, say: Callable[[str], None]) -> Report:
+def run_demo(size: "Size", output: Path, progress: Progress, say: Callable[[str], None]) -> Report:
     """Server → migrations → seed → scenarios under the recorder → analysis with proof. The caller writes the report."""
     from .sample_db.migrate import upgrade
     from .sample_db.seed import seed

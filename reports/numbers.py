@@ -1,12 +1,14 @@
 """Figures as a reader wants them: three significant digits, a unit, thin spaces between thousands."""
 
+import math
+
 THIN = "\u202f"
 _BYTES = ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB"))
 
 
 def figure(value: float) -> str:
     """Three significant digits below a thousand, whole numbers with thin spaces above."""
-    if value != value or value in (float("inf"), float("-inf")):
+    if not math.isfinite(value):
         return "?"
     if abs(value) >= 1000:
         return f"{value:,.0f}".replace(",", THIN)

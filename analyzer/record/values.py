@@ -13,7 +13,7 @@ MAX_DEPTH = 6
 
 def encode_value(value: object, depth: int = 0) -> object:
     """A JSON value; a foreign or oversized one becomes `{"x": type name}`."""
-    kind = type(value)
+    kind: type = type(value)
     if value is None or kind is bool or kind is float:
         return value
     if kind is int:

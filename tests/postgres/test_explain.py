@@ -1,6 +1,7 @@
 """EXPLAIN reads plans of real statements and does no harm, whatever it is given."""
 
-import psycopg2
+import contextlib
+
 import pytest
 
 from queryproof.analyzer.errors import ServerError, StatementError
@@ -181,10 +182,8 @@ def test_no_attack_changes_contents_or_leaves_a_lock(bank: str, user: str) -> No
         for attack in ATTACKS:
             explainer = Explainer(victim, analyze=True, allow_superuser=True, timeout_s=5)
             explainer.explain(group(attack))
-            with pytest.raises(StatementError):
-                if "pg_sleep" not in attack and "SELECT '\\'" not in attack and "E'" not in attack:
-                    explainer.measure(attack, 1)
-                raise StatementError("already covered")
+            with contextlib.suppress(StatementError):
+                explainer.measure(attack, 1)
             cursor.execute(state)
             assert cursor.fetchone() == before, attack
             assert not victim.closed, attack
@@ -276,12 +275,11 @@ def test_times_of_cte_and_init_plan_are_charged_where_they_run(bank: str) -> Non
     explainer = Explainer(connection, analyze=True)
     for sql in (
         "WITH c AS MATERIALIZED (SELECT * FROM accounts ORDER BY email) SELECT count(*) FROM c a JOIN c b ON a.id = b.id",
-        "SELECT (SELECT count(*) FROM accounts WHERE email LIKE '%9%'), id FROM accounts WHERE balance > "
-        "(SELECT avg(balance) FROM accounts)",
+        """SELECT (SELECT count(*) FROM accounts WHERE email LIKE '%9%'), id FROM accounts
+           WHERE balance > (SELECT avg(balance) FROM accounts)""",
         "SELECT id, (SELECT count(*) FROM entries e WHERE e.account_id = a.id) FROM accounts a WHERE id < 50",
     ):
         plan = explainer.measure(sql, 1)
         total = sum(node.self_ms or 0.0 for node in plan.root.walk())
         assert total == pytest.approx(plan.root.total_ms, rel=0.02, abs=0.1)
-        assert psycopg2.__version__
     connection.close()

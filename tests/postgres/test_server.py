@@ -1,5 +1,6 @@
 """The embedded server starts, stays private, dies with us and leaves nothing behind."""
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -179,7 +180,7 @@ def test_programs_in_a_directory_closed_to_others_are_copied(tmp_path: Path) -> 
 
 
 def test_a_system_installation_serves_when_the_wheel_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(binaries.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     try:
         found = find_binaries()
     except ServerError:
@@ -190,7 +191,7 @@ def test_a_system_installation_serves_when_the_wheel_is_absent(monkeypatch: pyte
 
 
 def test_without_any_programs_the_error_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(binaries.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(binaries, "SYSTEM_PLACES", ())
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(ServerError, match=r"queryproof\[embedded\]"):

@@ -15,7 +15,8 @@ def _record() -> None:
         spec = importlib.util.spec_from_file_location(
             "queryproof", os.path.join(root, "__init__.py"), submodule_search_locations=[root]
         )
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules["queryproof"] = module
         spec.loader.exec_module(module)
