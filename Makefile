@@ -16,7 +16,7 @@ check: $(STAMP)
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@$(PY) -c "from importlinter.cli import lint_imports_command as run; run()"
+	@$(PY) -m docs.stairs
 	@$(PY) -m docs.generate --check
 
 docs: $(STAMP)

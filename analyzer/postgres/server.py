@@ -37,7 +37,6 @@ max_connections = 60
 shared_buffers = 256MB
 maintenance_work_mem = 256MB
 fsync = off
-synchronous_commit = off
 full_page_writes = off
 max_wal_size = 4GB
 max_parallel_workers_per_gather = 0

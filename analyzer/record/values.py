@@ -39,13 +39,8 @@ def encode_value(value: object, depth: int = 0) -> object:
         if kind is tuple:
             return {"tu": [encode_value(item, depth + 1) for item in value]}  # type: ignore[attr-defined] # exact tuple
         if kind is dict:
-            return {
-                "m": {
-                    str(key): encode_value(item, depth + 1)
-                    for key, item in dict.items(value)  # type: ignore[arg-type] # exact
-                    if type(key) is str
-                }
-            }
+            items: dict[object, object] = value  # type: ignore[assignment] # exact dict
+            return {"m": {key: encode_value(item, depth + 1) for key, item in items.items() if type(key) is str}}
     return {"x": kind.__name__}
 
 

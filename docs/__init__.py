@@ -1,0 +1,1 @@
+"""Generated documentation and the checks of the house."""
