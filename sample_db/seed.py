@@ -20,7 +20,7 @@ WORDS = (
     "report export misses rows search index lags behind webhook delivery fails on large payload scheduler drifts"
 ).split()
 SESSIONS = 80
-AUTHORS = 150
+AUTHORS = 60
 
 _STATEMENTS = (
     """

@@ -33,12 +33,12 @@ class CartesianJoin(Rule):
 
     ## Bad
     ```sql
-    SELECT s.name, x.total FROM shops s, sales x WHERE x.total > 10
+    SELECT s.name, sum(x.total) FROM shops s, sales x WHERE x.total > 10 GROUP BY s.name
     ```
 
     ## Good
     ```sql
-    SELECT s.name, x.total FROM shops s JOIN sales x ON x.shop_id = s.id WHERE x.total > 10
+    SELECT s.name, sum(x.total) FROM shops s JOIN sales x ON x.shop_id = s.id WHERE x.total > 10 GROUP BY s.name
     ```
     """
 
