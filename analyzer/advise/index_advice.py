@@ -168,7 +168,7 @@ def answer_by_estimate(question: IndexQuestion, schema: Schema) -> IndexAnswer |
 def measurement(plan: Plan) -> Measurement:
     """The figures of a plan that was run."""
     reads = [node for node in plan.root.walk() if node.relation is not None and node.rows is not None]
-    rows_read = sum((node.rows or 0) + (node.removed or 0) for node in reads)
+    rows_read = float(sum((node.rows or 0.0) + (node.removed or 0.0) for node in reads))
     return Measurement(plan.execution_ms, plan.root.total_cost, _buffers(plan), rows_read)
 
 
