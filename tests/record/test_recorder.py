@@ -238,7 +238,7 @@ from sqlalchemy import create_engine, text
 engine = create_engine("sqlite://")
 def query(n):
     with engine.connect() as connection:
-        connection.execute(text(f"SELECT {n}"))
+        connection.execute(text(f"SELECT {{n}}"))
 {body}
 """
 

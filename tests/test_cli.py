@@ -1,0 +1,151 @@
+"""The command line: exit codes, and one clear message for everything that cannot be done."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from queryproof.analyzer.postgres.connect import connect
+from queryproof.analyzer.record.journal import encode_line
+
+SETUP = """
+CREATE TABLE "Weird Table" (id int PRIMARY KEY, "Odd Column" int, note text);
+INSERT INTO "Weird Table" SELECT n, n % 1000, repeat('x', 50) FROM generate_series(1, 20000) n;
+ANALYZE "Weird Table";
+"""
+
+
+def queryproof(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "queryproof", *arguments],
+        check=False,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def weird(database: str) -> str:
+    connection = connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute(SETUP)
+    connection.close()
+    return database
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["analyze"], "queryproof record"),
+        (["analyze", "missing.sql"], "does not exist"),
+        (["analyze", "empty.sql"], "no statement"),
+        (["analyze", "emptydir"], "neither a recording nor any .sql file"),
+        (["analyze", "newer"], "newer queryproof"),
+        (["analyze", "ok.sql", "--url", "postgresql://u:s3cret@127.0.0.1:1/x"], "is the server running"),
+        (["analyze", "ok.sql", "--url", "nonsense"], "not a database URL"),
+        (["analyze", "--pg-stat-statements"], "--url"),
+        (["analyze", "ok.sql", "--since", "ok.sql"], "is no snapshot"),
+        (["analyze", "ok.sql", "--output", "ok.sql/report"], "cannot be written"),
+        (["record", "--", "no-such-program"], "there is no command"),
+        (["rules", "missing-indx"], "did you mean missing-index"),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_code_2(tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "ok.sql").write_text("SELECT 1 FROM t")
+    (tmp_path / "empty.sql").write_text("-- nothing\n")
+    (tmp_path / "emptydir").mkdir()
+    (tmp_path / "newer").mkdir()
+    (tmp_path / "newer" / "a.jsonl").write_bytes(encode_line({"t": "h", "version": 9}))
+    done = queryproof(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "s3cret" not in done.stderr + done.stdout
+
+
+def test_a_gate_fails_on_findings_of_that_severity_only(tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_text("SELECT * FROM users WHERE id = 1;")
+    assert queryproof("analyze", "q.sql", cwd=tmp_path).returncode == 0
+    assert queryproof("analyze", "q.sql", "--fail-on", "error", cwd=tmp_path).returncode == 0
+    assert queryproof("analyze", "q.sql", "--fail-on", "warning", cwd=tmp_path).returncode == 1
+    (tmp_path / "q.sql").write_text("SELECT name FROM users WHERE id = 1;")
+    assert queryproof("analyze", "q.sql", "--fail-on", "info", cwd=tmp_path).returncode == 0
+    assert "no database was given" in queryproof("analyze", "q.sql", cwd=tmp_path).stdout
+
+
+def test_one_bad_statement_never_stops_the_rest(tmp_path: Path, weird: str) -> None:
+    hostile = [
+        'SELECT id FROM "Weird Table" WHERE "Odd Column" = 7',
+        "SELEC nonsense FROM",
+        "SELECT '</script><script>alert(1)</script>'",
+        "SELECT " + "(" * 400 + "1" + ")" * 400,
+        "SELECT 'c4n4ry' || '" + "x" * 1_000_000 + "'",
+        "SELECT missing FROM nowhere",
+        "SELECT 1 \x00",
+        "VACUUM",
+    ]
+    (tmp_path / "q.sql").write_bytes(";\n".join(hostile).encode() + b";\nSELECT '\xff\xfe';")
+    done = queryproof("analyze", "q.sql", "--url", weird, "--prove", "measure", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    report = (tmp_path / "queryproof-report" / "report.json").read_text()
+    assert r"ON \"public\".\"Weird Table\" (\"Odd Column\")" in report
+    assert "42P01" in report
+    assert "c4n4ry" not in report
+    html = (tmp_path / "queryproof-report" / "report.html").read_text()
+    assert "<script>alert" not in html
+
+
+def test_without_being_asked_nothing_is_built_or_run(tmp_path: Path, weird: str) -> None:
+    (tmp_path / "q.sql").write_text('SELECT id FROM "Weird Table" WHERE "Odd Column" = 7')
+    done = queryproof("analyze", "q.sql", "--url", weird, cwd=tmp_path)
+    assert "estimated" in done.stdout
+    assert "measured" not in done.stdout.replace("none of them measured", "")
+    connection = connect(weird)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_indexes WHERE tablename = 'Weird Table'")
+        assert cursor.fetchone() == (1,)
+    connection.close()
+
+
+def test_record_then_analyze_names_the_line(tmp_path: Path, weird: str) -> None:
+    (tmp_path / "app.py").write_text(
+        "import sys\nfrom sqlalchemy import create_engine, text\n"
+        f"with create_engine({weird!r}).connect() as c:\n"
+        "    c.execute(text('SELECT id FROM \"Weird Table\" WHERE \"Odd Column\" = :x'), {'x': 7})\n"
+        "sys.exit(5)\n"
+    )
+    assert queryproof("record", "--", sys.executable, "app.py", cwd=tmp_path).returncode == 5
+    done = queryproof("analyze", "--url", weird, "--prove", "measure", "--fail-on", "info", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "app.py:4" in done.stdout
+    assert "measured" in done.stdout
+    again = queryproof("record", "--", sys.executable, "app.py", cwd=tmp_path)
+    assert "queryproof-journal-previous" in again.stderr
+
+
+def test_a_superuser_is_not_used_and_the_rest_still_works(tmp_path: Path, weird: str) -> None:
+    (tmp_path / "q.sql").write_text('SELECT * FROM "Weird Table" LIMIT 5')
+    done = queryproof("analyze", "q.sql", "--url", weird.replace("//app@", "//postgres@"), cwd=tmp_path)
+    assert done.returncode == 0
+    assert "superuser" in done.stdout
+    assert "select-star" in done.stdout or "Name the columns" in done.stdout
+
+
+def test_help_and_rules_teach(tmp_path: Path) -> None:
+    assert "queryproof demo" in queryproof("--help", cwd=tmp_path).stdout
+    assert "## Bad" in queryproof("rules", "IDX001", cwd=tmp_path).stdout
+    assert queryproof("rules", cwd=tmp_path).stdout.count("\n") >= 5
+
+
+def test_interval_snapshots_work_end_to_end(tmp_path: Path, weird: str) -> None:
+    assert queryproof("snapshot", "before.json", "--url", weird, cwd=tmp_path).returncode == 0
+    connection = connect(weird)
+    with connection.cursor() as cursor:
+        cursor.execute('SELECT note FROM "Weird Table" WHERE "Odd Column" = 3')
+    connection.close()
+    done = queryproof("analyze", "--pg-stat-statements", "--since", "before.json", "--url", weird, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Odd Column" in (tmp_path / "queryproof-report" / "report.json").read_text()
