@@ -42,7 +42,7 @@ def weird(database: str) -> str:
         (["analyze"], "queryproof record"),
         (["analyze", "missing.sql"], "does not exist"),
         (["analyze", "empty.sql"], "no statement"),
-        (["analyze", "emptydir"], "neither a recording nor any .sql file"),
+        (["analyze", "emptydir"], "holds no recording"),
         (["analyze", "newer"], "newer queryproof"),
         (["analyze", "ok.sql", "--url", "postgresql://u:s3cret@127.0.0.1:1/x"], "is the server running"),
         (["analyze", "ok.sql", "--url", "nonsense"], "not a database URL"),

@@ -195,17 +195,17 @@ def test_it_fits_a_narrow_screen_and_the_dark(browser: Browser, tmp_path: Path) 
 def test_without_scripts_everything_is_there(browser: Browser, tmp_path: Path) -> None:
     page, _ = opened(browser, example(), tmp_path, java_script_enabled=False)
     assert page.is_visible("text=CREATE INDEX CONCURRENTLY")
-    assert page.locator("#query-table tbody tr").count() == 3
+    assert page.locator("#query-table > tbody > tr").count() == 3
     assert not page.is_visible("#theme")
 
 
 def test_queries_are_searched_sorted_and_unfolded(browser: Browser, tmp_path: Path) -> None:
     page, troubles = opened(browser, example(450), tmp_path)
-    assert page.locator("#query-table tbody tr").count() == 200
+    assert page.locator("#query-table > tbody > tr").count() == 200
     page.click("th[data-sort='5']")
-    assert "SELECT 449" in page.locator("#query-table tbody tr").first.inner_text()
+    assert "SELECT 449" in page.locator("#query-table > tbody > tr").first.inner_text()
     page.fill("#search", "select 37 from")
-    assert page.locator("#query-table tbody tr:visible").count() == 1
+    assert page.locator("#query-table > tbody > tr:visible").count() == 1
     page.fill("#search", "")
     page.click("a[href='#query-q0'] >> nth=0")
     assert page.is_visible("#query-q0 .tree")
@@ -217,7 +217,7 @@ def test_five_thousand_queries_stay_small_and_open(browser: Browser, tmp_path: P
     assert len(text) < 3_000_000
     page, troubles = opened(browser, example(5000), tmp_path)
     page.click("#more")
-    assert page.locator("#query-table tbody tr").count() == 700
+    assert page.locator("#query-table > tbody > tr").count() == 700
     assert troubles == []
 
 
