@@ -60,12 +60,11 @@
   show(find("#filter"));
   const search = find("#search");
   const filter = () => {
-    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    if (words.length && rest.length) add(rest.length);
+    const wanted = search.value.toLowerCase().replace(/\s+/g, " ").trim();
+    if (wanted && rest.length) add(rest.length);
     let count = 0;
     for (const line of body.rows) {
-      const text = line.textContent.toLowerCase();
-      line.hidden = !words.every((word) => text.includes(word));
+      line.hidden = !line.textContent.toLowerCase().replace(/\s+/g, " ").includes(wanted);
       if (!line.hidden) count += 1;
     }
     find("#shown").textContent = count + " shown";

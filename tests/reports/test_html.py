@@ -77,7 +77,7 @@ def example(queries: int = 3) -> Report:
             ("f1",) if n == 0 else (),
             "q0" if n == 0 else None,
             "",
-        )  # fmt: skip
+        )
         for n in range(queries)
     )
     return Report(

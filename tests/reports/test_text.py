@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from queryproof.analyzer.errors import OutputError, SourceError
-from queryproof.analyzer.recommendation import Recommendation
+from queryproof.analyzer.recommendation import Evidence, Recommendation
 from queryproof.reports.json_report import from_json
 from queryproof.reports.numbers import duration, factor, figure, size, visible
 from queryproof.reports.report import SCHEMA_VERSION, Report
@@ -49,18 +49,14 @@ def test_no_control_character_is_shown(text: str) -> None:
 
 @pytest.mark.parametrize("width", [1, 20, 80, 200])
 def test_the_summary_fits_any_terminal_and_steers_none(width: int) -> None:
-    action = Recommendation("r", "index", "Add \x1b]0;pwned\x07 [bold]x[/bold]", "", from_evidence(), (), ())
+    action = Recommendation(
+        "r", "index", "Add \x1b]0;pwned\x07 [bold]x[/bold]", "", Evidence("matched", "a pattern"), (), ()
+    )
     report = dataclasses.replace(bare(), recommendations=(action,))
     out = io.StringIO()
     print_report(report, Console(file=out, width=width))
     assert "\x1b" not in out.getvalue()
     assert "[bold]" in out.getvalue() or width < 20
-
-
-def from_evidence():  # type: ignore[no-untyped-def] # a shorthand
-    from queryproof.analyzer.recommendation import Evidence
-
-    return Evidence("matched", "a pattern")
 
 
 def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

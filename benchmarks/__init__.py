@@ -1,0 +1,1 @@
+"""Figures for benchmarks/README.md."""
