@@ -15,7 +15,6 @@ from .analyzer.plan import ExplainedQuery, Plan
 from .analyzer.postgres.catalog import read_schema
 from .analyzer.postgres.connect import connect
 from .analyzer.postgres.explain import Explainer, explain_workload
-from .analyzer.schema import Schema
 from .analyzer.sources.grouping import build_workload, merge
 from .analyzer.sources.journal import read_journal
 from .analyzer.sources.pg_stat_statements import Snapshot, snapshot, workload_between
@@ -73,10 +72,17 @@ def analyze(request: AnalysisRequest, progress: Progress = silent) -> Report:
     with ExitStack() as stack:
         connection = _open(request.url, stack) if request.url else None
         workload = read_sources(request, connection)
+        schema = read_schema(connection) if connection is not None else None
+        columns = (
+            {table.name: frozenset(column.name for column in table.columns) for table in schema.tables}
+            if schema
+            else {}
+        )
         statements = {
-            group.fingerprint: analyse(_text(group)) for group in progress("Reading statements", workload.groups)
+            group.fingerprint: analyse(_text(group), columns)
+            for group in progress("Reading statements", workload.groups)
         }
-        schema, plans, prover, skipped = _look(request, connection, workload, progress, stack)
+        plans, prover, skipped = _look(request, connection, workload, progress, stack)
         case = Case(workload, statements, plans, schema)
         findings, looked_at = judge(case)
         answers = answer(case, findings, looked_at, prover, progress)
@@ -110,27 +116,26 @@ def read_sources(request: AnalysisRequest, connection: Connection | None) -> Wor
 
 def _look(
     request: AnalysisRequest, connection: Connection | None, workload: Workload, progress: Progress, stack: ExitStack
-) -> tuple[Schema | None, dict[str, ExplainedQuery], tuple[Builder, Measure] | None, tuple[Skipped, ...]]:
-    """Schema, plans and the means of proof, as far as the database and the request allow."""
+) -> tuple[dict[str, ExplainedQuery], tuple[Builder, Measure] | None, tuple[Skipped, ...]]:
+    """Plans and the means of proof, as far as the database and the request allow."""
     if connection is None:
         reason = "no database was given: add --url to have statements explained and indexes advised"
-        return None, {}, None, (Skipped("plans, schema and missing indexes", reason),)
-    schema = read_schema(connection)
+        return {}, None, (Skipped("plans, schema and missing indexes", reason),)
     try:
         explainer = Explainer(
             connection, analyze=request.analyze or request.builds, allow_superuser=request.allow_superuser
         )
     except ServerError as error:
-        return schema, {}, None, (Skipped("plans and missing indexes", str(error)),)
+        return {}, None, (Skipped("plans and missing indexes", str(error)),)
     plans = explain_workload(workload, explainer, progress)
     if not request.builds:
-        return schema, plans, None, ()
+        return plans, None, ()
     builder = Builder(_open(request.build_url or request.url or "", stack))
 
     def measure(sql: str) -> Plan:
         return explainer.measure(sql, runs=WARM_RUNS)
 
-    return schema, plans, (builder, measure), ()
+    return plans, (builder, measure), ()
 
 
 def _open(url: str, stack: ExitStack) -> Connection:

@@ -65,7 +65,9 @@ def _reply(case: Case, finding: Finding, prover: tuple[Builder, Measure] | None)
     question = _question(case, finding)
     if question is None or case.schema is None:
         return "the statement or its plan could not be read far enough to name the table"
-    if prover is None or question.explained.plan is None or not question.explained.plan.analyzed:
+    explained = question.explained
+    ran = explained.timed_out_s is not None or (explained.plan is not None and explained.plan.analyzed)
+    if prover is None or not ran:
         return answer_by_estimate(question, case.schema)
     try:
         return answer_by_measuring(question, case.schema, *prover)

@@ -98,3 +98,5 @@ class ExplainedQuery:
     sql: str | None
     note: str
     parameters_origin: str
+    timed_out_s: float | None = None
+    """The run was ended after this many seconds, so `plan` is a plain one."""

@@ -11,9 +11,9 @@ from .report import SCHEMA_VERSION, Report
 def to_json(report: Report) -> bytes:
     """UTF-8, indented, the same bytes for the same report."""
     try:
-        data = msgspec.json.encode(report)
+        data = msgspec.json.encode(report, order="deterministic")
     except UnicodeEncodeError:
-        data = msgspec.json.encode(_encodable(msgspec.to_builtins(report)))
+        data = msgspec.json.encode(_encodable(msgspec.to_builtins(report)), order="deterministic")
     return msgspec.json.format(data, indent=1) + b"\n"
 
 
@@ -21,14 +21,15 @@ def from_json(data: bytes) -> Report:
     """Raises SourceError when it is no report, or one of a newer version."""
     try:
         version = msgspec.json.decode(data, type=dict[str, msgspec.Raw]).get("schema_version")
-        if version is None or not bytes(version).isdigit():
+        digits = b"" if version is None else bytes(version)
+        if not digits.isdigit() or len(digits) > 9:
             raise SourceError("this is no report of queryproof: it has no schema_version")
-        if int(bytes(version)) > SCHEMA_VERSION:
+        if int(digits) > SCHEMA_VERSION:
             raise SourceError(
-                f"this report has schema version {int(bytes(version))}, and this queryproof reads up to {SCHEMA_VERSION}: upgrade it"
+                f"this report has schema version {int(digits)}, and this queryproof reads up to {SCHEMA_VERSION}: upgrade it"
             )
         return msgspec.json.decode(data, type=Report)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SourceError(f"this is no report of queryproof: {error}") from None
 
 

@@ -6,10 +6,12 @@ THIN = "\u202f"
 _BYTES = ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB"))
 
 
-def figure(value: float) -> str:
-    """Three significant digits below a thousand, whole numbers with thin spaces above."""
+def figure(value: float, whole: bool = True) -> str:
+    """Three significant digits below a thousand, whole numbers with thin spaces above; three there too if not `whole`."""
     if not math.isfinite(value):
         return "?"
+    if not whole and abs(value) >= 1000:
+        value = float(f"{value:.3g}")
     if abs(value) >= 1000:
         return f"{value:,.0f}".replace(",", THIN)
     text = f"{value:.3g}"
@@ -22,7 +24,7 @@ def duration(ms: float | None) -> str:
     """Milliseconds below a second, seconds from there on."""
     if ms is None:
         return "–"
-    return f"{figure(ms / 1000)} s" if abs(ms) >= 999.5 else f"{figure(ms)} ms"
+    return f"{figure(ms / 1000, whole=False)} s" if abs(ms) >= 999.5 else f"{figure(ms)} ms"
 
 
 def size(count: float | None) -> str:
@@ -31,7 +33,7 @@ def size(count: float | None) -> str:
         return "–"
     for unit, name in _BYTES:
         if count >= unit:
-            return f"{figure(count / unit)} {name}"
+            return f"{figure(count / unit, whole=False)} {name}"
     return f"{figure(count)} bytes"
 
 
@@ -43,7 +45,10 @@ def factor(before: float | None, after: float | None) -> str:
         return "to none"
     ratio = before / after
     return (
-        f"{figure(ratio)}× less" if ratio >= 1.005 else f"{figure(1 / ratio)}× more" if ratio <= 0.995 else "unchanged"
+        f"{figure(ratio, whole=False)}× less"
+        if ratio >= 1.005
+        else f"{figure(1 / ratio, whole=False)}× more"
+        if ratio <= 0.995 else "unchanged"
     )
 
 

@@ -33,8 +33,9 @@ def write_reports(report: Report, directory: Path) -> list[Path]:
 def _write(path: Path, data: bytes) -> Path:
     if path.is_symlink():
         raise OutputError(f"{path} is a link: it is not followed. Remove it, or name another directory with --output")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    name = None
     try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -42,7 +43,8 @@ def _write(path: Path, data: bytes) -> Path:
         os.chmod(name, 0o644)
         os.replace(name, path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
+        if name is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
         raise OutputError(f"{path} cannot be written: {error.strerror}") from None
     return path

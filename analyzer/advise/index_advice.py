@@ -1,7 +1,7 @@
 """Answers questions of the form "could an index serve this query better?" with a proven index, or with the reason why not."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import StatementError
 from ..plan import ExplainedQuery, Plan, PlanNode
@@ -88,7 +88,7 @@ def answer_by_measuring(
         return NoIndex(question, _no_candidate_reason(question))
     if question.explained.sql is None:
         return NoIndex(question, f"it could not be run: {question.explained.note}")
-    before = measure(question.explained.sql)
+    before = _before(question, measure)
     trials: list[_Trial] = []
     tried: list[Alternative] = []
     for option in options:
@@ -127,6 +127,14 @@ def answer_by_measuring(
     )
 
 
+def _before(question: IndexQuestion, measure: Measure) -> Plan:
+    """The plan before; a statement whose run was ended keeps its plain plan, with the limit as the least it takes."""
+    explained = question.explained
+    if explained.timed_out_s is not None and explained.plan is not None:
+        return replace(explained.plan, execution_ms=explained.timed_out_s * 1000)
+    return measure(explained.sql or "")
+
+
 def choose(before: Plan, trials: Sequence[_Trial]) -> _Trial:
     """The smallest index among those that save nearly as much as the best.
 
@@ -134,7 +142,7 @@ def choose(before: Plan, trials: Sequence[_Trial]) -> _Trial:
     of those before (64 at least). A covering index that turns 0.05 ms into 0.02 ms is not worth three times the space.
     """
     slack_ms = min(max(0.1, 0.02 * (before.execution_ms or 0.0)), 1.0)
-    slack_buffers = max(64.0, 0.02 * _buffers(before))
+    slack_buffers = max(64.0, 0.02 * _buffers(before), 0.02 * max(trial.buffers for trial in trials))
     fastest = min(trial.ms for trial in trials)
     fewest = min(trial.buffers for trial in trials)
     as_good = [one for one in trials if one.ms <= fastest + slack_ms and one.buffers <= fewest + slack_buffers]
@@ -169,6 +177,8 @@ def measurement(plan: Plan) -> Measurement:
     """The figures of a plan that was run."""
     reads = [node for node in plan.root.walk() if node.relation is not None and node.rows is not None]
     rows_read = float(sum((node.rows or 0.0) + (node.removed or 0.0) for node in reads))
+    if not plan.analyzed:
+        return Measurement(plan.execution_ms, plan.root.total_cost)
     return Measurement(plan.execution_ms, plan.root.total_cost, _buffers(plan), rows_read)
 
 

@@ -12,7 +12,8 @@ from .candidate_index import CandidateIndex
 from .index_advice import IndexAnswer, Measure, describe, measurement
 
 ORIGINS = {
-    "measured": "built for real and dropped again; each time is the median of warm runs of the same statement",
+    "measured": "built for real and dropped again; each time is the median of warm runs of the same statement; one that "
+    "was ended at the time limit counts with the limit",
     "estimated": "not built: rows read are the planner's own estimates from the table's statistics",
 }
 

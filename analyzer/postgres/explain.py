@@ -109,7 +109,8 @@ class Explainer:
         try:
             return ExplainedQuery(fingerprint, self._run(bound, analyze=True), bound, "", sample.origin)
         except TimedOut as error:
-            return ExplainedQuery(fingerprint, plain, bound, f"planned without running it: {error}", sample.origin)
+            note = f"planned without running it: {error}"
+            return ExplainedQuery(fingerprint, plain, bound, note, sample.origin, self._timeout_s)
 
     def _why_not_run(self, verdict: GuardVerdict) -> str:
         if not self._analyze:

@@ -10,7 +10,7 @@ from .self_time import RawNode, Timed, number, time_nodes
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_NODES = 20_000
-MAX_DEPTH = 500
+MAX_DEPTH = 200
 
 
 def read_plan(document: str | object) -> Plan:

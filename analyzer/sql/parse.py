@@ -9,6 +9,7 @@ from sqlglot.errors import SqlglotError
 
 from .cartesian import cartesian_pairs
 from .placeholders import number_placeholders
+from .qualify import TableColumns, qualify
 from .scans import table_scans
 from .statement import Statement
 from .tokens import Token, significant, split_statements
@@ -28,13 +29,17 @@ logging.getLogger("sqlglot").disabled = True
 _KINDS = {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE", exp.Merge: "MERGE"}
 
 
-@lru_cache(maxsize=4096)
-def analyse(sql: str) -> Statement:
-    """What the statement asks for. Never raises: `problem` says why a text could not be analysed, without quoting it."""
+def analyse(sql: str, columns: TableColumns | None = None) -> Statement:
+    """What the statement asks for. columns: of the tables it may name, to tell whose an unqualified column is.
+
+    Never raises: `problem` says why a text could not be analysed, without quoting it.
+    """
     tree, kind, problem = _tree(sql)
     if tree is None:
         return Statement(kind=kind, problem=problem)
     try:
+        if columns:
+            qualify(tree, columns)
         return _statement(tree)
     except (SqlglotError, RecursionError, TypeError, AttributeError, KeyError, ValueError) as error:
         return Statement(kind=kind, problem=f"its structure was not understood ({type(error).__name__})")

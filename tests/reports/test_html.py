@@ -207,7 +207,7 @@ def test_queries_are_searched_sorted_and_unfolded(browser: Browser, tmp_path: Pa
     page.fill("#search", "select 37 from")
     assert page.locator("#query-table > tbody > tr:visible").count() == 1
     page.fill("#search", "")
-    page.click("a[href='#query-q0'] >> nth=0")
+    page.click("#findings a[href='#query-q0']")
     assert page.is_visible("#query-q0 .tree")
     assert troubles == []
 

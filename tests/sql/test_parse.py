@@ -59,7 +59,7 @@ def test_expressions_are_given_as_postgresql_indexes_them() -> None:
     found = scan(
         "SELECT t.a FROM t WHERE lower(t.a) = 'x' AND to_tsvector('english', t.b) @@ to_tsquery('english', 'q')"
     )
-    assert [one.expression for one in found.predicates] == ["lower(a)", "to_tsvector('english', b)"]
+    assert [one.expression.lower() for one in found.predicates] == ["lower(a)", "to_tsvector('english', b)"]
 
 
 def test_constants_and_parameters_are_told_apart() -> None:
@@ -86,6 +86,16 @@ def test_joins_exists_and_in_subqueries_are_join_predicates() -> None:
     )
     joins = {one.table: {p.column for p in one.predicates if p.join} for one in statement.scans}
     assert joins == {"a": {"id", "y"}, "b": {"a_id"}, "c": {"b_id"}, "d": set()}
+
+
+def test_known_columns_tell_whose_an_unqualified_column_is() -> None:
+    columns = {"part": frozenset(("p_key", "p_size")), "line": frozenset(("l_part", "l_price"))}
+    sql = "SELECT l_price FROM part, line WHERE p_key = l_part AND p_size = 5 AND l_price < (SELECT avg(l_price) FROM line WHERE l_part = p_key)"
+    outer, line, inner = analyse(sql, columns).scans
+    assert {(p.column, p.kind) for p in outer.predicates} >= {("p_key", "equality"), ("p_size", "equality")}
+    assert ("l_part", True) in {(p.column, p.join) for p in line.predicates}
+    assert [(p.column, p.kind, p.join) for p in inner.predicates] == [("l_part", "equality", True)]
+    assert analyse(sql, columns).cartesian == ()
 
 
 def test_a_cte_is_not_a_table_but_its_tables_are() -> None:
