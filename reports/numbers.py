@@ -44,12 +44,9 @@ def factor(before: float | None, after: float | None) -> str:
     if after == 0:
         return "to none"
     ratio = before / after
-    return (
-        f"{figure(ratio, whole=False)}× less"
-        if ratio >= 1.005
-        else f"{figure(1 / ratio, whole=False)}× more"
-        if ratio <= 0.995 else "unchanged"
-    )
+    if 0.995 < ratio < 1.005:
+        return "unchanged"
+    return f"{figure(ratio, whole=False)}× less" if ratio > 1 else f"{figure(1 / ratio, whole=False)}× more"
 
 
 def percent(part: float, whole: float | None) -> str:

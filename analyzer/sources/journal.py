@@ -70,7 +70,9 @@ def read_journal(directory: Path) -> tuple[list[RecordedQuery], Source]:
         )
     queries.sort(key=lambda query: (query.started_at, query.process, query.sequence))
     total = sum(query.duration_ms for query in queries)
-    return queries, Source("journal", str(directory), len(queries), total, losses.notes())
+    # An absolute name says more about this machine than about the recording, and changes from run to run.
+    name = directory.name if directory.is_absolute() else str(directory)
+    return queries, Source("journal", name, len(queries), total, losses.notes())
 
 
 def _segments(directory: Path) -> Iterator[Path]:

@@ -12,16 +12,29 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...analyzer.plan import PlanNode
 from ...analyzer.postgres.plan_text import title
 from ...analyzer.recommendation import Recommendation
 from ..headline import headline
 from ..numbers import duration, factor, figure, percent, plural, size, visible
-from ..report import Report, ReportedFinding, ReportedQuery
+from ..report import Report, ReportedBucket, ReportedFinding, ReportedQuery
+from .markdown import blocks, prose
+from .plan_tree import conditions, drawn_nodes, longest_self_ms, misestimate, remarks, text_lines
 
 SERVED_ROWS = 200
 """Queries written as HTML; the rest travel as data and are drawn when asked for."""
+MOST_ACTIONS = 200
+MOST_FINDINGS = 1000
+MOST_REASONS = 200
+"""Entries written of a list of reasons; what is left out is counted on the page and stands in report.json."""
+MOST_TEXT = 20_000
+MOST_REST_TEXT = 2_000
 KINDS = {"index": "indexes", "orm-edit": "ORM edits", "sql-rewrite": "rewrites", "setting": "settings"}
+EVIDENCE = {
+    "measured": "run before and after, times compared",
+    "planned": "the planner's costs compared, nothing run",
+    "estimated": "worked out from counts and statistics",
+    "matched": "a pattern recognised in the statement",
+}
 
 
 def to_html(report: Report) -> str:
@@ -32,6 +45,7 @@ def to_html(report: Report) -> str:
         f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
     )
     rest = [_row(query) for query in report.queries[SERVED_ROWS:]]
+    kinds = {action.evidence.kind for action in report.recommendations} | {one.evidence.kind for one in report.findings}
     return (
         _environment()
         .get_template("report.html")
@@ -44,9 +58,12 @@ def to_html(report: Report) -> str:
             bar=_bar(report),
             findings={finding.id: finding for finding in report.findings},
             queries={query.fingerprint: query for query in report.queries},
-            pages={page.name: page.page for page in report.rules},
+            pages={page.name: page for page in report.rules},
+            ranks={action.id: rank for rank, action in enumerate(report.recommendations, 1)},
+            evidence={kind: words for kind, words in EVIDENCE.items() if kind in kinds},
             on_node=_findings_by_node(report),
             served=report.queries[:SERVED_ROWS],
+            drawn={query.fingerprint for query in report.queries[:SERVED_ROWS]},
             rest=Markup(_data(rest)),
             rest_count=len(rest),
             alone=[finding for finding in report.findings if not finding.recommendations],
@@ -61,13 +78,16 @@ def _environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     filters: dict[str, Callable[..., Any]] = {
-        "figure": figure, "duration": duration, "size": size, "visible": visible, "when": _when,
-        "title": title, "share": lambda part, whole: round(100 * part / whole, 2) if whole else 0,
+        "figure": figure, "duration": duration, "size": size, "visible": visible, "when": _when, "title": title,
+        "cut": _cut, "prose": prose, "blocks": blocks, "sentence": _sentence, "buckets": _buckets,
+        "share": lambda part, whole: round(100 * part / whole, 2) if whole else 0,
     }  # fmt: skip
     environment.filters |= filters
     environment.globals |= {
-        "factor": factor, "percent": percent, "plural": plural, "misestimate": _misestimate, "gains": _gains,
-        "conditions": _conditions, "max_self": _max_self, "len": len, "max": max,
+        "factor": factor, "percent": percent, "plural": plural, "gains": _gains, "misestimate": misestimate,
+        "conditions": conditions, "remarks": remarks, "drawn_nodes": drawn_nodes, "text_lines": text_lines,
+        "longest_self_ms": longest_self_ms, "len": len, "set": set, "MOST_ACTIONS": MOST_ACTIONS,
+        "MOST_FINDINGS": MOST_FINDINGS, "MOST_REASONS": MOST_REASONS,
     }  # fmt: skip
     environment.finalize = lambda value: (
         visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
@@ -89,12 +109,28 @@ def _data(value: object) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
+def _cut(text: str, most: int = MOST_TEXT) -> str:
+    """The text, or its beginning with a word on what is missing."""
+    return text if len(text) <= most else f"{text[:most]} … ({plural(len(text) - most, 'more character')} in report.json)"
+
+
+def _sentence(text: str) -> str:
+    """The text with one full stop at its end."""
+    return text if text.endswith((".", "!", "?", ":")) else f"{text}."
+
+
 def _row(query: ReportedQuery) -> list[object]:
     site = query.call_sites[0].place if query.call_sites else None
     return [
-        visible(query.text)[:2000], query.total_ms, query.calls, query.p50_ms, query.p95_ms, query.max_ms, query.rows,
-        visible(f"{site.file}:{site.line}") if site else "", query.fingerprint,
+        visible(_cut(query.text, MOST_REST_TEXT)), query.total_ms, query.calls, query.p50_ms, query.p95_ms, query.max_ms,
+        query.rows, visible(f"{site.file}:{site.line}") if site else "", visible(query.fingerprint), len(query.findings),
     ]  # fmt: skip
+
+
+def _buckets(histogram: tuple[ReportedBucket, ...]) -> tuple[ReportedBucket, ...]:
+    """The histogram without the empty buckets at both ends."""
+    filled = [place for place, bucket in enumerate(histogram) if bucket.calls]
+    return histogram[filled[0] : filled[-1] + 1] if filled else ()
 
 
 def _bar(report: Report) -> list[tuple[str, float, str]]:
@@ -103,9 +139,11 @@ def _bar(report: Report) -> list[tuple[str, float, str]]:
         return []
     parts, left = [], report.total_ms
     for kind, words in KINDS.items():
-        saved = min(left, sum(action.saves_ms or 0.0 for action in report.recommendations if action.kind == kind))
+        actions = [action for action in report.recommendations if action.kind == kind]
+        saved = min(left, sum(action.saves_ms or 0.0 for action in actions))
         if saved > 0:
-            parts.append((kind, 100 * saved / report.total_ms, f"{words}: {duration(saved)}"))
+            certain = all(action.evidence.kind == "measured" for action in actions)
+            parts.append((kind, 100 * saved / report.total_ms, f"{words}: {'' if certain else '≈ '}{duration(saved)}"))
             left -= saved
     parts.append(("stays", 100 * left / report.total_ms, f"stays: {duration(left)}"))
     return parts
@@ -128,6 +166,7 @@ def _gains(action: Recommendation) -> list[dict[str, object]]:
     approximately = "" if action.evidence.kind == "measured" else "≈ "
     rows = (
         ("time", before.ms, after.ms, duration),
+        ("planner's cost", before.cost, after.cost, figure) if before.ms is None else ("", None, None, figure),
         ("buffers", before.buffers, after.buffers, figure),
         ("rows read", before.rows_read, after.rows_read, figure),
         ("queries", before.queries, after.queries, figure),
@@ -140,31 +179,6 @@ def _gains(action: Recommendation) -> list[dict[str, object]]:
         for name, one, two, show in rows
         if one is not None and two is not None
     ]  # fmt: skip
-
-
-def _misestimate(node: PlanNode) -> str:
-    """The factor by which the row estimate is off, where it is by ten or more."""
-    if not node.actual_loops or node.actual_rows is None:
-        return ""
-    high, low = max(node.actual_rows, node.plan_rows), max(1.0, min(node.actual_rows, node.plan_rows))
-    return (
-        f"{figure(high / low)}× {'fewer' if node.plan_rows < node.actual_rows else 'more'} expected"
-        if high / low >= 10
-        else ""
-    )
-
-
-def _conditions(node: PlanNode) -> list[tuple[str, str]]:
-    named = (
-        ("index condition", node.index_cond), ("recheck", node.recheck_cond), ("hash condition", node.hash_cond),
-        ("merge condition", node.merge_cond), ("join filter", node.join_filter), ("filter", node.filter),
-        ("sort key", ", ".join(node.sort_key)), ("group key", ", ".join(node.group_key)),
-    )  # fmt: skip
-    return [(name, text) for name, text in named if text]
-
-
-def _max_self(root: PlanNode) -> float:
-    return max((node.self_ms or 0.0 for node in root.walk()), default=0.0)
 
 
 def _when(moment: float) -> str:
