@@ -149,11 +149,11 @@ def _bar(report: Report) -> list[tuple[str, float, str]]:
     return parts
 
 
-def _findings_by_node(report: Report) -> dict[tuple[str, int], list[ReportedFinding]]:
-    found: dict[tuple[str, int], list[ReportedFinding]] = {}
+def _findings_by_node(report: Report) -> dict[str, dict[int, list[ReportedFinding]]]:
+    found: dict[str, dict[int, list[ReportedFinding]]] = {}
     for finding in report.findings:
         if finding.plan_node is not None and finding.subject.fingerprint is not None:
-            found.setdefault((finding.subject.fingerprint, finding.plan_node), []).append(finding)
+            found.setdefault(finding.subject.fingerprint, {}).setdefault(finding.plan_node, []).append(finding)
     return found
 
 

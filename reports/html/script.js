@@ -23,53 +23,78 @@
 
   const open = () => {
     const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
     for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
-    if (target && target.tagName === "TR") { const inner = target.querySelector("details"); if (inner) inner.open = true; }
+    if (target.classList.contains("query")) {
+      if (target.hidden) clear();
+      target.querySelector("details").open = true;
+    }
+    target.scrollIntoView();
   };
-  addEventListener("hashchange", open);
-  open();
   addEventListener("beforeprint", () => { for (const item of all("#actions details")) item.open = true; });
 
-  const body = find("#query-table tbody");
+  const table = find("#query-table");
+  const queries = () => Array.from(table.tBodies);
   const rest = JSON.parse(find("#rest").textContent);
-  const time = (ms) => ms === null ? "–" : ms >= 999.5 ? Number((ms / 1000).toPrecision(3)) + " s" : Number(ms.toPrecision(3)) + " ms";
-  const number = (value) => value === null ? "–" : String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
-  const cell = (text, kind) => { const one = document.createElement("td"); one.textContent = text; one.className = kind; return one; };
-  const row = (values) => {
-    const line = document.createElement("tr");
-    line.id = "query-" + values[8];
-    line.dataset.values = values.slice(1, 7).map((value) => value || 0).join(" ");
-    const statement = cell("", "statement"), details = document.createElement("details");
-    const summary = document.createElement("summary"), code = document.createElement("code"), pre = document.createElement("pre");
-    code.textContent = values[0].replace(/\s+/g, " ").slice(0, 90);
-    pre.textContent = values[0];
-    summary.append(code); details.append(summary, pre); statement.append(details);
-    line.append(statement, cell(time(values[1]), "n"), cell(number(values[2]), "n"), cell(time(values[3]), "n"),
-      cell(time(values[4]), "n"), cell(time(values[5]), "n"), cell(number(values[6]), "n"), cell(values[7], ""));
-    return line;
+  const figure = (value) => {
+    let text = String(Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(3)));
+    if (text.includes("e")) text = value.toFixed(6).replace(/\.?0+$/, "");
+    return text.replace(/\B(?=(\d{3})+$)/g, text.includes(".") ? "" : "\u202f");
+  };
+  const time = (ms) => ms === null ? "–" : ms >= 999.5 ? figure(Number((ms / 1000).toPrecision(3))) + " s" : figure(ms) + " ms";
+  const number = (value) => value === null ? "–" : figure(value);
+  const make = (tag, kind, ...inner) => {
+    const one = document.createElement(tag);
+    if (kind) one.className = kind;
+    one.append(...inner);
+    return one;
+  };
+  const query = ([text, total, calls, p50, p95, max, rows, place, fingerprint, faults]) => {
+    const line = text.split(/\s+/).join(" ");
+    const cells = [[time(total), "n"], [number(calls), "n"], [time(p50), "n less"], [time(p95), "n"], [time(max), "n less"], [number(rows), "n less"]];
+    const first = make("tr", "", make("td", "statement", make("code", "", line.length > 160 ? line.slice(0, 159) + "…" : line),
+      make("span", "under", place ? make("code", "place", make("bdi", "", place)) : "")));
+    for (const [words, kind] of cells) first.append(make("td", kind, words));
+    const wide = make("td", "", make("details", "", make("summary", "", "Statement"), make("pre", "sql", make("code", "", text)),
+      make("p", "small", "Fingerprint ", make("code", "", fingerprint))));
+    wide.colSpan = 7;
+    const body = make("tbody", "query", first, make("tr", "more", wide));
+    body.id = "query-" + fingerprint;
+    body.dataset.values = [total, calls, p50, p95, max, rows].map((value) => value || 0).join(" ");
+    body.dataset.faulty = faults;
+    return body;
   };
   const more = show(find("#more"));
   const add = (count) => {
     const part = document.createDocumentFragment();
-    for (const values of rest.splice(0, count)) part.append(row(values));
-    body.append(part);
+    for (const values of rest.splice(0, count)) part.append(query(values));
+    table.append(part);
     if (more) more.hidden = rest.length === 0;
   };
   if (more) more.addEventListener("click", () => { add(500); filter(); });
 
   show(find("#filter"));
-  const search = find("#search");
-  const filter = () => {
-    const wanted = search.value.toLowerCase().replace(/\s+/g, " ").trim();
-    if (wanted && rest.length) add(rest.length);
-    let count = 0;
-    for (const line of body.rows) {
-      line.hidden = !line.textContent.toLowerCase().replace(/\s+/g, " ").includes(wanted);
-      if (!line.hidden) count += 1;
-    }
-    find("#shown").textContent = count + " shown";
+  const search = find("#search"), faulty = find("#faulty");
+  const texts = new WeakMap();
+  const textOf = (body) => {
+    if (!texts.has(body)) texts.set(body, body.textContent.toLowerCase());
+    return texts.get(body);
   };
-  search.addEventListener("input", filter);
+  const filter = () => {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    if ((words.length || faulty.checked) && rest.length) add(rest.length);
+    let count = 0;
+    const bodies = queries();
+    for (const body of bodies) {
+      body.hidden = (faulty.checked && body.dataset.faulty === "0") || !words.every((word) => textOf(body).includes(word));
+      if (!body.hidden) count += 1;
+    }
+    find("#shown").textContent = number(count) + " of " + number(bodies.length + rest.length) + " shown";
+  };
+  const clear = () => { search.value = ""; faulty.checked = false; filter(); };
+  let waiting = 0;
+  search.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(filter, rest.length + queries().length > 1000 ? 150 : 0); });
+  faulty.addEventListener("change", filter);
   filter();
 
   for (const head of all("th[data-sort]")) {
@@ -79,11 +104,25 @@
       const at = Number(head.dataset.sort) - 1, down = head.getAttribute("aria-sort") !== "descending";
       for (const other of all("th[data-sort]")) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const value = (line) => Number(line.dataset.values.split(" ")[at]);
-      body.append(...Array.from(body.rows).sort((a, b) => down ? value(b) - value(a) : value(a) - value(b)));
+      const keyed = queries().map((body) => [Number(body.dataset.values.split(" ")[at]), body]);
+      keyed.sort((a, b) => down ? b[0] - a[0] : a[0] - b[0]);
+      table.append(...keyed.map((pair) => pair[1]));
       filter();
     };
     head.addEventListener("click", sort);
-    head.addEventListener("keydown", (event) => { if (event.key === "Enter") sort(); });
+    head.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); sort(); } });
   }
+
+  const twin = (element) => {
+    const part = element.closest && element.closest(".node, .raw a");
+    if (!part) return [];
+    const other = document.getElementById(part.id.replace(/-(node|line)-(\d+)$/, (_, kind, id) => (kind === "node" ? "-line-" : "-node-") + id));
+    return [part, other].filter(Boolean);
+  };
+  for (const [name, on] of [["mouseover", true], ["mouseout", false]]) {
+    document.addEventListener(name, (event) => { for (const part of twin(event.target)) part.classList.toggle("here", on); });
+  }
+
+  addEventListener("hashchange", open);
+  open();
 })();
