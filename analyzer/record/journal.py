@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Mapping
@@ -35,6 +36,8 @@ class Journal:
 
     def _begin(self) -> None:
         self._file: int | None = None
+        # Re-entrant: a finaliser may send a statement while we open. A child gets a new one: the old may be held for ever.
+        self._opening = threading.RLock()
         self._torn = False
         self._numbers = itertools.count(1)
         self._statements: dict[str, int] = {}
@@ -57,15 +60,22 @@ class Journal:
             self.dropped += 1
             return
         try:
-            if self._file is None:
-                self._file = self._open()
-                self._append(self._file, self._header())
+            file = self._file if self._file is not None else self._start()
             line = encode_line(record)
             if len(line) > MAX_RECORD and "p" in record:
                 line = encode_line({**record, "p": None, "cut": True})
-            self._append(self._file, line)
+            self._append(file, line)
         except OSError as error:
             self._stop(error)
+
+    def _start(self) -> int:
+        """Open the segment once, whichever thread comes first; the header stands before any record."""
+        with self._opening:
+            if self._file is None:
+                file = self._open()
+                self._append(file, self._header())
+                self._file = file
+            return self._file
 
     def _append(self, file: int, line: bytes) -> None:
         if self._torn:

@@ -222,6 +222,7 @@ def test_threads_write_whole_records(tmp_path: Path) -> None:
                 connection.execute(text(f"SELECT {n}"))
 
     with record(engine, tmp_path):
+        # All at once, and the first statement of the process among them: only one may open the segment.
         threads = [threading.Thread(target=work) for _ in range(8)]
         for thread in threads:
             thread.start()

@@ -59,8 +59,8 @@ def test_damage_costs_only_the_lines_it_hits_and_is_told(tmp_path: Path) -> None
         at = random.randrange(len(data))
         file.write_bytes(data[:at] + bytes([data[at] ^ (1 << random.randrange(8))]) + data[at + 1 :])
         queries, source = read_journal(tmp_path)
-        # A damaged statement line takes its four executions with it; any other damage takes one line, or two when joined.
-        assert len(queries) >= 16
+        # At worst a line joined to a statement line: that line and the four executions of the statement.
+        assert len(queries) >= 15
         assert len(queries) == 20 or source.notes
 
 
