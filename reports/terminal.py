@@ -39,12 +39,13 @@ def _lines(report: Report, action: Recommendation) -> list[tuple[str, str]]:
     severities = sorted({findings[key].severity for key in action.settles if key in findings}, key=lambda one: one.rank)
     lines = [
         (
-            f"{action.evidence.kind}  {', '.join(severities)}{_gain(action)}",
+            f"{', '.join([action.evidence.kind, *severities])}{_gain(action)}",
             "green" if action.evidence.kind == "measured" else "",
         )
     ]
     if action.saves_ms is not None and report.total_ms:
-        lines.append((f"saves {duration(action.saves_ms)} of {duration(report.total_ms)} recorded", ""))
+        about = "" if action.evidence.kind == "measured" else "≈ "
+        lines.append((f"saves {about}{duration(action.saves_ms)} of {duration(report.total_ms)} recorded", ""))
     if action.place is not None:
         lines.append((f"at {action.place.file}:{action.place.line} in {action.place.function or 'the file'}", ""))
     if action.code:
@@ -58,7 +59,10 @@ def _gain(action: Recommendation) -> str:
     first = max(action.evidence.queries, key=lambda one: (one.before.ms or 0.0) - (one.after.ms or 0.0))
     before, after = first.before, first.after
     if before.ms is not None and after.ms is not None:
-        return f"  {duration(before.ms)} → {duration(after.ms)}, {factor(before.ms, after.ms)}"
+        about = "" if action.evidence.kind == "measured" else "≈ "
+        return f"  {duration(before.ms)} → {about}{duration(after.ms)}, {factor(before.ms, after.ms)}"
+    if before.cost is not None and after.cost is not None:
+        return f"  planner's cost {figure(before.cost)} → {figure(after.cost)}, {factor(before.cost, after.cost)}"
     if before.queries is not None and after.queries is not None:
         return f"  {before.queries} queries → ≈ {after.queries}"
     if before.rows_read is not None and after.rows_read is not None:

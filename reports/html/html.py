@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ...analyzer.postgres.plan_text import title
 from ...analyzer.recommendation import Recommendation
@@ -18,7 +18,7 @@ from ..headline import headline
 from ..numbers import duration, factor, figure, percent, plural, size, visible
 from ..report import Report, ReportedBucket, ReportedFinding, ReportedQuery
 from .markdown import blocks, prose
-from .plan_tree import conditions, drawn_nodes, longest_self_ms, misestimate, remarks, text_lines
+from .plan_tree import MOST_NODES, conditions, drawn_nodes, longest_self_ms, misestimate, remarks, text_lines
 
 SERVED_ROWS = 200
 """Queries written as HTML; the rest travel as data and are drawn when asked for."""
@@ -80,6 +80,7 @@ def _environment() -> Environment:
     filters: dict[str, Callable[..., Any]] = {
         "figure": figure, "duration": duration, "size": size, "visible": visible, "when": _when, "title": title,
         "cut": _cut, "prose": prose, "blocks": blocks, "sentence": _sentence, "buckets": _buckets,
+        "path": _path,
         "share": lambda part, whole: round(100 * part / whole, 2) if whole else 0,
     }  # fmt: skip
     environment.filters |= filters
@@ -87,7 +88,7 @@ def _environment() -> Environment:
         "factor": factor, "percent": percent, "plural": plural, "gains": _gains, "misestimate": misestimate,
         "conditions": conditions, "remarks": remarks, "drawn_nodes": drawn_nodes, "text_lines": text_lines,
         "longest_self_ms": longest_self_ms, "len": len, "set": set, "MOST_ACTIONS": MOST_ACTIONS,
-        "MOST_FINDINGS": MOST_FINDINGS, "MOST_REASONS": MOST_REASONS,
+        "MOST_FINDINGS": MOST_FINDINGS, "MOST_NODES": MOST_NODES, "MOST_REASONS": MOST_REASONS,
     }  # fmt: skip
     environment.finalize = lambda value: (
         visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
@@ -111,7 +112,14 @@ def _data(value: object) -> str:
 
 def _cut(text: str, most: int = MOST_TEXT) -> str:
     """The text, or its beginning with a word on what is missing."""
-    return text if len(text) <= most else f"{text[:most]} … ({plural(len(text) - most, 'more character')} in report.json)"
+    return (
+        text if len(text) <= most else f"{text[:most]} … ({plural(len(text) - most, 'more character')} in report.json)"
+    )
+
+
+def _path(text: str) -> Markup:
+    """The path escaped, with places where a line may break."""
+    return Markup("/<wbr>").join(escape(step) for step in visible(_cut(text, 500)).split("/"))
 
 
 def _sentence(text: str) -> str:

@@ -68,7 +68,9 @@ def misestimate(node: PlanNode) -> str:
     high, low = max(node.actual_rows, node.plan_rows), max(1.0, min(node.actual_rows, node.plan_rows))
     if high / low < OFF:
         return ""
-    return f"{figure(high / low, whole=False)}× {'more' if node.actual_rows > node.plan_rows else 'fewer'} than estimated"
+    return (
+        f"{figure(high / low, whole=False)}× {'more' if node.actual_rows > node.plan_rows else 'fewer'} than estimated"
+    )
 
 
 def conditions(node: PlanNode) -> list[tuple[str, str]]:

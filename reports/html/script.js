@@ -75,18 +75,19 @@
 
   show(find("#filter"));
   const search = find("#search"), faulty = find("#faulty");
+  const fold = (text) => text.toLowerCase().replace(/\s+/g, " ");
   const texts = new WeakMap();
   const textOf = (body) => {
-    if (!texts.has(body)) texts.set(body, body.textContent.toLowerCase());
+    if (!texts.has(body)) texts.set(body, fold(body.textContent));
     return texts.get(body);
   };
   const filter = () => {
-    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    if ((words.length || faulty.checked) && rest.length) add(rest.length);
+    const wanted = fold(search.value).trim();
+    if ((wanted || faulty.checked) && rest.length) add(rest.length);
     let count = 0;
     const bodies = queries();
     for (const body of bodies) {
-      body.hidden = (faulty.checked && body.dataset.faulty === "0") || !words.every((word) => textOf(body).includes(word));
+      body.hidden = (faulty.checked && body.dataset.faulty === "0") || !textOf(body).includes(wanted);
       if (!body.hidden) count += 1;
     }
     find("#shown").textContent = number(count) + " of " + number(bodies.length + rest.length) + " shown";

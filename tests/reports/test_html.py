@@ -36,6 +36,9 @@ from queryproof.reports.report import (
 )
 from queryproof.rules.finding import Fact, LookedAt, Severity, Subject
 
+from .example import ORDERS
+from .example import example as shop_report
+
 PLACE = CallSite("app/views.py", 12, "index")
 PAYLOADS = (
     "</script><script>window.hit=1</script>",
@@ -169,7 +172,7 @@ def test_the_first_screen_answers_what_to_change_and_how_sure_it_is(browser: Bro
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_no_payload_in_any_field_runs_or_adds_elements(browser: Browser, tmp_path: Path, payload: str) -> None:
-    hostile = tainted(example(), payload)
+    hostile = tainted(shop_report(), payload)
     page, troubles = opened(browser, hostile, tmp_path)
     assert page.evaluate("window.hit") is None
     assert page.evaluate("document.querySelectorAll('img, iframe, script:not([type]):not(:last-of-type)').length") == 0
@@ -195,17 +198,17 @@ def test_it_fits_a_narrow_screen_and_the_dark(browser: Browser, tmp_path: Path) 
 def test_without_scripts_everything_is_there(browser: Browser, tmp_path: Path) -> None:
     page, _ = opened(browser, example(), tmp_path, java_script_enabled=False)
     assert page.is_visible("text=CREATE INDEX CONCURRENTLY")
-    assert page.locator("#query-table > tbody > tr").count() == 3
+    assert page.locator("#query-table > .query").count() == 3
     assert not page.is_visible("#theme")
 
 
 def test_queries_are_searched_sorted_and_unfolded(browser: Browser, tmp_path: Path) -> None:
     page, troubles = opened(browser, example(450), tmp_path)
-    assert page.locator("#query-table > tbody > tr").count() == 200
+    assert page.locator("#query-table > .query").count() == 200
     page.click("th[data-sort='5']")
-    assert "SELECT 449" in page.locator("#query-table > tbody > tr").first.inner_text()
+    assert "SELECT 449" in page.locator("#query-table > .query").first.inner_text()
     page.fill("#search", "select 37 from")
-    assert page.locator("#query-table > tbody > tr:visible").count() == 1
+    assert page.locator("#query-table > .query:visible").count() == 1
     page.fill("#search", "")
     page.click("#findings a[href='#query-q0']")
     assert page.is_visible("#query-q0 .tree")
@@ -217,7 +220,7 @@ def test_five_thousand_queries_stay_small_and_open(browser: Browser, tmp_path: P
     assert len(text) < 3_000_000
     page, troubles = opened(browser, example(5000), tmp_path)
     page.click("#more")
-    assert page.locator("#query-table > tbody > tr").count() == 700
+    assert page.locator("#query-table > .query").count() == 700
     assert troubles == []
 
 
@@ -251,3 +254,72 @@ def test_json_matches_its_schema_and_comes_back() -> None:
     report = example()
     jsonschema.validate(json.loads(to_json(report)), json_schema())
     assert from_json(to_json(report)) == report
+
+
+def test_a_full_report_has_no_dead_link_and_no_double_id(browser: Browser, tmp_path: Path) -> None:
+    page, troubles = opened(browser, shop_report(), tmp_path)
+    ids = page.evaluate("Array.from(document.querySelectorAll('[id]')).map(element => element.id)")
+    assert len(ids) == len(set(ids))
+    links = page.evaluate(
+        "Array.from(document.querySelectorAll('a[href]')).map(link => decodeURIComponent(link.hash.slice(1)))"
+    )
+    assert set(links) <= set(ids)
+    assert troubles == []
+
+
+def test_the_guilty_node_and_its_line_are_linked_both_ways(browser: Browser, tmp_path: Path) -> None:
+    page, _ = opened(browser, shop_report(), tmp_path)
+    page.click(f"#query-{ORDERS} summary")
+    node = page.locator(f"#plan-{ORDERS}-node-7")
+    assert "error: missing-index" in node.inner_text()
+    assert "50× more than estimated" in node.inner_text()
+    assert (
+        page.locator(".off").count() == page.locator(".node:has-text('on orders'):has-text('thrown away') .off").count()
+    )
+    node.locator(".number").click()
+    line = page.locator(":target")
+    assert line.inner_text().startswith("7 ->  Seq Scan")
+    line.click()
+    assert page.locator(":target").get_attribute("id") == f"plan-{ORDERS}-node-7"
+
+
+def test_only_queries_with_findings_are_shown_on_request(browser: Browser, tmp_path: Path) -> None:
+    page, _ = opened(browser, shop_report(), tmp_path)
+    page.check("#faulty")
+    assert page.locator("#query-table > .query:visible").count() == 4
+    assert page.inner_text("#shown") == "4 of 24 shown"
+    page.evaluate("location.hash = '#query-0000000000000007'")
+    page.wait_for_selector("#query-0000000000000007 .sql", state="visible")
+
+
+def test_a_full_report_fits_a_phone_with_all_unfolded(browser: Browser, tmp_path: Path) -> None:
+    page, _ = opened(browser, shop_report(), tmp_path, width=400)
+    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_a_plan_of_any_depth_is_drawn_and_lists_stay_balanced() -> None:
+    root = PlanNode(3000, "Seq Scan", None, 0, 1, 1, 1)
+    for number in range(2999, 0, -1):
+        root = PlanNode(number, "Nested Loop", None, 0, 1, 1, 1, children=(root,))
+    text = to_html(dataclasses.replace(example(), plans={"q0": Plan(root, False)}))
+    assert "The first 500 nodes are drawn" in text
+    for tag in ("ul", "li", "div"):
+        assert text.count(f"<{tag}>") + text.count(f"<{tag} ") == text.count(f"</{tag}>")
+
+
+def test_a_very_long_statement_is_cut_and_the_cut_is_said() -> None:
+    long = dataclasses.replace(example().queries[0], text="SELECT " + "x" * 1_000_000)
+    text = to_html(dataclasses.replace(example(), queries=(long,)))
+    assert "980\u202f007 more characters in report.json" in text
+    assert len(text) < 200_000
+
+
+def test_without_recorded_times_the_sentences_do_without(browser: Browser, tmp_path: Path) -> None:
+    report = dataclasses.replace(shop_report(), total_ms=None, saved_ms=None)
+    page, _ = opened(browser, report, tmp_path)
+    assert (
+        page.inner_text("h1")
+        == "5 actions recommended: 2 indexes, 1 ORM edit, 1 rewrite, 1 setting; 1 of them measured."
+    )
+    assert page.locator(".whole").count() == 0

@@ -12,11 +12,14 @@ from rich.console import Console
 
 from queryproof.analyzer.errors import OutputError, SourceError
 from queryproof.analyzer.recommendation import Evidence, Recommendation
-from queryproof.reports.json_report import from_json
+from queryproof.reports.html.markdown import blocks, prose
+from queryproof.reports.json_report import from_json, to_json
 from queryproof.reports.numbers import duration, factor, figure, size, visible
 from queryproof.reports.report import SCHEMA_VERSION, Report
 from queryproof.reports.terminal import print_report
 from queryproof.reports.write import check_writable, write_reports
+
+from .example import example
 
 
 def bare() -> Report:
@@ -78,7 +81,67 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     assert (tmp_path / "victim").read_text() == "precious"
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"schema_version": 999}', b"\xff"])
+@pytest.mark.parametrize(
+    "data", [b"", b"{}", b"[]", b'{"schema_version": 999}', b"\xff", b'{"schema_version": ' + b"9" * 5000 + b"}"]
+)
 def test_what_is_no_report_of_this_version_is_refused(data: bytes) -> None:
     with pytest.raises(SourceError):
         from_json(data)
+
+
+def test_the_summary_says_what_first_and_how_sure(tmp_path: Path) -> None:
+    out = io.StringIO()
+    print_report(example(), Console(file=out, width=80), [tmp_path / "report.html"])
+    text = out.getvalue()
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    assert lines[0] == "12.3 s of 18.9 s of database time can go: 2 indexes, 1 ORM edit, 1 rewrite, 1"
+    assert lines[2] == " 1. Add a partial B-tree index on orders (created_at) where status = 'open'"
+    assert lines[3:6] == [
+        "    measured, error  500 ms → 12.2 ms, 41× less",
+        "    saves 8.2 s of 18.9 s recorded",
+        "    at shop/orders/views.py:212 in open_orders",
+    ]
+    assert "    estimated, error  4\u202f201 queries → ≈ 2" in text
+    assert "    planned, warning  planner's cost 5\u202f000 → 8.3, 602× less" in text
+    assert "saves ≈ 3.1 s" in text
+    assert "warning  SQL002 cartesian-join" in text
+    assert "Not looked at: query 00ff: more than one statement" in text
+    assert max(map(len, lines[:-1])) <= 80
+    assert str(tmp_path / "report.html") in text
+
+
+def test_changes_and_long_times_keep_three_digits() -> None:
+    assert factor(128, 0.025) == "5\u202f120× less"
+    assert duration(12_345_678) == "12\u202f300 s"
+    assert figure(12_345, whole=False) == "12\u202f300"
+    assert factor(1, 1.001) == "unchanged"
+
+
+def test_an_older_report_survives_when_the_new_one_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_reports(bare(), tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left"):
+        write_reports(example(), tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_json_has_the_same_bytes_whatever_the_order_of_plans() -> None:
+    report = example()
+    turned = dataclasses.replace(report, plans=dict(reversed(report.plans.items())))
+    assert to_json(turned) == to_json(report)
+    assert from_json(to_json(report)) == report
+
+
+def test_the_markdown_of_a_rule_page_becomes_blocks() -> None:
+    page = "One `line`.\n\n## Bad\n```sql\n# no heading\n```\ntail\n```\nopen"
+    assert [(block.kind, block.text) for block in blocks(page)] == [
+        ("paragraph", "One `line`."), ("heading", "Bad"), ("code", "# no heading"), ("paragraph", "tail"), ("code", "open"),
+    ]  # fmt: skip
+    assert prose("a `<b>` & c") == "a <code>&lt;b&gt;</code> &amp; c"
