@@ -64,7 +64,7 @@ def _gain(action: Recommendation) -> str:
     if before.cost is not None and after.cost is not None:
         return f"  planner's cost {figure(before.cost)} → {figure(after.cost)}, {factor(before.cost, after.cost)}"
     if before.queries is not None and after.queries is not None:
-        return f"  {before.queries} queries → ≈ {after.queries}"
+        return f"  {figure(before.queries)} queries → ≈ {figure(after.queries)}"
     if before.rows_read is not None and after.rows_read is not None:
         return f"  {figure(before.rows_read)} rows read → ≈ {figure(after.rows_read)}"
     return ""

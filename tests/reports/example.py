@@ -26,6 +26,7 @@ from queryproof.reports.report import (
 from queryproof.rules.finding import Fact, LookedAt, Severity, Subject
 
 ORDERS, LAZY, WEIRD, REPORT = "884d65416b2ebe3b", "aa2fe26ddb48efc7", "1d9c4e19cc0a7f21", "ca152b2b8f6d0e44"
+FREE = Cost()
 PLACE = CallSite("shop/orders/views.py", 212, "open_orders")
 LONG_SQL = "SELECT\n  " + ",\n  ".join(f"orders.column_{n}" for n in range(120)) + "\nFROM orders\nWHERE orders.id = $1"
 PAGE = "A page of `rules`.\n\n## Bad\n```sql\nSELECT * FROM orders\n```\n\n## Good\n```sql\nSELECT id FROM orders\n```"
@@ -82,8 +83,8 @@ def action(
     after: Measurement,
     code: tuple[Code, ...],
     fingerprint: str = ORDERS,
-    cost: Cost = Cost(),
-) -> Recommendation:  # noqa: B008 - frozen
+    cost: Cost = FREE,
+) -> Recommendation:
     """One action that settles the finding of the same number."""
     return Recommendation(
         f"action{number}", kind, title, "The rows wanted are few and the index leads straight to them.",  # type: ignore[arg-type]
