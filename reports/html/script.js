@@ -22,20 +22,18 @@
   }
 
   const open = () => {
-    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const name = decodeURIComponent(location.hash.slice(1));
+    const entry = entries.find((one) => one.id === name);
+    if (entry) reveal(entry);
+    const target = name && document.getElementById(name);
     if (!target) return;
     for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
-    if (target.classList.contains("query")) {
-      if (target.hidden) clear();
-      target.querySelector("details").open = true;
-    }
+    if (entry) target.querySelector("details").open = true;
     target.scrollIntoView();
   };
   addEventListener("beforeprint", () => { for (const item of all("#actions details")) item.open = true; });
 
   const table = find("#query-table");
-  const queries = () => Array.from(table.tBodies);
-  const rest = JSON.parse(find("#rest").textContent);
   const figure = (value) => {
     let text = String(Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(3)));
     if (text.includes("e")) text = value.toFixed(6).replace(/\.?0+$/, "");
@@ -49,9 +47,9 @@
     one.append(...inner);
     return one;
   };
-  const query = ([text, total, calls, p50, p95, max, rows, place, fingerprint, faults]) => {
+  const query = ([text, total, calls, p50, p95, max, rows, place, fingerprint]) => {
     const line = text.split(/\s+/).join(" ");
-    const cells = [[time(total), "n"], [number(calls), "n"], [time(p50), "n less"], [time(p95), "n"], [time(max), "n less"], [number(rows), "n less"]];
+    const cells = [[time(total), "n"], [number(calls), "n"], [time(p50), "n"], [time(p95), "n"], [time(max), "n"], [number(rows), "n"]];
     const first = make("tr", "", make("td", "statement", make("code", "", line.length > 160 ? line.slice(0, 159) + "…" : line),
       make("span", "under", place ? make("code", "place", make("bdi", "", place)) : "")));
     for (const [words, kind] of cells) first.append(make("td", kind, words));
@@ -60,55 +58,55 @@
     wide.colSpan = 7;
     const body = make("tbody", "query", first, make("tr", "more", wide));
     body.id = "query-" + fingerprint;
-    body.dataset.values = [total, calls, p50, p95, max, rows].map((value) => value || 0).join(" ");
-    body.dataset.faulty = faults;
     return body;
   };
-  const more = show(find("#more"));
-  const add = (count) => {
-    const part = document.createDocumentFragment();
-    for (const values of rest.splice(0, count)) part.append(query(values));
-    table.append(part);
-    if (more) more.hidden = rest.length === 0;
-  };
-  if (more) more.addEventListener("click", () => { add(500); filter(); });
 
-  show(find("#filter"));
-  const search = find("#search"), faulty = find("#faulty");
   const fold = (text) => text.toLowerCase().replace(/\s+/g, " ");
-  const texts = new WeakMap();
-  const textOf = (body) => {
-    if (!texts.has(body)) texts.set(body, fold(body.textContent));
-    return texts.get(body);
+  const entries = Array.from(table.tBodies, (body) => ({
+    id: body.id, body, faulty: body.dataset.faulty !== "0", values: body.dataset.values.split(" ").map(Number),
+  })).concat(JSON.parse(find("#rest").textContent).map((data) => ({
+    id: "query-" + data[8], data, faulty: data[9] > 0, values: data.slice(1, 7).map((value) => value || 0),
+  })));
+  const textOf = (entry) => {
+    if (entry.text === undefined) entry.text = fold(entry.body ? entry.body.textContent : entry.data[0] + " " + entry.data[7]);
+    return entry.text;
   };
-  const filter = () => {
+  const more = find("#more"), search = find("#search"), faulty = find("#faulty"), shown = find("#shown");
+  let limit = 200;
+  const draw = () => {
     const wanted = fold(search.value).trim();
-    if ((wanted || faulty.checked) && rest.length) add(rest.length);
-    let count = 0;
-    const bodies = queries();
-    for (const body of bodies) {
-      body.hidden = (faulty.checked && body.dataset.faulty === "0") || !textOf(body).includes(wanted);
-      if (!body.hidden) count += 1;
-    }
-    find("#shown").textContent = number(count) + " of " + number(bodies.length + rest.length) + " shown";
+    const found = entries.filter((entry) => (!faulty.checked || entry.faulty) && textOf(entry).includes(wanted));
+    const part = found.slice(0, limit);
+    for (const entry of part) if (!entry.body) entry.body = query(entry.data);
+    table.replaceChildren(table.tHead, ...part.map((entry) => entry.body));
+    if (more) more.hidden = part.length === found.length;
+    const all = found.length === entries.length;
+    shown.textContent = (all ? number(part.length) + " of " : number(found.length) + " of ") + number(entries.length) +
+      (all ? " shown" : " found") + (all || part.length === found.length ? "" : ", " + number(part.length) + " shown");
   };
-  const clear = () => { search.value = ""; faulty.checked = false; filter(); };
+  const reveal = (entry) => {
+    if (entry.body && entry.body.isConnected) return;
+    search.value = "";
+    faulty.checked = false;
+    limit = Math.max(limit, entries.indexOf(entry) + 1);
+    draw();
+  };
   let waiting = 0;
-  search.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(filter, rest.length + queries().length > 1000 ? 150 : 0); });
-  faulty.addEventListener("change", filter);
-  filter();
+  const again = () => { limit = 200; draw(); };
+  search.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(again, entries.length > 1000 ? 120 : 0); });
+  faulty.addEventListener("change", again);
+  if (more) more.addEventListener("click", () => { limit += 500; draw(); });
+  show(find("#filter"));
+  draw();
 
   for (const head of all("th[data-sort]")) {
     head.tabIndex = 0;
     const sort = () => {
-      if (rest.length) add(rest.length);
       const at = Number(head.dataset.sort) - 1, down = head.getAttribute("aria-sort") !== "descending";
       for (const other of all("th[data-sort]")) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const keyed = queries().map((body) => [Number(body.dataset.values.split(" ")[at]), body]);
-      keyed.sort((a, b) => down ? b[0] - a[0] : a[0] - b[0]);
-      table.append(...keyed.map((pair) => pair[1]));
-      filter();
+      entries.sort((a, b) => down ? b.values[at] - a.values[at] : a.values[at] - b.values[at]);
+      again();
     };
     head.addEventListener("click", sort);
     head.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); sort(); } });

@@ -221,6 +221,11 @@ def test_five_thousand_queries_stay_small_and_open(browser: Browser, tmp_path: P
     page, troubles = opened(browser, example(5000), tmp_path)
     page.click("#more")
     assert page.locator("#query-table > .query").count() == 700
+    page.click("th[data-sort='5']")
+    assert "SELECT 4999" in page.locator("#query-table > .query").first.inner_text()
+    assert page.locator("#query-table > .query").count() == 200
+    page.evaluate("location.hash = '#query-q4000'")
+    page.wait_for_selector("#query-q4000 .sql", state="visible")
     assert troubles == []
 
 
@@ -287,7 +292,7 @@ def test_only_queries_with_findings_are_shown_on_request(browser: Browser, tmp_p
     page, _ = opened(browser, shop_report(), tmp_path)
     page.check("#faulty")
     assert page.locator("#query-table > .query:visible").count() == 4
-    assert page.inner_text("#shown") == "4 of 24 shown"
+    assert page.inner_text("#shown") == "4 of 24 found"
     page.evaluate("location.hash = '#query-0000000000000007'")
     page.wait_for_selector("#query-0000000000000007 .sql", state="visible")
 
@@ -323,3 +328,10 @@ def test_without_recorded_times_the_sentences_do_without(browser: Browser, tmp_p
         == "5 actions recommended: 2 indexes, 1 ORM edit, 1 rewrite, 1 setting; 1 of them measured."
     )
     assert page.locator(".whole").count() == 0
+
+
+def test_a_statement_is_not_squeezed_on_a_phone(browser: Browser, tmp_path: Path) -> None:
+    page, _ = opened(browser, shop_report(), tmp_path, width=400)
+    box = page.locator(f"#query-{ORDERS} .statement").bounding_box()
+    assert box is not None
+    assert box["width"] > 300
