@@ -76,6 +76,12 @@ def test_no_parameter_value_reaches_the_report(report: Report) -> None:
         assert value not in text
 
 
+def test_plans_after_name_the_recommended_index_and_no_trial(report: Report) -> None:
+    text = to_json(report).decode()
+    assert "queryproof_trial" not in text
+    assert "using ix_task_refs_due_at" in text
+
+
 def test_the_same_report_gives_the_same_bytes(report: Report, tmp_path: Path) -> None:
     one = [path.read_bytes() for path in write_reports(report, tmp_path / "one")]
     other = [path.read_bytes() for path in write_reports(from_json(to_json(report)), tmp_path / "other")]

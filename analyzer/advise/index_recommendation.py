@@ -1,13 +1,14 @@
 """Turns answers about single queries into recommendations: one per index, every query it serves with its own figures."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..plan import Plan
+from ..plan import Plan, PlanNode
 from ..recommendation import Cost, Evidence, Measurement, QueryEvidence, Recommendation
 from ..schema import Table
-from .builder import Builder
+from .builder import TRIAL_PREFIX, Builder
 from .candidate_index import CandidateIndex
 from .index_advice import IndexAnswer, Measure, describe, measurement
 
@@ -83,7 +84,7 @@ def _recommendation(
         per_query[fingerprint] = QueryEvidence(
             fingerprint,
             _with_plan(answer.before, answer.before_plan, f"{fingerprint}-before", plans),
-            _with_plan(answer.after, answer.after_plan, f"{fingerprint}-{identity}", plans),
+            _with_plan(answer.after, _named(answer.after_plan, name), f"{fingerprint}-{identity}", plans),
         )
     first = answers[0]
     sizes = [answer.size_bytes for answer in answers if answer.size_bytes is not None]
@@ -116,6 +117,20 @@ def _with_plan(figures: Measurement, plan: Plan | None, key: str, plans: dict[st
         return figures
     plans[key] = plan
     return replace(figures, plan_id=key)
+
+
+def _named(plan: Plan | None, name: str) -> Plan | None:
+    """The plan with the recommended index's name in place of the trial's."""
+    if plan is None:
+        return None
+    return replace(
+        plan, root=_renamed(plan.root, name), text=re.sub(rf"\b{TRIAL_PREFIX}\d+\b", lambda _: name, plan.text)
+    )
+
+
+def _renamed(node: PlanNode, name: str) -> PlanNode:
+    index = name if node.index is not None and node.index.startswith(TRIAL_PREFIX) else node.index
+    return replace(node, index=index, children=tuple(_renamed(child, name) for child in node.children))
 
 
 def _saved(answers: Sequence[IndexAnswer]) -> float | None:
