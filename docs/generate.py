@@ -29,7 +29,9 @@ def pages() -> Iterator[tuple[str, str]]:
 def _helps() -> Iterator[str]:
     top = click.Context(cli, info_name="queryproof", terminal_width=100, max_content_width=100)
     yield f"## queryproof\n\n```text\n{cli.get_help(top)}\n```\n"
-    for name, command in sorted(cli.commands.items()):
+    for name in cli.list_commands(top):
+        command = cli.get_command(top, name)
+        assert command is not None
         context = click.Context(command, info_name=name, parent=top, terminal_width=100, max_content_width=100)
         yield f"## queryproof {name}\n\n```text\n{command.get_help(context)}\n```\n"
 

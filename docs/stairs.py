@@ -11,7 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 STAIRS = (
-    ("cli", "__main__"),
+    ("cli", "__main__", "pytest_plugin"),
+    ("commands",),
     ("demo",),
     ("sample_db",),
     ("analysis",),
@@ -25,7 +26,7 @@ STAIRS = (
     ("analyzer.plan", "analyzer.recommendation", "analyzer.schema", "analyzer.query", "analyzer.errors"),
 )
 """From top to bottom. A module imports from its own stair and from those below."""
-PACKAGES = ("analyzer", "rules", "reports", "sample_db")
+PACKAGES = ("analyzer", "commands", "rules", "reports", "sample_db")
 
 
 def level(module: str) -> int | None:

@@ -10,7 +10,7 @@ import queryproof
 from docs import stairs
 
 ROOT = Path(str(queryproof.__file__)).parent
-FOLDERS = ("analyzer", "rules", "reports", "sample_db")
+FOLDERS = ("analyzer", "commands", "rules", "reports", "sample_db")
 
 
 def test_the_list_of_packages_is_the_tree() -> None:

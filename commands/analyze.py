@@ -1,0 +1,122 @@
+"""`queryproof analyze`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .command import DEFAULT_JOURNAL, DEFAULT_REPORT, Command, fail, progress, show
+
+if TYPE_CHECKING:
+    from ..analysis import AnalysisRequest
+    from ..reports.report import Report
+
+SEVERITIES = ("error", "warning", "info")
+
+
+@click.command(cls=Command)
+@click.argument("inputs", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--url", help="Database that explains the statements. Nothing is run on it, locked or written unless asked for."
+)
+@click.option("--pg-stat-statements", is_flag=True, help="Take the workload of that server as well.")
+@click.option(
+    "--since",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Snapshot of pg_stat_statements (see `queryproof snapshot`): count only what came after it.",
+)
+@click.option(
+    "--analyze",
+    "run_selects",
+    is_flag=True,
+    help="Run the recorded SELECTs again with EXPLAIN ANALYZE, read-only, each under a timeout.",
+)
+@click.option(
+    "--prove",
+    type=click.Choice(["auto", "measure", "no"]),
+    default="auto",
+    show_default=True,
+    help="`measure`: build candidate indexes on the --url database, measure, and drop them again.",
+)
+@click.option(
+    "--allow-superuser", is_flag=True, help="Explain although the role is a superuser (rights are lowered first)."
+)
+@click.option("--parameters", is_flag=True, help="Show parameter values and literals in the report.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_REPORT,
+    show_default=True,
+    help="Directory for report.html and report.json.",
+)
+@click.option("--fail-on", type=click.Choice(SEVERITIES), help="Exit with 1 when a finding is that severe or worse.")
+def analyze(
+    inputs: tuple[Path, ...],
+    url: str | None,
+    pg_stat_statements: bool,
+    since: Path | None,
+    run_selects: bool,
+    prove: str,
+    allow_superuser: bool,
+    parameters: bool,
+    output: Path,
+    fail_on: str | None,
+) -> None:
+    """Judge a workload and write the report.
+
+    INPUTS are a journal directory, .sql files, or directories of .sql files; without any, and without
+    --pg-stat-statements, the journal in queryproof-journal.
+
+    \b
+        queryproof analyze
+        queryproof analyze queryproof-journal --url postgresql://me@localhost/dev --prove measure
+        queryproof analyze queries.sql --url postgresql://reader@db/prod
+        queryproof analyze --pg-stat-statements --url postgresql://reader@db/prod --fail-on warning
+    """
+    from ..analysis import AnalysisRequest
+    from ..analyzer.sources.journal import has_recording
+    from ..analyzer.sources.pg_stat_statements import read_snapshot
+
+    if not inputs and not pg_stat_statements:
+        inputs = (DEFAULT_JOURNAL,)
+    journals = [path for path in inputs if path.is_dir() and (has_recording(path) or not any(path.rglob("*.sql")))]
+    if not journals and inputs == (DEFAULT_JOURNAL,):
+        journals = [DEFAULT_JOURNAL]
+    if len(journals) > 1:
+        fail(f"one journal at a time, please: {', '.join(map(str, journals))}")
+    request = AnalysisRequest(
+        journal=journals[0] if journals else None,
+        files=tuple(path for path in inputs if path not in journals),
+        url=url,
+        pg_stat_statements=pg_stat_statements,
+        since=read_snapshot(since) if since else None,
+        analyze=run_selects,
+        prove=prove,  # type: ignore[arg-type] # click.Choice has checked it
+        allow_superuser=allow_superuser,
+        show_parameters=parameters,
+    )
+    report = run_analysis(request, output)
+    sys.exit(verdict(report, fail_on))
+
+
+def run_analysis(request: "AnalysisRequest", output: Path) -> "Report":
+    """Analyse, write the report, show the summary. An output that cannot be written is noticed before the work starts."""
+    from ..analysis import analyze as run
+    from ..reports.write import check_writable
+
+    check_writable(output)
+    report = run(request, progress)
+    show(report, output)
+    return report
+
+
+def verdict(report: "Report", fail_on: str | None) -> int:
+    """1 when a finding is as severe as `fail_on` or worse, else 0."""
+    if fail_on is None:
+        return 0
+    bar = SEVERITIES.index(fail_on)
+    grave = [finding for finding in report.findings if finding.severity.rank <= bar]
+    if grave:
+        click.echo(f"queryproof: {len(grave)} findings of severity {fail_on} or worse (--fail-on {fail_on})", err=True)
+    return 1 if grave else 0

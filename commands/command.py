@@ -1,0 +1,56 @@
+"""What all commands share: expected errors are one message and exit code 2; progress; showing a report."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from ..analyzer.errors import QueryproofError
+
+if TYPE_CHECKING:
+    from ..reports.report import Report
+
+DEFAULT_JOURNAL = Path("queryproof-journal")
+DEFAULT_REPORT = Path("queryproof-report")
+
+
+class Command(click.Command):
+    """A command whose expected errors are one message and exit code 2, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except QueryproofError as error:
+            fail(str(error))
+
+
+def fail(message: str) -> NoReturn:
+    """One message on standard error, exit code 2."""
+    click.echo(f"queryproof: {message}", err=True)
+    sys.exit(2)
+
+
+def show(report: "Report", output: Path) -> None:
+    """Write the report's files and print the summary."""
+    from rich.console import Console
+
+    from ..reports.terminal import print_report
+    from ..reports.write import write_reports
+
+    paths = write_reports(report, output)
+    print_report(report, Console(), paths)
+
+
+def progress(stage: str, items: Sequence[Any]) -> Iterator[Any]:
+    """A progress bar on standard error; nothing where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    if not console.is_terminal or not items:
+        yield from items
+        return
+    yield from track(items, description=f"{stage:<20}", console=console, transient=True)
