@@ -9,7 +9,9 @@ Scalar = str | int | float | bool | bytes | None
 Parameters = dict[str, object] | tuple[object, ...]
 """Bound values in the driver's own form: by name (`%(id)s`) or by position (`%s`, `$1`)."""
 
-LoadKind = Literal["query", "lazy", "column", "eager"]
+LoadKind = Literal["query", "get", "lazy", "column", "refresh", "eager", "flush", "autoflush"]
+ColumnCause = Literal["deferred", "expired"]
+EventKind = Literal["commit", "rollback", "savepoint"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,12 +27,17 @@ class CallSite:
 class OrmLoad:
     """What the ORM was doing when it sent the statement.
 
-    kind: `query` (asked for by the application), `lazy` (relationship read on an instance), `column` (deferred or
-        expired attributes), `eager` (selectin/subquery loader).
+    kind: `query` (asked for by the application), `get` (Session.get), `lazy` (relationship read on an instance), `column`
+        (deferred or expired attributes), `refresh` (Session.refresh), `eager` (selectin/subquery loader), `flush` and
+        `autoflush` (a write of the unit of work, the second caused by a query).
     path: relationship steps from the origin query's root entity, such as `("Project.task_refs", "TaskRef.creator")`.
     to_many: for each step of `path`, whether it leads to a collection.
     parent: opaque identity of the instance whose attribute was read; equal for equal instances of one process.
-    origin: where the query was executed that loaded that instance.
+    origin: where the query was executed that loaded that instance. origin_sequence: that execution's sequence number.
+    root: the origin query's root entity. aliased: it was an `aliased()` one. streamed: the origin query used yield_per.
+    options: loader options that the origin query carried already, such as `selectin Author.books`.
+    cause: why a column was not there. flush: number of the flush that the statement belongs to.
+    roots: distinct root entities among the rows of a query with joined eager loads, where counted.
     """
 
     kind: LoadKind
@@ -39,6 +46,60 @@ class OrmLoad:
     to_many: tuple[bool, ...] = ()
     parent: str | None = None
     origin: CallSite | None = None
+    origin_sequence: int | None = None
+    root: str | None = None
+    aliased: bool = False
+    streamed: bool = False
+    options: tuple[str, ...] = ()
+    cause: ColumnCause | None = None
+    flush: int | None = None
+    roots: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A unit of work that statements are counted in: a request, test, task or named block. id: unique in its process."""
+
+    kind: str
+    name: str
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEvent:
+    """Something between statements: the end of a transaction or a savepoint, with the code that caused it."""
+
+    kind: EventKind
+    process: str
+    sequence: int
+    thread: str
+    task: str | None
+    transaction: int | None
+    call_site: CallSite | None
+    scope: Scope | None = None
+    stack: tuple[CallSite, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EntityUse:
+    """What became of the instances that one query line loaded: recorded by `--deep` only, added up per process.
+
+    origin: where the query was executed. path: relationship steps from the query's root to this entity, () for the root.
+    executions: runs of the query. instances: loaded by them. touched: instances of which any attribute was read.
+    loaded: column attributes that were loaded; read: column attributes of which at least one instance's was read.
+    relationships: eagerly loaded relationship attributes with (times loaded, times read).
+    """
+
+    process: str
+    origin: CallSite
+    entity: str
+    path: tuple[str, ...]
+    executions: int
+    instances: int
+    touched: int
+    loaded: tuple[str, ...]
+    read: tuple[str, ...]
+    relationships: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +130,4 @@ class RecordedQuery:
     orm: OrmLoad | None = None
     truncated: bool = False
     """The text was cut at the journal's limit: it can be grouped but not explained."""
+    scope: Scope | None = None

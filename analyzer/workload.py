@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .query import CallSite, OrmLoad, Parameters
+from .query import CallSite, EntityUse, OrmLoad, Parameters, Scope, SessionEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,9 @@ class Execution:
     call_site: CallSite | None
     stack: tuple[CallSite, ...]
     orm: OrmLoad | None
+    unit: Scope | None = None
+    """The request, test, task or named block, where the application has marked one."""
+    process: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +100,5 @@ class Workload:
     skipped: tuple[Skipped, ...] = ()
     started_at: float | None = None
     ended_at: float | None = None
+    events: tuple[SessionEvent, ...] = ()
+    uses: tuple[EntityUse, ...] = ()

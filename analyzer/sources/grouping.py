@@ -54,6 +54,8 @@ def merge(workloads: Sequence[Workload]) -> Workload:
         skipped=tuple(dict.fromkeys(skipped for workload in workloads for skipped in workload.skipped)),
         started_at=min(starts, default=None),
         ended_at=max(ends, default=None),
+        events=tuple(event for workload in workloads for event in workload.events),
+        uses=tuple(use for workload in workloads for use in workload.uses),
     )
 
 
@@ -150,6 +152,8 @@ def _execution(query: RecordedQuery) -> Execution:
         call_site=query.call_site,
         stack=query.stack,
         orm=query.orm,
+        unit=query.scope,
+        process=query.process,
     )
 
 

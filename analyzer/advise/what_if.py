@@ -1,0 +1,27 @@
+"""What the planner would do with indexes that do not exist: the one door to a hollow clone, HypoPG or a scratch copy."""
+
+from collections.abc import Collection
+from typing import Protocol
+
+from ..plan import Plan
+from .candidate_index import CandidateIndex
+
+
+class WhatIf(Protocol):
+    """Plans statements under any set of hypothetical indexes. Nothing is ever run."""
+
+    @property
+    def kind(self) -> str:
+        """Where figures come from, for the evidence: "hollow clone of PostgreSQL 15 on 18.6" …"""
+
+    def add(self, index: CandidateIndex) -> str:
+        """Make the index known, switched off, and return its handle. Raises StatementError when PostgreSQL refuses it."""
+
+    def size_bytes(self, handle: str) -> int:
+        """Estimated size of the index."""
+
+    def plan(self, sql: str, handles: Collection[str] = (), without: Collection[str] = ()) -> Plan:
+        """The plan with just these hypothetical indexes switched on, and the named existing ones (schema.name) switched off.
+
+        Raises StatementError when PostgreSQL cannot plan the statement.
+        """
