@@ -1,10 +1,20 @@
 """What the planner would do with indexes that do not exist: the one door to a hollow clone, HypoPG or a scratch copy."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Protocol
 
 from ..plan import Plan
 from .candidate_index import CandidateIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One statement under one set of indexes. cost: the planner's total. used: handles of the hypothetical indexes in the
+    plan, and `schema.name` of the existing ones."""
+
+    cost: float
+    used: frozenset[str]
 
 
 class WhatIf(Protocol):
@@ -25,3 +35,7 @@ class WhatIf(Protocol):
 
         Raises StatementError when PostgreSQL cannot plan the statement.
         """
+
+    def price(self, sql: str, handles: Collection[str] = (), without: Collection[str] = ()) -> Price:
+        """What `plan` would cost and which indexes it would use, without building the tree: selection asks this thousands
+        of times (EXPLAIN's text and one regular expression are enough)."""
