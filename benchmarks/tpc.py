@@ -3,6 +3,7 @@
 They are not part of this repository.
 """
 
+import contextlib
 import re
 import subprocess
 import sys
@@ -67,10 +68,8 @@ def loaded(server: KeptServer, kind: str) -> str:
     done = server.directory / f"{kind}.loaded"
     if not done.exists():
         folder = exported(kind)
-        try:
+        with contextlib.suppress(psycopg2.errors.DuplicateDatabase):
             server.create_database(kind)
-        except psycopg2.errors.DuplicateDatabase:
-            pass
         connection = connect(server.url(kind, "app"))
         with connection.cursor() as cursor:
             for file in sorted(folder.glob("*.csv")):
