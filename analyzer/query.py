@@ -24,6 +24,24 @@ class CallSite:
 
 
 @dataclass(frozen=True, slots=True)
+class OptionCheck:
+    """The loader option that mends a lazy load, built and compiled in the recorded program against its own mapped classes.
+
+    option: its text, such as `selectinload(Author.books).selectinload(Book.tags)`; `{root}` stands for the name of an
+        aliased root. problem: why it did not compile, None when it did. loaders: names to import from sqlalchemy.orm.
+    classes: (class, module) pairs that the text names. replaces: (loader function, attribute) pairs that the query's own
+        options hold for the same path, which must go.
+    """
+
+    option: str
+    problem: str | None
+    loaders: tuple[str, ...]
+    classes: tuple[tuple[str, str], ...]
+    replaces: tuple[tuple[str, str], ...] = ()
+    aliased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class OrmLoad:
     """What the ORM was doing when it sent the statement.
 
@@ -38,6 +56,7 @@ class OrmLoad:
     options: loader options that the origin query carried already, such as `selectin Author.books`.
     cause: why a column was not there. flush: number of the flush that the statement belongs to.
     roots: distinct root entities among the rows of a query with joined eager loads, where counted.
+    check: carried by one lazy load of each origin and path, the first of a second parent.
     """
 
     kind: LoadKind
@@ -54,6 +73,7 @@ class OrmLoad:
     cause: ColumnCause | None = None
     flush: int | None = None
     roots: int | None = None
+    check: OptionCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)

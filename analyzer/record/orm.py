@@ -12,6 +12,7 @@ from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.orm.interfaces import UserDefinedOption
 
 from .call_site import Site, call_stack
+from .option_check import option_check
 
 OPTION = "_queryproof_orm"
 
@@ -67,6 +68,8 @@ def _load(state: ORMExecuteState, entity: str | None) -> dict[str, object]:
         load["o"] = origin[1]
     if parent is not None and parent.key is not None:
         load["pa"] = f"{hash(parent.key[1]) & 0xFFFFFFFFFFFF:x}"
+    if kind == "lazy" and (check := option_check(state, origin[1] if origin else None)) is not None:
+        load["fx"] = check
     return load
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ..errors import SourceError
-from ..query import CallSite, LoadKind, OrmLoad, Parameters, RecordedQuery
+from ..query import CallSite, LoadKind, OptionCheck, OrmLoad, Parameters, RecordedQuery
 from ..record.journal import VERSION
 from ..record.values import decode_value
 from ..workload import Source
@@ -186,5 +186,17 @@ def _orm(value: dict[str, Any]) -> OrmLoad:
     origin = value.get("o")
     return OrmLoad(
         kind, value.get("e"), tuple(value.get("path") or ()), tuple(value.get("many") or ()), value.get("pa"),
-        _site(origin) if origin else None,
+        _site(origin) if origin else None, check=_check(value["fx"]) if value.get("fx") else None,
     )  # fmt: skip
+
+
+def _check(value: dict[str, Any]) -> OptionCheck:
+    problem = None if value.get("ok") else str(value.get("why") or "it does not compile")
+    return OptionCheck(
+        str(value["opt"]), problem, tuple(map(str, value.get("orm") or ())), _pairs(value.get("cls")),
+        _pairs(value.get("rep")), bool(value.get("al")),
+    )  # fmt: skip
+
+
+def _pairs(value: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((str(one), str(other)) for one, other in value or ())

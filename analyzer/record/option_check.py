@@ -1,0 +1,173 @@
+"""The loader option that mends a lazy load, built and compiled against the application's own mapped classes.
+
+Asked once for each (origin query, relationship path), when a second instance of that query loads the same relationship: so an
+application without the fault pays nothing, and one with it a few compilations in all. No statement is sent.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import InstanceState, joinedload, selectinload
+from sqlalchemy.orm.interfaces import UserDefinedOption
+
+MAX_PATHS = 2_000
+"""Paths remembered in one process; later ones are reported without a check."""
+MAX_STEPS = 30
+ROOT = "{root}"
+"""Stands in the option's text for the name of an aliased root, which only the source knows."""
+
+_first: dict[tuple[object, ...], object] = {}
+_DONE = object()
+
+
+def option_check(state: Any, origin: object) -> dict[str, object] | None:
+    """What to add at the origin query, as the journal keeps it; None when it is too early to ask, or was asked before.
+
+    state: the ORMExecuteState of a lazy load. origin: hashable, where the query was executed that loaded the instance.
+    Fields: `opt` text of the option, `ok` whether it compiled, `why` not, `orm` names to import from sqlalchemy.orm, `cls`
+    (class, module) pairs that the text names, `rep` (loader function, attribute) pairs it must replace, `al` aliased root.
+    """
+    parent: InstanceState[Any] | None = state.lazy_loaded_from
+    path = getattr(state.loader_strategy_path, "path", ())
+    if parent is None or parent.key is None or not path:
+        return None
+    # An alias may be made anew for every request: its mapper stands for it.
+    key = (origin, *(id(part.mapper) if getattr(part, "is_aliased_class", False) else id(part) for part in path))
+    first = _first.get(key)
+    if first is None:
+        if len(_first) < MAX_PATHS:
+            _first[key] = parent.key
+        return None
+    if first is _DONE or first == parent.key:
+        return None
+    _first[key] = _DONE
+    return build_option(path, parent.load_options)
+
+
+def build_option(path: Sequence[Any], load_options: Any) -> dict[str, object]:
+    """The option for a loader path (mapper, relationship, mapper, relationship …) beside the options the query has already."""
+    steps = list(zip(path[::2], path[1::2], strict=False))[:MAX_STEPS]
+    present = [one for one in load_options if not isinstance(one, UserDefinedOption)]
+    used = _strategies(present)
+    result: dict[str, object] = {}
+    for by_type in (True, False):
+        chain = _Chain(steps, used, by_type)
+        try:
+            chain.build()
+            kept = [one for one in present if not chain.conflicts(one)]
+            str(select(steps[0][0].entity).options(*kept, chain.option).compile())
+        except Exception as error:  # noqa: BLE001 - whatever the mapper objects to is the answer, told in the finding
+            result = result or chain.told(f"{type(error).__name__}: {error}"[:300])
+        else:
+            return chain.told(None)
+    return result
+
+
+class _Chain:
+    def __init__(self, steps: list[tuple[Any, Any]], used: dict[tuple[Any, ...], str], by_type: bool) -> None:
+        self.steps, self.used, self.by_type = steps, used, by_type
+        self.option: Any = None
+        self.text = ""
+        self.imports: list[str] = []
+        self.classes: dict[str, str] = {}
+        self.replaces: list[tuple[str, str]] = []
+        self.replaced: set[tuple[Any, ...]] = set()
+        self.aliased = bool(getattr(steps[0][0], "is_aliased_class", False))
+
+    def build(self) -> None:
+        done: tuple[Any, ...] = ()
+        steps = self._folded()
+        for number, (entity, prop, depth) in enumerate(steps):
+            done = (*done, prop)
+            last = number == len(steps) - 1
+            name = self._loader(prop, done, depth, last)
+            attribute = getattr(entity.entity, prop.key)
+            following = steps[number + 1][0] if not last else None
+            text = f"{self._entity(entity, number)}.{prop.key}"
+            if self.by_type and following is not None and _other_type(following, prop.mapper):
+                attribute = attribute.of_type(following.entity)
+                text += f".of_type({self._entity(following, number + 1)})"
+            keywords: dict[str, Any] = {"recursion_depth": -1} if depth else {}
+            text += ", recursion_depth=-1" if depth else ""
+            if self.option is None:
+                self.option = _LOADERS[name](attribute, **keywords)
+                self.imports.append(name)
+            else:
+                self.option = getattr(self.option, name)(attribute, **keywords)
+                self.text += "."
+            self.text += f"{name}({text})"
+
+    def _folded(self) -> list[tuple[Any, Any, bool]]:
+        """Steps with the levels of one self-referential relationship folded into one that recurses."""
+        folded: list[tuple[Any, Any, bool]] = []
+        for entity, prop in self.steps:
+            if folded and folded[-1][1] is prop:
+                folded[-1] = (folded[-1][0], prop, True)
+            else:
+                folded.append((entity, prop, False))
+        return folded
+
+    def _loader(self, prop: Any, done: tuple[Any, ...], recursive: bool, last: bool) -> str:
+        """selectinload for collections and recursion, joinedload for scalars; an eager loader that is there already stays."""
+        present = self.used.get(done)
+        wanted = "selectinload" if prop.uselist or recursive else "joinedload"
+        if present is None:
+            return wanted
+        if not last and present in _EAGER:
+            return _EAGER[present]
+        owner = prop.parent.class_.__name__
+        self.replaces.append((_LAZY.get(present, present), f"{owner}.{prop.key}"))
+        self.replaced.add(done)
+        return wanted
+
+    def conflicts(self, option: Any) -> bool:
+        return any(path in self.replaced for path, _ in _elements(option))
+
+    def _entity(self, entity: Any, number: int) -> str:
+        if number == 0 and self.aliased:
+            base = getattr(entity, "_base_alias", lambda: entity)()
+            # A subclass of a with_polymorphic() entity is reached through it: `everyone.Manager`.
+            return ROOT if base is entity else f"{ROOT}.{entity.class_.__name__}"
+        owner = entity.class_ if hasattr(entity, "class_") else entity.entity
+        name: str = owner.__qualname__.rpartition("<locals>.")[2]
+        self.classes[name.partition(".")[0]] = owner.__module__
+        return name
+
+    def told(self, problem: str | None) -> dict[str, object]:
+        told: dict[str, object] = {
+            "opt": self.text, "ok": problem is None, "orm": self.imports, "cls": [list(one) for one in self.classes.items()]
+        }  # fmt: skip
+        if problem is not None:
+            told["why"] = problem
+        if self.replaces:
+            told["rep"] = [list(one) for one in self.replaces]
+        if self.aliased:
+            told["al"] = True
+        return told
+
+
+_LOADERS: dict[str, Any] = {"selectinload": selectinload, "joinedload": joinedload}
+_EAGER = {"selectin": "selectinload", "joined": "joinedload", "subquery": "subqueryload"}
+_LAZY = {"select": "lazyload", "raise": "raiseload", "raise_on_sql": "raiseload", "noload": "noload", **_EAGER}
+
+
+def _other_type(following: Any, target: Any) -> bool:
+    return getattr(following, "mapper", None) is not target
+
+
+def _strategies(options: Sequence[Any]) -> dict[tuple[Any, ...], str]:
+    """Loader strategy by the relationships that lead to it, for the options that a query carries."""
+    return {path: strategy for option in options for path, strategy in _elements(option)}
+
+
+def _elements(option: Any) -> list[tuple[tuple[Any, ...], str]]:
+    """(relationships, strategy) of each step of one loader option; nothing for one that is built in another way."""
+    found = []
+    for element in getattr(option, "context", ()):
+        strategy = dict(getattr(element, "strategy", None) or ()).get("lazy")
+        path = getattr(getattr(element, "path", None), "path", ())
+        relationships = tuple(part for part in path if hasattr(part, "uselist"))
+        if strategy and relationships:
+            found.append((relationships, "select" if strategy is True else str(strategy)))
+    return found
