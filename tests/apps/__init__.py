@@ -1,0 +1,1 @@
+"""Two applications that know nothing of queryproof: what a new user would bring."""
