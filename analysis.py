@@ -73,13 +73,8 @@ def analyze(request: AnalysisRequest, progress: Progress = silent) -> Report:
         connection = _open(request.url, stack) if request.url else None
         workload = read_sources(request, connection)
         schema = read_schema(connection) if connection is not None else None
-        columns = (
-            {table.name: frozenset(column.name for column in table.columns) for table in schema.tables}
-            if schema
-            else {}
-        )
         statements = {
-            group.fingerprint: analyse(_text(group), columns)
+            group.fingerprint: analyse(_text(group), schema)
             for group in progress("Reading statements", workload.groups)
         }
         plans, prover, skipped = _look(request, connection, workload, progress, stack)

@@ -22,6 +22,9 @@ class Column:
     common_values: tuple[tuple[str, float], ...] = ()
     ndistinct_ratio: float | None = None
     collation: str | None = None
+    c_collation: bool = True
+    """Whether text compares byte by byte, so that a plain B-tree serves LIKE 'x%' too."""
+    generated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,10 @@ class Index:
     size_bytes: int = 0
     operator_classes: tuple[str, ...] = ()
     descending: tuple[bool, ...] = ()
+    nulls_first: tuple[bool, ...] = ()
+    constraint: str | None = None
+    """Name of the primary key, UNIQUE or EXCLUDE constraint that it upholds."""
+    nulls_not_distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +78,33 @@ class Table:
     partition_of: str | None = None
     writes: int = 0
     """Rows inserted, updated and deleted since the statistics were reset."""
+    partition_key: str | None = None
+    """Such as `RANGE (created_at)`, of a partitioned table."""
+    partitions: tuple[tuple[str, str], ...] = ()
+    """Schema and name of each partition directly below."""
 
     def column(self, name: str) -> Column | None:
         """The column of that exact name, or None."""
         return next((column for column in self.columns if column.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view, with its definition as PostgreSQL prints it, so that queries on it can be read as queries on its tables."""
+
+    schema: str
+    name: str
+    columns: tuple[str, ...]
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function that PostgreSQL does not hold to be immutable. arguments: their types; volatility: stable or volatile."""
+
+    name: str
+    arguments: tuple[str, ...]
+    volatility: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +117,9 @@ class Schema:
     search_path: tuple[str, ...] = ("public",)
     extensions: tuple[str, ...] = ()
     available_extensions: tuple[str, ...] = ()
+    views: tuple[View, ...] = ()
+    functions: tuple[Function, ...] = ()
+    """Only those that are not immutable: no index can hold them."""
 
     def table(self, name: str, schema: str | None = None) -> Table | None:
         """The table of that exact name: in `schema` if given, else the first match along the search path."""

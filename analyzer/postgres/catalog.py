@@ -8,14 +8,19 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from ..errors import ServerError
-from ..schema import Column, ForeignKey, Index, Schema, Table
+from ..schema import Column, ForeignKey, Function, Index, Schema, Table, View
 
 _USER = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_(temp|toast)'"
 
 _TABLES = f"""
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.reltuples, c.relpages,
        CASE WHEN c.relkind = 'p' THEN 0 ELSE pg_catalog.pg_table_size(c.oid) END,
-       COALESCE(s.n_tup_ins + s.n_tup_upd + s.n_tup_del, 0), p.relname
+       COALESCE(s.n_tup_ins + s.n_tup_upd + s.n_tup_del, 0), p.relname,
+       CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END,
+       ARRAY(SELECT ARRAY[cn.nspname::text, cc.relname::text] FROM pg_catalog.pg_inherits ci
+             JOIN pg_catalog.pg_class cc ON cc.oid = ci.inhrelid
+             JOIN pg_catalog.pg_namespace cn ON cn.oid = cc.relnamespace
+             WHERE ci.inhparent = c.oid AND cc.relispartition ORDER BY cn.nspname, cc.relname)
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_stat_user_tables s ON s.relid = c.oid
@@ -27,13 +32,19 @@ ORDER BY n.nspname, c.relname
 _COLUMNS = f"""
 SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
        s.n_distinct, s.null_frac, s.avg_width, s.correlation,
-       s.most_common_vals::text::text[], s.most_common_freqs, l.collname
+       s.most_common_vals::text::text[], s.most_common_freqs, l.collname,
+       COALESCE(CASE WHEN l.collname = 'default' THEN d.is_c
+                     ELSE l.collprovider = 'b' OR l.collprovider = 'c' AND l.collcollate IN ('C', 'POSIX') END, true),
+       a.attgenerated <> ''
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
      AND s.inherited = (c.relkind = 'p')
 LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+CROSS JOIN (SELECT COALESCE(pg_catalog.to_jsonb(b) ->> 'datlocprovider', 'c') = 'b'
+                   OR COALESCE(pg_catalog.to_jsonb(b) ->> 'datlocprovider', 'c') = 'c' AND datcollate IN ('C', 'POSIX')
+                   AS is_c FROM pg_catalog.pg_database b WHERE datname = pg_catalog.current_database()) d
 WHERE c.relkind IN ('r', 'p', 'm') AND a.attnum > 0 AND NOT a.attisdropped AND {_USER}
 ORDER BY a.attrelid, a.attnum
 """  # noqa: S608 - a constant
@@ -43,7 +54,11 @@ SELECT x.indrelid, c.relname, m.amname, x.indisunique, x.indisprimary, x.indisva
        ARRAY(SELECT pg_catalog.pg_get_indexdef(c.oid, k, true) FROM pg_catalog.generate_series(1, x.indnatts) k),
        ARRAY(SELECT o.opcname::text FROM pg_catalog.unnest(x.indclass::oid[]) WITH ORDINALITY u(oid, k)
              JOIN pg_catalog.pg_opclass o ON o.oid = u.oid ORDER BY u.k),
-       ARRAY(SELECT (u.flag & 1) = 1 FROM pg_catalog.unnest(x.indoption::int2[]) WITH ORDINALITY u(flag, k) ORDER BY u.k)
+       ARRAY(SELECT (u.flag & 1) = 1 FROM pg_catalog.unnest(x.indoption::int2[]) WITH ORDINALITY u(flag, k) ORDER BY u.k),
+       ARRAY(SELECT (u.flag & 2) = 2 FROM pg_catalog.unnest(x.indoption::int2[]) WITH ORDINALITY u(flag, k) ORDER BY u.k),
+       (SELECT k.conname FROM pg_catalog.pg_constraint k
+        WHERE k.conindid = c.oid AND k.conrelid = x.indrelid AND k.contype IN ('p', 'u', 'x') LIMIT 1),
+       COALESCE((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false)
 FROM pg_catalog.pg_index x
 JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
 JOIN pg_catalog.pg_am m ON m.oid = c.relam
@@ -65,6 +80,29 @@ JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
 WHERE f.contype = 'f' AND {_USER}
 ORDER BY f.conrelid, f.conname
 """  # noqa: S608 - a constant
+_VIEWS = f"""
+SELECT n.nspname, c.relname,
+       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+       pg_catalog.pg_get_viewdef(c.oid)
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'v' AND {_USER}
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+                  WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+  AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+ORDER BY n.nspname, c.relname
+"""  # noqa: S608 - a constant
+_FUNCTIONS = """
+SELECT p.proname,
+       ARRAY(SELECT pg_catalog.format_type(u.oid, NULL) FROM pg_catalog.unnest(p.proargtypes::oid[])
+             WITH ORDINALITY u(oid, k) ORDER BY u.k),
+       CASE p.provolatile WHEN 's' THEN 'stable' ELSE 'volatile' END
+FROM pg_catalog.pg_proc p
+WHERE p.provolatile <> 'i' AND p.prokind = 'f' AND p.pronargs > 0
+  AND p.proname !~ '^(pg_|binary_upgrade|.*(_send|_recv|_in|_out|sel)$)'
+ORDER BY p.proname, 2
+"""
 _KINDS = {"r": "table", "p": "partitioned table", "m": "materialized view"}
 _ON_DELETE = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 
@@ -79,6 +117,8 @@ def read_schema(connection: Connection) -> Schema:
         columns = _by_table(_rows(connection, _COLUMNS))
         indexes = _by_table(_rows(connection, _INDEXES))
         keys = _by_table(_rows(connection, _FOREIGN_KEYS))
+        views = _rows(connection, _VIEWS)
+        functions = _rows(connection, _FUNCTIONS)
         ((path,),) = _rows(connection, "SELECT pg_catalog.current_schemas(false)::text[]")
         installed = _rows(connection, "SELECT extname::text FROM pg_catalog.pg_extension ORDER BY 1")
         available = _rows(connection, "SELECT name::text FROM pg_catalog.pg_available_extensions ORDER BY 1")
@@ -100,13 +140,17 @@ def read_schema(connection: Connection) -> Schema:
                 size_bytes=size or 0,
                 partition_of=parent,
                 writes=int(writes),
+                partition_key=key,
+                partitions=tuple((one[0], one[1]) for one in partitions),
             )
-            for oid, schema, name, kind, rows, pages, size, writes, parent in tables
+            for oid, schema, name, kind, rows, pages, size, writes, parent, key, partitions in tables
         ),
         server_version=connection.server_version,
         search_path=tuple(path),
         extensions=tuple(name for (name,) in installed),
         available_extensions=tuple(name for (name,) in available),
+        views=tuple(View(schema, name, tuple(names), text or "") for schema, name, names, text in views),
+        functions=tuple(Function(name, tuple(types), volatility) for name, types, volatility in functions),
     )
 
 
@@ -124,7 +168,9 @@ def _by_table(rows: Sequence[tuple[Any, ...]]) -> defaultdict[int, list[tuple[An
 
 
 def _column(row: tuple[Any, ...], rows: float | None) -> Column:
-    _, name, type_, nullable, distinct, nulls, width, correlation, values, frequencies, collation = row
+    (
+        _, name, type_, nullable, distinct, nulls, width, correlation, values, frequencies, collation, is_c, generated,
+    ) = row  # fmt: skip
     total = None
     if distinct is not None:
         # pg_stats keeps a negative ratio of the rows when the number grows with the table.
@@ -132,15 +178,18 @@ def _column(row: tuple[Any, ...], rows: float | None) -> Column:
     common = tuple(zip(values or (), map(float, frequencies or ()), strict=False))
     return Column(
         name, type_, nullable, total, nulls, width, correlation, common,
-        float(distinct) if distinct is not None else None, collation,
+        float(distinct) if distinct is not None else None, collation, is_c, generated,
     )  # fmt: skip
 
 
 def _index(row: tuple[Any, ...]) -> Index:
-    _, name, method, unique, primary, valid, size, predicate, keys, columns, classes, descending = row
+    (
+        _, name, method, unique, primary, valid, size, predicate, keys, columns, classes, descending, nulls_first,
+        constraint, not_distinct,
+    ) = row  # fmt: skip
     return Index(
         name, method, tuple(columns[:keys]), tuple(columns[keys:]), predicate, unique, primary, valid, size,
-        tuple(classes), tuple(descending),
+        tuple(classes), tuple(descending), tuple(nulls_first), constraint, not_distinct,
     )  # fmt: skip
 
 

@@ -1,23 +1,30 @@
-"""SQL text → `Statement`. sqlglot is the parser; what it cannot take is said and never guessed."""
+"""SQL text → `Statement`. What no parser can take is said and never guessed."""
 
 import logging
+from dataclasses import replace
 from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from ..schema import Schema
 from .cartesian import cartesian_pairs
 from .placeholders import number_placeholders
-from .qualify import TableColumns, qualify
+from .qualify import qualify
+from .relations import Relations, TableColumns
 from .scans import table_scans
 from .statement import Statement
 from .tokens import Token, significant, split_statements
+from .tree import Node, TreeError, body, parse_tree
+from .tree import kind as kind_of
 
 MAX_DEPTH = 100
 """Nested brackets: sqlglot in C dies of a segmentation fault somewhat above 1,000 on a small stack."""
 MAX_CHAIN = 5_000
 """Operators and commas on one level before trees become too deep to walk."""
+MAX_RUN = 1_000
+"""Operators that may nest in each other: libpg_query dies of a segmentation fault above 3,000 on a stack of 512 kB."""
 MAX_SUBSCRIPTS = 200
 """`a[1][1]…` parses in quadratic time."""
 MAX_LENGTH = 256 * 1024
@@ -26,88 +33,128 @@ MAX_LENGTH = 256 * 1024
 # sqlglot writes the first 100 characters of the statement, literals included, when it falls back to a command.
 logging.getLogger("sqlglot").disabled = True
 
-_KINDS = {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE", exp.Merge: "MERGE"}
+_KINDS = {
+    "SelectStmt": "SELECT", "InsertStmt": "INSERT", "UpdateStmt": "UPDATE", "DeleteStmt": "DELETE", "MergeStmt": "MERGE",
+}  # fmt: skip
+_FAULTS = (SqlglotError, RecursionError, TypeError, AttributeError, KeyError, ValueError, IndexError)
 
 
-def analyse(sql: str, columns: TableColumns | None = None) -> Statement:
-    """What the statement asks for. columns: of the tables it may name, to tell whose an unqualified column is.
+def analyse(sql: str, known: Schema | TableColumns | None = None) -> Statement:
+    """What the statement asks for. known: the database's tables, to tell whose an unqualified column is, or their columns.
 
-    Never raises: `problem` says why a text could not be analysed, without quoting it.
+    Never raises: `problem` says why a text could not be analysed, without quoting it. PostgreSQL's own grammar decides what
+    each table is asked; sqlglot tells the shape of the result, and is done without where it does not know a syntax.
     """
-    tree, kind, problem = _tree(sql)
-    if tree is None:
+    kind, problem = gate(sql)
+    if problem:
         return Statement(kind=kind, problem=problem)
+    text = number_placeholders(sql.replace("\0", " "))
     try:
-        if columns:
-            qualify(tree, columns)
-        return _statement(tree)
-    except (SqlglotError, RecursionError, TypeError, AttributeError, KeyError, ValueError) as error:
-        return Statement(kind=kind, problem=f"its structure was not understood ({type(error).__name__})")
+        tree = parse_tree(text)
+    except TreeError as error:
+        return Statement(kind=kind, problem=str(error))
+    if kind_of(tree) not in _KINDS:
+        return Statement(kind=kind, problem=f"{kind or 'this'} is not a query")
+    try:
+        return _statement(tree, text, known)
+    except _FAULTS as error:
+        return Statement(
+            kind=_KINDS[kind_of(tree)], problem=f"its structure was not understood ({type(error).__name__})"
+        )
 
 
 @lru_cache(maxsize=4096)
 def format_sql(normalized: str) -> str:
     """A normalised statement over several lines, for people; unchanged when it cannot be parsed."""
-    tree, _, _ = _tree(normalized)
+    if gate(normalized)[1]:
+        return normalized
+    tree = _sqlglot_tree(number_placeholders(normalized.replace("\0", " ")))
     if tree is None:
         return normalized
     try:
         return str(tree.sql(dialect="postgres", pretty=True))
-    except (SqlglotError, RecursionError, TypeError, AttributeError, KeyError, ValueError):
+    except _FAULTS:
         return normalized
 
 
 def too_deep(tokens: list[Token]) -> str | None:
     """Why a text must not be given to any recursive parser, or None."""
-    depth = chain = subscripts = 0
+    chain = subscripts = steps = deepest = 0
+    runs = [0]  # operators since the last comma, AND or OR, for each open bracket: only these nest in each other
     previous = ""
     for token in tokens:
         if token.text in ("(", "["):
-            depth += 1
+            runs.append(0)
             subscripts += previous == "]"
         elif token.text in (")", "]"):
-            depth -= 1
-        elif (
-            token.kind == "operator" or token.text in (",", ".") or token.word in ("and", "or", "union", "not", "case")
-        ):
+            if len(runs) > 1:
+                runs.pop()
+        elif token.text in (",", ".") or token.word in ("and", "or"):
             chain += 1
-        if depth > MAX_DEPTH:
+            runs[-1] = runs[-1] if token.text == "." else 0
+        elif token.word in ("case", "join", "union", "intersect", "except"):
+            chain += 1
+            steps += 1
+        elif token.kind == "operator" or token.word in ("not", "is", "collate", "at"):
+            chain += 1
+            runs[-1] += 1
+            deepest = max(deepest, runs[-1])
+        if len(runs) - 1 > MAX_DEPTH:
             return f"brackets are nested more than {MAX_DEPTH} deep"
         previous = token.text
     if chain > MAX_CHAIN:
         return f"it chains more than {MAX_CHAIN} operators"
+    if max(deepest, steps) > MAX_RUN:
+        return f"it nests more than {MAX_RUN} operators"
     return f"it has more than {MAX_SUBSCRIPTS} subscripts in a row" if subscripts > MAX_SUBSCRIPTS else None
 
 
-def _tree(sql: str) -> tuple[exp.Expr | None, str, str]:
+def gate(sql: str) -> tuple[str, str | None]:
+    """The statement's first keyword, and why it must not be given to any parser, or None."""
     if len(sql) > MAX_LENGTH:
-        return None, "", f"it is longer than {MAX_LENGTH // 1024} kB"
+        return "", f"it is longer than {MAX_LENGTH // 1024} kB"
     tokens = significant(sql)
     kind = next((token.word.upper() for token in tokens if token.word), "")
     if len(split_statements(sql)) != 1:
-        return None, kind, "the text does not hold exactly one statement"
-    if problem := too_deep(tokens):
-        return None, kind, problem
+        return kind, "the text does not hold exactly one statement"
+    return kind, too_deep(tokens)
+
+
+def _sqlglot_tree(text: str) -> exp.Expr | None:
     try:
-        tree = sqlglot.parse_one(number_placeholders(sql.replace("\0", " ")), read="postgres")
-    except (SqlglotError, RecursionError, TypeError, AttributeError, KeyError, ValueError, IndexError) as error:
-        return None, kind, f"the parser does not know this syntax ({type(error).__name__})"
-    if isinstance(tree, exp.Command):
-        return None, kind, f"{kind or 'this'} is not a query"
-    return tree, kind, ""
+        tree = sqlglot.parse_one(text, read="postgres")
+    except _FAULTS:
+        return None
+    return None if isinstance(tree, exp.Command) else tree
 
 
-def _statement(tree: exp.Expr) -> Statement:
-    kind = next((name for node, name in _KINDS.items() if isinstance(tree, node)), "")
-    if not kind and isinstance(tree, (exp.Query, exp.Values)):
-        kind = "SELECT"
-    if not kind:
-        return Statement(kind=type(tree).__name__.upper())
+def _statement(tree: Node, text: str, known: Schema | TableColumns | None) -> Statement:
+    fields = body(tree)
+    scans, binder = table_scans(tree, Relations(known))
+    found = Statement(
+        kind=_KINDS[kind_of(tree)],
+        scans=scans,
+        limited=fields.get("limitCount") is not None,
+        grouped=bool(fields.get("groupClause")),
+        distinct=bool(fields.get("distinctClause")),
+        has_from=bool(fields.get("fromClause")),
+        tables=tuple(sorted({scan.table for scan in scans})),
+        conflict=binder.conflict,
+        unresolved=binder.unresolved,
+    )
+    shape = _sqlglot_tree(text)
+    return found if shape is None else _with_shape(found, shape, known)
+
+
+def _with_shape(found: Statement, tree: exp.Expr, known: Schema | TableColumns | None) -> Statement:
+    """What sqlglot tells of the result's shape, added."""
+    columns = _columns_by_name(known)
+    if columns:
+        qualify(tree, columns)
     outer = _outermost(tree)
     grouped = outer is not None and outer.args.get("group") is not None
-    return Statement(
-        kind=kind,
-        scans=table_scans(tree),
+    return replace(
+        found,
         selects_star=_stars(tree),
         limited=any(tree.args.get(name) is not None for name in ("limit", "fetch")),
         aggregated=outer is not None and not grouped and _always_one_row(outer),
@@ -117,6 +164,13 @@ def _statement(tree: exp.Expr) -> Statement:
         cartesian=cartesian_pairs(tree),
         tables=tuple(sorted({table.name for table in tree.find_all(exp.Table) if table.name})),
     )
+
+
+def _columns_by_name(known: Schema | TableColumns | None) -> TableColumns:
+    if not isinstance(known, Schema):
+        return known or {}
+    found = {view.name: frozenset(view.columns) for view in known.views}
+    return found | {table.name: frozenset(column.name for column in table.columns) for table in known.tables}
 
 
 def _outermost(tree: exp.Expr) -> exp.Select | None:

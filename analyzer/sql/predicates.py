@@ -1,194 +1,289 @@
-"""One condition → what it asks of one table's column, in the words of `statement.Predicate`."""
+"""One bound condition → what it asks of each table's column, in the words of `statement.Predicate`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
 
-from sqlglot import exp
-
+from .deparse import NotIndexable, deparse, identifier
+from .scopes import Occurrence, occurrences
 from .statement import Predicate, PredicateKind
+from .tree import Node, body, kind, literal, operator, strings, walk
 
-Owns = Callable[[exp.Expr], bool]
+Found = tuple[Occurrence, Predicate]
 
-_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "@>": "<@", "<@": "@>", "&&": "&&"}
-_COMPARISONS: dict[type[exp.Expr], tuple[str, PredicateKind]] = {
-    exp.EQ: ("=", "equality"),
-    exp.NullSafeEQ: ("IS NOT DISTINCT FROM", "equality"),
-    exp.LT: ("<", "range"),
-    exp.LTE: ("<=", "range"),
-    exp.GT: (">", "range"),
-    exp.GTE: (">=", "range"),
-    exp.Like: ("LIKE", "like"),
-    exp.ILike: ("ILIKE", "like"),
-    exp.RegexpLike: ("~", "like"),
-    exp.RegexpILike: ("~*", "like"),
-    exp.ArrayContainsAll: ("@>", "contains"),
-    exp.ArrayContainedBy: ("<@", "other"),
-    exp.ArrayOverlaps: ("&&", "contains"),
-    exp.JSONBContains: ("?", "key-exists"),
-}
-for _name, _operator in (
-    ("JSONBContainsTopKey", "?"),
-    ("JSONBContainsAnyTopKeys", "?|"),
-    ("JSONBContainsAllTopKeys", "?&"),
-):
-    if hasattr(exp, _name):
-        _COMPARISONS[getattr(exp, _name)] = (_operator, "key-exists")
+_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "@>": "<@", "<@": "@>", "<<": ">>", ">>": "<<",
+            "<<=": ">>=", ">>=": "<<=", "~": "", "~*": ""}  # fmt: skip
+_KINDS: dict[str, PredicateKind] = {
+    "=": "equality", "<": "range", "<=": "range", ">": "range", ">=": "range", "~~": "like", "~~*": "like",
+    "~": "like", "~*": "like", "^@": "like-prefix", "@>": "contains", "<@": "contains", "&&": "contains",
+    "<<": "contains", ">>": "contains", "&<": "contains", "&>": "contains", "-|-": "contains", "<<=": "contains",
+    ">>=": "contains", "<<|": "contains", "|>>": "contains", "?": "key-exists", "?|": "key-exists",
+    "?&": "key-exists", "@@": "full-text", "@?": "contains", "~=": "contains", "%": "like", "<%": "like",
+}  # fmt: skip
+_NAMES = {"~~": "LIKE", "~~*": "ILIKE"}
+_TEXTS = ("text", "varchar", "name")
+_INTEGERS = ("smallint", "integer", "bigint")
+_FRACTIONS = ("numeric", "float8", "float4")
+_VOLATILE = frozenset(
+    ("random", "clock_timestamp", "timeofday", "gen_random_uuid", "uuidv4", "uuidv7", "nextval", "currval", "setval")
+)
+_DIGITLESS = frozenset("^$.*+?()[]{}|\\")
 
 
-def conjuncts(condition: exp.Expr) -> list[exp.Expr]:
-    """The conditions that are ANDed, brackets removed."""
-    found: list[exp.Expr] = []
+class _Side(NamedTuple):
+    scan: Occurrence
+    column: str | None
+    expression: str
+    fenced: bool = False
+
+
+def conjuncts(condition: Node) -> list[Node]:
+    """The conditions that are ANDed."""
+    found: list[Node] = []
     waiting = [condition]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, exp.Paren):
-            waiting.append(node.this)
-        elif isinstance(node, exp.And):
-            waiting += [node.expression, node.this]
+        if node.get("BoolExpr", {}).get("boolop") == "AND_EXPR":
+            waiting += reversed(node["BoolExpr"]["args"])
         else:
             found.append(node)
     return found
 
 
-def predicate(condition: exp.Expr, owns: Owns) -> Iterator[Predicate]:
-    """The predicates of one condition on the table whose columns `owns` accepts; none when it names no such column."""
-    negated = isinstance(condition, exp.Not)
-    inner = condition.this if negated else condition
-    while isinstance(inner, exp.Paren):
-        inner = inner.this
-    if isinstance(inner, exp.Column):
-        if owns(inner):
-            yield Predicate(inner.name, inner.name, "=", "equality", constant="false" if negated else "true")
-        return
-    if isinstance(inner, exp.Is):
-        yield from _is(inner, negated, owns)
-        return
-    if negated:
-        yield from _other(inner, owns)
-        return
-    if isinstance(inner, exp.Between):
-        if side := _side(inner.this, owns):
-            yield _make(*side, "BETWEEN", "range", inner.args["low"], owns)
-        return
-    if isinstance(inner, exp.In):
-        if side := _side(inner.this, owns):
-            joined = inner.args.get("query") is not None
-            only = inner.expressions[0] if len(inner.expressions) == 1 else None
-            yield _make(*side, "IN", "in", only, owns, join=joined)
-        return
-    if isinstance(inner, exp.MatchAgainst):
-        yield from _full_text(inner, owns)
-        return
-    yield from _comparison(inner, owns)
+def predicates(condition: Node) -> list[Found]:
+    """The predicates of one bound condition that is no AND; a condition joined by OR gives what all its branches share."""
+    if condition.get("BoolExpr", {}).get("boolop") == "OR_EXPR":
+        return _shared(branches(condition))
+    return list(_predicates(condition))
 
 
-def _comparison(node: exp.Expr, owns: Owns) -> Iterator[Predicate]:
-    known = _COMPARISONS.get(type(node))
-    if known is None or not isinstance(node, exp.Binary):
-        yield from _other(node, owns)
-        return
-    operator, kind = known
-    left, right = node.left, node.right
-    side = _side(left, owns)
-    if side is None or (_side(right, owns) is not None and not _has_columns(left)):
-        side = _side(right, owns)
-        if side is None:
-            yield from _other(node, owns)
-            return
-        operator = _FLIPPED.get(operator, operator)
-        kind = {"@>": "contains", "<@": "other"}.get(operator, kind)  # type: ignore[assignment] # both are kinds
-        right = left
-    if kind == "like" and operator == "LIKE" and _anchored(right):
-        kind = "like-prefix"
-    if isinstance(right, exp.Any) and kind == "equality":
-        operator, kind = "= ANY", "in"
-        right = right.this
-    yield _make(*side, operator, kind, right, owns)
+def branches(condition: Node) -> list[list[Found]]:
+    """The predicates of each branch of an OR."""
+    return [
+        [found for one in conjuncts(branch) for found in predicates(one)] for branch in condition["BoolExpr"]["args"]
+    ]
 
 
-def _is(node: exp.Is, negated: bool, owns: Owns) -> Iterator[Predicate]:
-    side = _side(node.this, owns)
-    if side is None:
-        return
-    negated = negated != bool(node.args.get("negate"))
-    if isinstance(node.expression, exp.Null):
-        yield Predicate(*side, "IS NOT NULL" if negated else "IS NULL", "is-not-null" if negated else "is-null")
-    elif isinstance(node.expression, exp.Boolean) and not negated:
-        yield Predicate(*side, "IS", "equality", constant="true" if node.expression.this else "false")
+def _shared(arms: list[list[Found]]) -> list[Found]:
+    found = [one for one in arms[0] if all(one in arm for arm in arms[1:])]
+    firsts = [arm[0] for arm in arms if len(arm) == 1]
+    same = len(firsts) == len(arms) and len({(scan, one.column, one.expression) for scan, one in firsts}) == 1
+    if same and all(one.kind in ("equality", "in") and not one.join for _, one in firsts):
+        scan, one = firsts[0]
+        found.append((scan, replace(one, operator="IN", kind="in", constant=None, parameter=None)))
+    return found
+
+
+def _predicates(node: Node) -> Iterator[Found]:
+    name, fields = kind(node), body(node)
+    if name == "BoolExpr":
+        yield from _negated(fields["args"][0])
+    elif name in ("Var", "Fenced"):
+        if side := _side(node):
+            yield side.scan, Predicate(side.column, side.expression, "=", "equality", constant="true")
+    elif name == "NullTest":
+        negated = fields["nulltesttype"] == "IS_NOT_NULL"
+        if side := _side(fields["arg"]):
+            operator_name = "IS NOT NULL" if negated else "IS NULL"
+            yield side.scan, Predicate(*side[1:3], operator_name, "is-not-null" if negated else "is-null")
+    elif name == "BooleanTest":
+        side = _side(fields["arg"])
+        if side and fields["booltesttype"] in ("IS_TRUE", "IS_FALSE"):
+            value = "true" if fields["booltesttype"] == "IS_TRUE" else "false"
+            yield side.scan, Predicate(*side[1:3], "IS", "equality", constant=value)
+        else:
+            yield from _other(node, "IS")
+    elif name == "A_Expr":
+        yield from _comparison(fields, node)
+    elif name == "FuncCall" and strings(fields["funcname"])[-1] == "starts_with" and len(fields.get("args", ())) == 2:
+        left, right = fields["args"]
+        if side := _side(left):
+            yield from _made(side, "^@", "like-prefix", right)
     else:
-        yield Predicate(*side, "IS", "other")
+        yield from _other(node, name.upper())
 
 
-def _full_text(node: exp.MatchAgainst, owns: Owns) -> Iterator[Predicate]:
-    for part in [node.this, *node.expressions]:
-        if part is not None and any(owns(column) for column in part.find_all(exp.Column)):
-            column = part.name if isinstance(part, exp.Column) else None
-            # Without a constant configuration the expression is not immutable and cannot be indexed.
-            if not list(part.find_all(exp.Parameter, exp.Placeholder)):
-                yield Predicate(column, _text(part), "@@", "full-text")
+def _negated(node: Node) -> Iterator[Found]:
+    if kind(node) in ("Var", "Fenced"):
+        if side := _side(node):
+            yield side.scan, Predicate(side.column, side.expression, "=", "equality", constant="false")
+    elif "NullTest" in node:
+        turned = "IS_NULL" if node["NullTest"]["nulltesttype"] == "IS_NOT_NULL" else "IS_NOT_NULL"
+        yield from _predicates({"NullTest": {**node["NullTest"], "nulltesttype": turned}})
+    else:
+        yield from _other(node, "NOT")
 
 
-def _other(node: exp.Expr, owns: Owns) -> Iterator[Predicate]:
-    for column in dict.fromkeys(column.name for column in node.find_all(exp.Column) if owns(column)):
-        yield Predicate(column, column, type(node).__name__.upper(), "other")
+def _comparison(fields: Node, node: Node) -> Iterator[Found]:
+    form, name = fields["kind"], operator(fields)
+    left, right = fields.get("lexpr"), fields.get("rexpr")
+    if left is None or right is None:
+        yield from _other(node, name)
+    elif form in ("AEXPR_BETWEEN", "AEXPR_BETWEEN_SYM"):
+        low, high = right["List"]["items"]
+        side = _side(left)
+        if side and not occurrences(low) and not occurrences(high) and form == "AEXPR_BETWEEN":
+            yield from _made(side, "BETWEEN", "range", low)
+        else:
+            yield from _two_sided(left, low, ">=", node)
+            yield from _two_sided(left, high, "<=", node)
+    elif form == "AEXPR_IN" and name == "=":
+        yield from _in(left, right["List"]["items"], node)
+    elif form == "AEXPR_OP_ANY" and name == "=":
+        side = _side(left)
+        yield from _made(side, "= ANY", "in", right) if side else _other(node, "= ANY")
+    elif form in ("AEXPR_OP", "AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR"):
+        if "RowExpr" in left and "RowExpr" in right:
+            yield from _rows(left["RowExpr"]["args"], right["RowExpr"]["args"], name, node)
+        else:
+            yield from _two_sided(left, right, name, node, similar=form == "AEXPR_SIMILAR")
+    else:
+        yield from _other(node, name if form != "AEXPR_DISTINCT" else "IS DISTINCT FROM")
 
 
-def _side(node: exp.Expr, owns: Owns) -> tuple[str | None, str] | None:
-    """Column name and indexable text of a condition's side, when it is made of this table's columns alone."""
-    while isinstance(node, exp.Paren):
-        node = node.this
-    if isinstance(node, exp.Column):
-        return (node.name, node.name) if owns(node) else None
-    if isinstance(node, exp.Cast) and isinstance(node.this, exp.Column) and _is_text(node):
-        # varchar → text is the same bytes: PostgreSQL still uses the index on the column.
-        return (node.this.name, node.this.name) if owns(node.this) else None
-    columns = list(node.find_all(exp.Column))
-    if not columns or not all(owns(column) for column in columns):
+def _in(left: Node, items: list[Node], node: Node) -> Iterator[Found]:
+    if "RowExpr" in left and all("RowExpr" in item for item in items):
+        for position, part in enumerate(left["RowExpr"]["args"]):
+            if side := _side(part):
+                values = [item["RowExpr"]["args"][position] for item in items]
+                yield from _made(side, "IN", "in", {"List": {"items": values}}, row=True)
+        return
+    side = _side(left)
+    if side is None:
+        yield from _other(node, "IN")
+        return
+    yield from _made(side, "IN", "in", items[0] if len(items) == 1 else {"List": {"items": items}})
+
+
+def _rows(left: list[Node], right: list[Node], name: str, node: Node) -> Iterator[Found]:
+    if name not in ("=", "<", "<=", ">", ">=") or len(left) != len(right):
+        yield from _other(node, name)
+        return
+    for one, other in zip(left, right, strict=True):
+        for scan, found in _two_sided(one, other, name, node):
+            yield scan, replace(found, row=True)
+
+
+def _two_sided(left: Node, right: Node, name: str, node: Node, *, similar: bool = False) -> Iterator[Found]:
+    """Both readings of `left op right`: each side that is made of one table's columns alone."""
+    known = _KINDS.get(name)
+    yielded = False
+    if known is not None:
+        for mine, value, sign in ((left, right, name), (right, left, _FLIPPED.get(name, name))):
+            side = _side(mine)
+            if side is None or not sign or (mine is right and name in ("~~", "~~*", "^@", "?", "?|", "?&")):
+                continue
+            if mine is right and name == "@@" and side.scan in occurrences(left):
+                continue
+            form = _pattern_kind(sign, value) if known == "like" and not similar else known
+            yield from _made(side, "SIMILAR TO" if similar else _NAMES.get(sign, sign), form, value)
+            yielded = True
+    if not yielded:
+        yield from _other(node, name)
+
+
+def _pattern_kind(name: str, value: Node) -> PredicateKind:
+    text = literal(value)
+    if text is None or name in ("%", "<%", "~~*", "~*"):
+        return "like"
+    if name == "~~":
+        return "like-prefix" if text and text[0] not in "%_" else "like"
+    return "like-prefix" if text[:1] == "^" and text[1:2] not in ("", *_DIGITLESS) and "|" not in text else "like"
+
+
+def _other(node: Node, name: str) -> Iterator[Found]:
+    for scan in occurrences(node):
+        names = dict.fromkeys(body(one)["column"] for one in walk(node) if "Var" in one and body(one)["scan"] is scan)
+        for column in names:
+            yield scan, Predicate(column, column, name, "other")
+
+
+def _side(node: Node) -> _Side | None:
+    """A condition's side that an index could hold: a column, or an expression of one table's columns alone."""
+    fenced = "Fenced" in node
+    if fenced:
+        node = node["Fenced"]["of"]
+    bare = node
+    while "TypeCast" in bare and _harmless(bare["TypeCast"]):
+        bare = bare["TypeCast"]["arg"]
+    if "Var" in bare:
+        return _Side(bare["Var"]["scan"], bare["Var"]["column"], identifier(bare["Var"]["column"]), fenced)
+    scans = occurrences(node)
+    if len(scans) != 1:
         return None
-    if list(node.find_all(exp.Parameter, exp.Placeholder, exp.Query)):
+    try:
+        return _Side(scans[0], None, deparse(node), fenced)
+    except NotIndexable:
         return None
-    return None, _text(node)
 
 
-def _is_text(node: exp.Cast) -> bool:
-    return node.to.is_type("text", "varchar")
+def _harmless(cast: Node) -> bool:
+    """varchar → text is the same bytes: PostgreSQL still uses the index on the column."""
+    wanted = strings(cast["typeName"]["names"])[-1]
+    if wanted not in _TEXTS or cast["typeName"].get("arrayBounds"):
+        return False
+    if "Var" not in cast["arg"]:
+        return "TypeCast" in cast["arg"]
+    own = _type(cast["arg"]["Var"]["scan"], cast["arg"]["Var"]["column"])
+    return own == "" or own.startswith(("text", "character varying", "varchar"))
 
 
-def _make(
-    column: str | None,
-    expression: str,
-    operator: str,
-    kind: PredicateKind,
-    value: exp.Expr | None,
-    owns: Owns,
-    *,
-    join: bool = False,
-) -> Predicate:
+def _type(scan: Occurrence, column: str | None) -> str:
+    return (scan.types or {}).get(column or "", "")
+
+
+def _made(side: _Side, name: str, form: PredicateKind, value: Node, *, row: bool = False) -> Iterator[Found]:
+    foreign = occurrences(value)
+    if side.scan in foreign or _moves(value) or _converts(side, value, name):
+        yield side.scan, Predicate(*side[1:3], name, "other")
+        return
+    join = bool(foreign) or any(kind(one) in ("Fenced", "Opaque") for one in walk(value))
+    if join and side.fenced:
+        return
     constant = parameter = None
+    if not join:
+        constant, parameter = _value(value)
+    other = foreign[0].alias if foreign else ""
+    yield side.scan, Predicate(*side[1:3], name, form, constant, parameter, join, other, row)
+
+
+def _value(value: Node) -> tuple[str | None, int | None]:
     bare = value
-    while isinstance(bare, (exp.Paren, exp.Cast)):
-        bare = bare.this
-    if isinstance(bare, (exp.Literal, exp.Boolean)) or (
-        isinstance(bare, exp.Neg) and isinstance(bare.this, exp.Literal)
-    ):
-        constant = value.sql(dialect="postgres") if value is not None else None
-    elif isinstance(bare, exp.Parameter):
-        parameter = int(bare.name) - 1 if bare.name.isdigit() else None
-    if value is not None and _has_columns(value):
-        if any(owns(found) for found in value.find_all(exp.Column)):
-            return Predicate(column, expression, operator, "other")
-        join = True
-    return Predicate(column, expression, operator, kind, constant, parameter, join)
+    while "TypeCast" in bare:
+        bare = bare["TypeCast"]["arg"]
+    if "ParamRef" in bare:
+        return None, int(bare["ParamRef"].get("number", 1)) - 1
+    negative = "A_Expr" in bare and "lexpr" not in bare["A_Expr"] and "A_Const" in bare["A_Expr"].get("rexpr", {})
+    if ("A_Const" in bare and not bare["A_Const"].get("isnull")) or negative:
+        try:
+            return deparse(value), None
+        except NotIndexable:
+            return None, None
+    return None, None
 
 
-def _has_columns(node: exp.Expr) -> bool:
-    return node.find(exp.Column) is not None
+def _moves(value: Node) -> bool:
+    """Whether the value changes from row to row without naming a column."""
+    return any(kind(one) == "FuncCall" and strings(body(one)["funcname"])[-1] in _VOLATILE for one in walk(value))
 
 
-def _anchored(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Literal) and node.is_string and not node.name.startswith(("%", "_")) and bool(node.name)
+def _converts(side: _Side, value: Node, name: str) -> bool:
+    """Whether the value's type makes PostgreSQL convert the column, so that no index on it serves."""
+    own = _type(side.scan, side.column)
+    if side.column is None or not own or name not in ("=", "<", "<=", ">", ">=", "IN", "= ANY", "BETWEEN"):
+        return False
+    items = value["List"]["items"] if "List" in value else [value]
+    for item in items:
+        cast = strings(item["TypeCast"]["typeName"]["names"])[-1] if "TypeCast" in item else ""
+        number = item.get("A_Const", {})
+        if own in _INTEGERS and (cast in _FRACTIONS or ("fval" in number and not _whole(number))):
+            return True
+        if own.startswith("character(") and cast in _TEXTS:
+            return True
+    return False
 
 
-def _text(node: exp.Expr) -> str:
-    from .scans import unqualified
-
-    return unqualified(node)
+def _whole(number: Node) -> bool:
+    """An integer too large for int4 is kept as text, and is a bigint for PostgreSQL."""
+    text = number["fval"].get("fval", "")
+    return bool(text.isdigit() and len(text) < 19)

@@ -1,11 +1,8 @@
 """Gives unqualified columns their table, when the tables' columns are known."""
 
-from collections.abc import Mapping
-
 from sqlglot import exp
 
-TableColumns = Mapping[str, frozenset[str]]
-"""Column names by table name."""
+from .relations import TableColumns
 
 
 def qualify(tree: exp.Expr, columns: TableColumns) -> None:
