@@ -3,14 +3,28 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .plan_parts import (
+    HashTable,
+    Jit,
+    MemoizeCache,
+    Modification,
+    Planning,
+    Serialization,
+    SortGroups,
+    Trigger,
+    Usage,
+    WorkerDetail,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class PlanNode:
     """One node, numbered in preorder from 1. Field names follow EXPLAIN's keys; None: the key was absent.
 
-    PostgreSQL's own: costs, plan_*, actual_* (per loop). Ours: `rows` (actual rows × loops), `total_ms`, `self_ms`
-    (wall-clock share as `self_time.py` defines it; None without ANALYZE), `removed` (rows discarded by Filter, × loops),
-    `buffers` (shared blocks hit + read by this node alone).
+    PostgreSQL's own: costs, plan_*, actual_* (per loop), everything that is not named here. Ours: `rows` (actual rows ×
+    loops), `removed*` (× loops), `total_ms` and `self_ms` (wall-clock share as `self_time.py` defines it; None without
+    times), `processes` that shared the work, and of this node alone: `self_cost` (planner's units), `buffers` (shared
+    blocks hit + read), `self_read` (shared blocks read), `self_io_ms` (reading), `self_temp` (temporary blocks written).
     """
 
     id: int
@@ -46,13 +60,9 @@ class PlanNode:
     sort_method: str | None = None
     sort_space_kb: float | None = None
     sort_space_type: str | None = None
-    hash_batches: int | None = None
     heap_fetches: float | None = None
     workers_planned: int | None = None
     workers_launched: int | None = None
-    shared_hit: int | None = None
-    shared_read: int | None = None
-    temp_written: int | None = None
     rows: float | None = None
     removed: float | None = None
     removed_by_recheck: float | None = None
@@ -61,12 +71,62 @@ class PlanNode:
     self_ms: float | None = None
     buffers: int | None = None
     children: tuple["PlanNode", ...] = ()
+    actual_startup_ms: float | None = None
+    partial_mode: str | None = None
+    function: str | None = None
+    one_time_filter: str | None = None
+    tid_cond: str | None = None
+    order_by: str | None = None
+    function_call: str | None = None
+    run_condition: str | None = None
+    remote_sql: str | None = None
+    params_evaluated: tuple[str, ...] = ()
+    subplans_removed: int | None = None
+    exact_heap_blocks: int | None = None
+    lossy_heap_blocks: int | None = None
+    index_searches: float | None = None
+    disabled: bool = False
+    storage: str | None = None
+    storage_kb: float | None = None
+    usage: Usage | None = None
+    hash: HashTable | None = None
+    memoize: MemoizeCache | None = None
+    sort_groups: tuple[SortGroups, ...] = ()
+    workers: tuple[WorkerDetail, ...] = ()
+    modification: Modification | None = None
+    processes: float = 1.0
+    self_cost: float = 0.0
+    self_read: int | None = None
+    self_io_ms: float | None = None
+    self_temp: int | None = None
+
+    @property
+    def shared_hit(self) -> int | None:
+        """Shared blocks found in PostgreSQL's cache, with everything below; None without BUFFERS."""
+        return self.usage.shared_hit if self.usage is not None else None
+
+    @property
+    def shared_read(self) -> int | None:
+        """Shared blocks read from the operating system, with everything below; None without BUFFERS."""
+        return self.usage.shared_read if self.usage is not None else None
+
+    @property
+    def temp_written(self) -> int | None:
+        """Temporary blocks written, with everything below; None without BUFFERS."""
+        return self.usage.temp_written if self.usage is not None else None
+
+    @property
+    def hash_batches(self) -> int | None:
+        """Parts the hash table was split into; more than one: it did not fit in memory."""
+        return self.hash.batches if self.hash is not None else None
 
     def walk(self) -> Iterator["PlanNode"]:
         """This node and all below it, in preorder."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+        waiting = [self]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting += reversed(node.children)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +134,9 @@ class Plan:
     """A whole plan. Times in milliseconds. rounding_ms: negative self time clamped to 0 (PostgreSQL rounds to 1 µs).
 
     analyzed: whether the statement was really run. text: the plan as people read it (literals hidden unless asked for).
+    after_plan_ms: data-modifying CTEs that nobody read to their end, run when the root had ended.
+    shape: digest of what EXPLAIN (COSTS OFF) shows, without literals: equal for equal plans, whatever their figures.
+    query_text, query_id, duration_ms: as auto_explain or VERBOSE name them.
     """
 
     root: PlanNode
@@ -83,6 +146,36 @@ class Plan:
     rounding_ms: float = 0.0
     settings: tuple[tuple[str, str], ...] = ()
     text: str = ""
+    after_plan_ms: float = 0.0
+    shape: str = ""
+    triggers: tuple[Trigger, ...] = ()
+    jit: Jit | None = None
+    planning: Planning | None = None
+    serialization: Serialization | None = None
+    query_text: str | None = None
+    query_id: str | None = None
+    duration_ms: float | None = None
+
+    @property
+    def elapsed_ms(self) -> float | None:
+        """Execution time, or where it is not told the duration in the log, or the root's time; None without times."""
+        return next((ms for ms in (self.execution_ms, self.duration_ms, self.root.total_ms) if ms is not None), None)
+
+    @property
+    def accounted_ms(self) -> float | None:
+        """The part of the execution that has a place: nodes, triggers after them, unread CTEs, serialization."""
+        if self.root.total_ms is None:
+            return None
+        after = sum(trigger.ms or 0.0 for trigger in self.triggers if trigger.after)
+        serialized = (self.serialization.ms or 0.0) if self.serialization is not None else 0.0
+        return self.root.total_ms + after + self.after_plan_ms + serialized
+
+    @property
+    def overhead_ms(self) -> float | None:
+        """What is left of the execution: starting and ending the executor, and compiling (JIT) before the first row."""
+        if self.execution_ms is None or self.accounted_ms is None:
+            return None
+        return max(0.0, self.execution_ms - self.accounted_ms)
 
 
 @dataclass(frozen=True, slots=True)

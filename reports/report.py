@@ -8,7 +8,7 @@ from ..analyzer.recommendation import Evidence, Recommendation
 from ..analyzer.workload import Skipped, Source
 from ..rules.finding import Fact, LookedAt, Severity, Subject
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of report.json; raised with every change that an old reader would misread."""
 
 

@@ -1,48 +1,82 @@
-"""EXPLAIN (FORMAT JSON) → `Plan`. PostgreSQL's key names stand here and in `self_time` only."""
+"""EXPLAIN's output in any format → `Plan`. PostgreSQL's key names stand in this folder only."""
 
-import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..errors import StatementError
 from ..plan import Plan, PlanNode
+from ..plan_parts import Jit, Planning, Serialization, Trigger
+from .plan_document import documents
+from .plan_parts_reader import (
+    read_hash,
+    read_memoize,
+    read_modification,
+    read_sort_groups,
+    read_usage,
+    read_workers,
+)
+from .plan_shape import plan_shape
 from .plan_text import plan_lines
 from .self_time import RawNode, Timed, number, time_nodes
 
-MAX_BYTES = 64 * 1024 * 1024
 MAX_NODES = 20_000
-MAX_DEPTH = 200
+MAX_DEPTH = 250
+"""Nodes below one another: a join of 100 tables needs about as many. Deeper ones would exhaust Python's stack."""
 
 
 def read_plan(document: str | object) -> Plan:
-    """A plan from EXPLAIN's JSON, as text or already decoded. Raises StatementError when it is none, or too large."""
+    """A plan from EXPLAIN's output, as text in any format or decoded JSON; of several the first.
+
+    Raises StatementError when it is none, is damaged, or is too large (200 MB, 20,000 nodes, 250 levels).
+    """
+    return next(read_plans(document))
+
+
+def read_plans(document: str | object) -> Iterator[Plan]:
+    """Every plan in the text, such as those in auto_explain's log. Raises StatementError as `read_plan` does."""
     if isinstance(document, str):
-        if len(document) > MAX_BYTES:
-            raise StatementError("the plan is larger than 64 MB and was not read")
-        try:
-            document = json.loads(document)
-        except (ValueError, RecursionError):
-            raise StatementError("the plan is not valid JSON and was not read") from None
-    if isinstance(document, list) and document:
-        document = document[0]
-    if not isinstance(document, dict) or not isinstance(document.get("Plan"), dict):
+        found = documents(document)
+    else:
+        found = document if isinstance(document, list) else [document]
+    if not found:
         raise StatementError("the document holds no plan")
-    root = _tree(document["Plan"])
-    rounding = time_nodes(root)
-    counter = iter(range(1, MAX_NODES + 2))
-    node = _node(root, counter)
-    analyzed = node.actual_loops is not None
+    for one in found:
+        if not isinstance(one, dict) or not isinstance(one.get("Plan"), dict):
+            raise StatementError("the document holds no plan")
+        yield _plan(one)
+
+
+def _plan(document: RawNode) -> Plan:
+    raw = document["Plan"]
+    assert isinstance(raw, dict)
+    root = _tree(raw)
+    accounts = time_nodes(root)
+    node = _nodes(root)
+    execution = number(document, "Execution Time")
+    if execution is None:
+        # TIMING OFF and auto_explain keep the runtime elsewhere, old tools called it so.
+        execution = number(document, "Total Runtime")
+    settings = document.get("Settings")
+    query_id = document.get("Query Identifier")
     plan = Plan(
         root=node,
-        analyzed=analyzed,
+        analyzed=node.actual_loops is not None,
         planning_ms=number(document, "Planning Time"),
-        execution_ms=number(document, "Execution Time"),
-        rounding_ms=rounding,
-        settings=tuple(sorted((str(k), str(v)) for k, v in dict(document.get("Settings") or {}).items())),
+        execution_ms=execution,
+        rounding_ms=accounts.clamped_ms,
+        settings=tuple(sorted((str(k), str(v)) for k, v in settings.items())) if isinstance(settings, dict) else (),
+        after_plan_ms=accounts.after_plan_ms,
+        shape=plan_shape(node),
+        jit=_jit(document.get("JIT")),
+        planning=_planning(document.get("Planning")),
+        serialization=_serialization(document.get("Serialization")),
+        query_text=_text(document, "Query Text"),
+        query_id=str(query_id) if query_id is not None else None,
+        duration_ms=number(document, "Duration"),
     )
-    return Plan(
-        plan.root, plan.analyzed, plan.planning_ms, plan.execution_ms, plan.rounding_ms, plan.settings,
-        "\n".join(plan_lines(plan)),
-    )  # fmt: skip
+    plan = replace(plan, triggers=_triggers(document.get("Triggers"), plan))
+    return replace(plan, text="\n".join(plan_lines(plan)))
 
 
 def _tree(raw: dict[str, Any]) -> Timed:
@@ -53,7 +87,7 @@ def _tree(raw: dict[str, Any]) -> Timed:
         node, depth = waiting.pop()
         count += 1
         if count > MAX_NODES or depth > MAX_DEPTH:
-            raise StatementError("the plan has too many nodes and was not read")
+            raise StatementError("the plan has too many nodes or levels and was not read")
         plans = node.raw.get("Plans")
         for child in plans if isinstance(plans, list) else ():
             if isinstance(child, dict):
@@ -63,16 +97,33 @@ def _tree(raw: dict[str, Any]) -> Timed:
     return root
 
 
-def _node(timed: Timed, counter: Any) -> PlanNode:
+def _nodes(root: Timed) -> PlanNode:
+    """The tree from its leaves up, without recursion."""
+    order: list[Timed] = []
+    waiting = [root]
+    while waiting:
+        timed = waiting.pop()
+        order.append(timed)
+        waiting += reversed(timed.children)
+    built: dict[int, PlanNode] = {}
+    for identity in range(len(order), 0, -1):
+        timed = order[identity - 1]
+        children = tuple(built.pop(id(child)) for child in timed.children)
+        built[id(timed)] = _node(timed, identity, children)
+    return built[id(root)]
+
+
+def _node(timed: Timed, identity: int, children: tuple[PlanNode, ...]) -> PlanNode:
     raw = timed.raw
-    identity = next(counter)
     loops, rows = number(raw, "Actual Loops"), number(raw, "Actual Rows")
+    cost = number(raw, "Total Cost") or 0.0
+    own = timed.own
     return PlanNode(
         id=identity,
         type=_type(raw),
         parent_relationship=_text(raw, "Parent Relationship"),
         startup_cost=number(raw, "Startup Cost") or 0.0,
-        total_cost=number(raw, "Total Cost") or 0.0,
+        total_cost=cost,
         plan_rows=number(raw, "Plan Rows") or 0.0,
         plan_width=int(number(raw, "Plan Width") or 0),
         actual_rows=rows,
@@ -94,43 +145,152 @@ def _node(timed: Timed, counter: Any) -> PlanNode:
         join_filter=_text(raw, "Join Filter"),
         hash_cond=_text(raw, "Hash Cond"),
         merge_cond=_text(raw, "Merge Cond"),
-        sort_key=_texts(raw, "Sort Key"),
+        sort_key=_texts(raw, "Sort Key") if raw.get("Node Type") != "Aggregate" else (),
         presorted_key=_texts(raw, "Presorted Key"),
-        group_key=_texts(raw, "Group Key"),
+        group_key=_group_key(raw),
         output=_texts(raw, "Output"),
         sort_method=_text(raw, "Sort Method"),
         sort_space_kb=number(raw, "Sort Space Used"),
         sort_space_type=_text(raw, "Sort Space Type"),
-        hash_batches=_whole(raw, "Hash Batches"),
         heap_fetches=number(raw, "Heap Fetches"),
         workers_planned=_whole(raw, "Workers Planned"),
         workers_launched=_whole(raw, "Workers Launched"),
-        shared_hit=_whole(raw, "Shared Hit Blocks"),
-        shared_read=_whole(raw, "Shared Read Blocks"),
-        temp_written=_whole(raw, "Temp Written Blocks"),
         rows=_times(rows, loops),
-        removed=_times(number(raw, "Rows Removed by Filter"), loops),
-        removed_by_recheck=_times(number(raw, "Rows Removed by Index Recheck"), loops),
-        removed_by_join_filter=_times(number(raw, "Rows Removed by Join Filter"), loops),
+        removed=_removed(raw, "Rows Removed by Filter", loops, "Filter"),
+        removed_by_recheck=_removed(raw, "Rows Removed by Index Recheck", loops, ""),
+        removed_by_join_filter=_removed(raw, "Rows Removed by Join Filter", loops, "Join Filter"),
         total_ms=timed.inclusive_ms,
         self_ms=timed.self_ms,
-        buffers=timed.self_blocks,
-        children=tuple(_node(child, counter) for child in timed.children),
+        buffers=int(own[0]) if own is not None else None,
+        children=children,
+        actual_startup_ms=number(raw, "Actual Startup Time"),
+        partial_mode=_text(raw, "Partial Mode"),
+        function=_text(raw, "Function Name") or _text(raw, "Table Function Name"),
+        one_time_filter=_text(raw, "One-Time Filter"),
+        tid_cond=_text(raw, "TID Cond"),
+        order_by=_text(raw, "Order By"),
+        function_call=_text(raw, "Function Call") or _text(raw, "Table Function Call"),
+        run_condition=_text(raw, "Run Condition"),
+        remote_sql=_text(raw, "Remote SQL"),
+        params_evaluated=_texts(raw, "Params Evaluated"),
+        subplans_removed=_whole(raw, "Subplans Removed") or None,
+        exact_heap_blocks=_whole(raw, "Exact Heap Blocks"),
+        lossy_heap_blocks=_whole(raw, "Lossy Heap Blocks"),
+        index_searches=number(raw, "Index Searches"),
+        disabled=raw.get("Disabled") is True,
+        storage=_text(raw, "Storage"),
+        storage_kb=number(raw, "Maximum Storage"),
+        usage=read_usage(raw),
+        hash=read_hash(raw),
+        memoize=read_memoize(raw),
+        sort_groups=read_sort_groups(raw),
+        workers=read_workers(raw),
+        modification=read_modification(raw),
+        processes=timed.processes,
+        self_cost=_self_cost(raw, cost, children),
+        self_read=int(own[1]) if own is not None else None,
+        self_io_ms=round(own[2], 6) if own is not None else None,
+        self_temp=int(own[3]) if own is not None else None,
     )
+
+
+def _self_cost(raw: RawNode, cost: float, children: tuple[PlanNode, ...]) -> float:
+    """Cost without the inputs'; a Limit stops its input early, so that it costs less than that."""
+    if raw.get("Node Type") in ("Nested Loop", "Limit"):
+        # The inner side runs once a row of the outer one, which its own cost does not tell.
+        return max(0.0, cost - max((child.total_cost for child in children), default=0.0))
+    return max(0.0, cost - sum(child.total_cost for child in children))
 
 
 def _type(raw: RawNode) -> str:
     name = str(raw.get("Node Type", "?"))
-    if name == "Aggregate" and raw.get("Strategy") in ("Hashed", "Sorted"):
-        return "HashAggregate" if raw["Strategy"] == "Hashed" else "GroupAggregate"
+    if name == "Aggregate" and raw.get("Strategy") in ("Hashed", "Sorted", "Mixed"):
+        return {"Hashed": "HashAggregate", "Sorted": "GroupAggregate"}.get(str(raw["Strategy"]), "MixedAggregate")
     return name
+
+
+def _group_key(raw: RawNode) -> tuple[str, ...]:
+    keys = list(_texts(raw, "Group Key"))
+    sets = raw.get("Grouping Sets")
+    for one in sets if isinstance(sets, list) else ():
+        for name in ("Hash Keys", "Group Keys"):
+            groups = one.get(name) if isinstance(one, dict) else None
+            for group in groups if isinstance(groups, list) else ():
+                keys += map(str, group) if isinstance(group, list) else ()
+    return tuple(keys)
+
+
+def _triggers(value: object, plan: Plan) -> tuple[Trigger, ...]:
+    """EXPLAIN does not tell which triggers ran inside the nodes (BEFORE) and which after: those of constraints do, and of
+    the others those whose time the rest of the execution has room for."""
+    rows = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    found = [
+        Trigger(
+            name=_text(one, "Constraint Name") or _text(one, "Trigger Name") or "?",
+            relation=_text(one, "Relation"),
+            constraint=_text(one, "Constraint Name"),
+            ms=number(one, "Time"),
+            calls=number(one, "Calls") or 0.0,
+        )
+        for one in rows
+    ]
+    room = None
+    if plan.execution_ms is not None and plan.accounted_ms is not None:
+        room = plan.execution_ms - plan.accounted_ms - sum(one.ms or 0.0 for one in found if one.constraint)
+    placed = {number: one for number, one in enumerate(found)}
+    for place, one in sorted(placed.items(), key=lambda item: -(item[1].ms or 0.0)):
+        after: bool | None = True if one.constraint else None
+        if after is None and room is not None and one.ms is not None:
+            after = one.ms <= room + 0.05
+            room -= one.ms if after else 0.0
+        placed[place] = replace(one, after=after)
+    return tuple(placed.values())
+
+
+def _jit(value: object) -> Jit | None:
+    if not isinstance(value, dict):
+        return None
+    timing = value.get("Timing")
+    times: RawNode = timing if isinstance(timing, dict) else {}
+    generation = times.get("Generation")
+    if isinstance(generation, dict):
+        # PostgreSQL 17 tells the part for deforming apart.
+        times = times | {"Generation": generation.get("Total")}
+    return Jit(
+        functions=_whole(value, "Functions") or 0,
+        generation_ms=number(times, "Generation"),
+        inlining_ms=number(times, "Inlining"),
+        optimization_ms=number(times, "Optimization"),
+        emission_ms=number(times, "Emission"),
+        total_ms=number(times, "Total"),
+    )
+
+
+def _planning(value: object) -> Planning | None:
+    if not isinstance(value, dict) or not value:
+        return None
+    return Planning(read_usage(value), number(value, "Memory Used"), number(value, "Memory Allocated"))
+
+
+def _serialization(value: object) -> Serialization | None:
+    if not isinstance(value, dict):
+        return None
+    return Serialization(number(value, "Time"), number(value, "Output Volume"), _text(value, "Format"))
 
 
 def _times(value: float | None, loops: float | None) -> float | None:
     return value * loops if value is not None and loops is not None else None
 
 
-def _text(raw: RawNode, key: str) -> str | None:
+def _removed(raw: RawNode, key: str, loops: float | None, condition: str) -> float | None:
+    """Text leaves out what is zero; so that all formats read alike, a condition that removed nothing removed 0."""
+    value = number(raw, key)
+    if value is None and loops is not None and condition in raw:
+        value = 0.0
+    return _times(value, loops) if condition or value else None
+
+
+def _text(raw: Mapping[str, object], key: str) -> str | None:
     value = raw.get(key)
     return str(value) if value is not None else None
 

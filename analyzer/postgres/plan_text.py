@@ -4,65 +4,75 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..plan import Plan, PlanNode
-from ..sql.tokens import tokenize
+from .literals import without_literals
 
-_CONDITIONS = (
+__all__ = ["CONDITIONS", "hide_literals", "plan_lines", "title", "without_literals"]
+
+CONDITIONS = (
+    ("One-Time Filter", "one_time_filter"),
+    ("TID Cond", "tid_cond"),
     ("Index Cond", "index_cond"),
     ("Recheck Cond", "recheck_cond"),
+    ("Order By", "order_by"),
     ("Hash Cond", "hash_cond"),
     ("Merge Cond", "merge_cond"),
     ("Join Filter", "join_filter"),
     ("Filter", "filter"),
+    ("Function Call", "function_call"),
+    ("Run Condition", "run_condition"),
+    ("Remote SQL", "remote_sql"),
 )
+"""EXPLAIN's name and our attribute of every condition a node may have, in the order they are shown."""
+LISTS = (("Sort Key", "sort_key"), ("Presorted Key", "presorted_key"), ("Group Key", "group_key"), ("Output", "output"))
+"""The same of its lists of expressions."""
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
     """The plan as indented text. The first line of a node ends with its number, `#1`, so that tree and text can be linked."""
-    yield from _node_lines(plan.root, 0)
+    waiting: list[tuple[PlanNode, int]] = [(plan.root, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        yield from _node_lines(node, depth)
+        waiting += [(child, depth + 2 if depth else 1) for child in reversed(node.children)]
     if plan.planning_ms is not None:
         yield f"Planning Time: {plan.planning_ms:.3f} ms"
+    for trigger in plan.triggers:
+        time = f"time={trigger.ms:.3f} " if trigger.ms is not None else ""
+        yield f"Trigger {trigger.name}: {time}calls={trigger.calls:.0f}"
+    if plan.jit is not None and plan.jit.total_ms is not None:
+        yield f"JIT: {plan.jit.functions} functions, {plan.jit.total_ms:.3f} ms"
     if plan.execution_ms is not None:
         yield f"Execution Time: {plan.execution_ms:.3f} ms"
 
 
 def hide_literals(plan: Plan) -> Plan:
-    """The same plan with `?` for every literal in its conditions, sort keys and text."""
-    root = _hidden(plan.root)
-    shown = replace(plan, root=root)
+    """The same plan with `?` for every literal in its conditions, lists of expressions, texts and settings of its own."""
+    hidden: dict[int, PlanNode] = {}
+    for node in reversed(list(plan.root.walk())):
+        hidden[node.id] = _hidden(node, tuple(hidden.pop(child.id) for child in node.children))
+    query = without_literals(plan.query_text) if plan.query_text is not None else None
+    shown = replace(plan, root=hidden[plan.root.id], query_text=query)
     return replace(shown, text="\n".join(plan_lines(shown)))
 
 
-def without_literals(text: str) -> str:
-    """SQL text with `?` for every literal."""
-    return "".join("?" if token.kind == "literal" else token.text for token in tokenize(text))
-
-
-def _hidden(node: PlanNode) -> PlanNode:
-    return replace(
-        node,
-        filter=_hide(node.filter),
-        index_cond=_hide(node.index_cond),
-        recheck_cond=_hide(node.recheck_cond),
-        join_filter=_hide(node.join_filter),
-        hash_cond=_hide(node.hash_cond),
-        merge_cond=_hide(node.merge_cond),
-        sort_key=tuple(map(without_literals, node.sort_key)),
-        presorted_key=tuple(map(without_literals, node.presorted_key)),
-        group_key=tuple(map(without_literals, node.group_key)),
-        output=tuple(map(without_literals, node.output)),
-        children=tuple(map(_hidden, node.children)),
-    )
-
-
-def _hide(text: str | None) -> str | None:
-    return None if text is None else without_literals(text)
+def _hidden(node: PlanNode, children: tuple[PlanNode, ...]) -> PlanNode:
+    changed: dict[str, object] = {}
+    for _, attribute in CONDITIONS:
+        text = getattr(node, attribute)
+        if text is not None:
+            changed[attribute] = without_literals(text)
+    for _, attribute in LISTS:
+        texts = getattr(node, attribute)
+        if texts:
+            changed[attribute] = tuple(map(without_literals, texts))
+    return replace(node, children=children, **changed)  # type: ignore[arg-type] # each attribute keeps its type
 
 
 def _node_lines(node: PlanNode, depth: int) -> Iterator[str]:
     lead = "  " * depth + ("->  " if depth else "")
     indent = " " * (2 * depth + 4)
     yield f"{lead}{title(node)}  {_figures(node)}  #{node.id}"
-    for label, attribute in _CONDITIONS:
+    for label, attribute in CONDITIONS:
         value = getattr(node, attribute)
         if value is not None:
             yield f"{indent}{label}: {value}"
@@ -76,23 +86,28 @@ def _node_lines(node: PlanNode, depth: int) -> Iterator[str]:
         yield f"{indent}Heap Fetches: {node.heap_fetches:.0f}"
     if node.shared_hit or node.shared_read:
         yield f"{indent}Buffers: shared hit={node.shared_hit or 0} read={node.shared_read or 0}"
-    for child in node.children:
-        yield from _node_lines(child, depth + 2 if depth else 1)
 
 
 def title(node: PlanNode) -> str:
     """Node type with what it works on, such as `Index Scan using ix_users_email on users u`."""
-    text = node.type
+    text = f"Parallel {node.type}" if node.parallel_aware else node.type
+    if node.modification is not None and node.type == "ModifyTable":
+        text = node.modification.operation
+    if node.partial_mode in ("Partial", "Finalize"):
+        text = f"{node.partial_mode} {text}"
     if node.join_type and node.join_type != "Inner":
         text += f" {node.join_type}"
+    if node.scan_direction == "Backward":
+        text += " Backward"
     if node.index:
         text += f" using {node.index}"
-    if node.relation:
-        text += f" on {node.relation}"
-        if node.alias and node.alias != node.relation:
+    name = node.relation or node.cte_name or node.function
+    if name:
+        text += f" on {name}"
+        if node.alias and node.alias != name:
             text += f" {node.alias}"
-    elif node.cte_name:
-        text += f" on {node.cte_name}"
+    elif node.alias and node.type in ("Subquery Scan", "Values Scan"):
+        text += f" on {node.alias}"
     return f"{node.subplan_name}: {text}" if node.subplan_name else text
 
 

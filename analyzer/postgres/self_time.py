@@ -5,56 +5,76 @@ run inside another, the one that reads them first: their time is taken from ther
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 RawNode = dict[str, object]
 
 _CONDITION_KEYS = (
     "Filter", "Index Cond", "Recheck Cond", "Join Filter", "Hash Cond", "Merge Cond", "One-Time Filter", "TID Cond",
-    "Function Call", "Order By", "Output",
+    "Function Call", "Table Function Call", "Order By", "Run Condition", "Conflict Filter",
 )  # fmt: skip
+_LIST_KEYS = ("Output", "Sort Key", "Group Key")
+AMOUNTS = ("blocks", "read", "io_ms", "temp")
+"""What is shared out besides time: shared blocks hit + read, shared blocks read, ms reading, temporary blocks written."""
+_SLACK_MS = 0.1
+"""PostgreSQL rounds each time to 1 µs and then multiplies by loops: less than this is no contradiction."""
 
 
 @dataclass(slots=True)
 class Timed:
-    """One node on its way: inclusive and self values, in milliseconds and blocks; None without ANALYZE."""
+    """One node on its way: inclusive and self values, in milliseconds and blocks; None without ANALYZE.
+
+    processes: that ran its side of the nearest Gather above; 1 outside of any.
+    """
 
     raw: RawNode
     parent: "Timed | None"
     children: list["Timed"] = field(default_factory=list)
+    processes: float = 1.0
     inclusive_ms: float | None = None
     self_ms: float | None = None
-    inclusive_blocks: int | None = None
-    self_blocks: int | None = None
+    inclusive: list[float] | None = None
+    own: list[float] | None = None
 
     @property
     def is_init_plan(self) -> bool:
         """Whether its parent only shows it."""
         return self.raw.get("Parent Relationship") == "InitPlan"
 
+    @property
+    def loops(self) -> float:
+        """0 when it was never executed, or not at all."""
+        return number(self.raw, "Actual Loops") or 0.0
 
-def time_nodes(root: Timed) -> float:
-    """Fill in the times of the whole tree; returns the milliseconds of negative self time that were clamped to zero."""
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """clamped_ms: negative self time set to zero. after_plan_ms: data-modifying CTEs run when the root had ended."""
+
+    clamped_ms: float
+    after_plan_ms: float
+
+
+def time_nodes(root: Timed) -> Accounts:
+    """Fill in the times of the whole tree."""
     nodes = _preorder(root)
-    _inclusive(root, None)
+    _inclusive(root)
     for node in nodes:
-        parts = [child for child in node.children if not child.is_init_plan]
-        if node.inclusive_ms is not None:
-            node.self_ms = node.inclusive_ms - sum(child.inclusive_ms or 0.0 for child in parts)
-        if node.inclusive_blocks is not None:
-            node.self_blocks = node.inclusive_blocks - sum(child.inclusive_blocks or 0 for child in parts)
+        _own(node)
+    _side_by_side(nodes)
+    after = 0.0
     for node in nodes:
         if node.is_init_plan:
-            _charge_consumers(node, nodes)
+            after += _charge_consumers(node, nodes)
     clamped = 0.0
     for node in nodes:
         if node.self_ms is not None and node.self_ms < 0:
             clamped -= node.self_ms
             node.self_ms = 0.0
-        if node.self_blocks is not None:
-            node.self_blocks = max(0, node.self_blocks)
-    return clamped
+        if node.own is not None:
+            node.own = [max(0.0, amount) for amount in node.own]
+    return Accounts(clamped, after)
 
 
 def _preorder(root: Timed) -> list[Timed]:
@@ -67,65 +87,138 @@ def _preorder(root: Timed) -> list[Timed]:
     return found
 
 
-def _inclusive(root: Timed, processes: float | None) -> None:
-    waiting: list[tuple[Timed, float]] = [(root, processes or 1.0)]
+def _inclusive(root: Timed) -> None:
+    waiting: list[tuple[Timed, float]] = [(root, 1.0)]
     while waiting:
         node, count = waiting.pop()
+        node.processes = count
         loops = number(node.raw, "Actual Loops")
         time = number(node.raw, "Actual Total Time")
         if loops is not None and time is not None:
             node.inclusive_ms = time * loops / max(1.0, min(count, loops))
-        hit, read = number(node.raw, "Shared Hit Blocks"), number(node.raw, "Shared Read Blocks")
-        if hit is not None or read is not None:
-            node.inclusive_blocks = int((hit or 0) + (read or 0))
+        node.inclusive = _amounts(node.raw)
         gathers = str(node.raw.get("Node Type", "")).startswith("Gather")
         for child in node.children:
             below = count
-            child_loops = number(child.raw, "Actual Loops")
-            if gathers and loops and child_loops and not child.is_init_plan:
+            if gathers and loops and child.loops and not child.is_init_plan:
                 # Not Workers Launched: that is the last loop's, and the leader may have stayed out.
-                below = child_loops / loops
+                below = child.loops / loops
             waiting.append((child, below))
 
 
-def _charge_consumers(init: Timed, nodes: Sequence[Timed]) -> None:
-    """Take the InitPlan's or CTE's time from those who read it: the first reader paid, which is the one with most self time."""
-    consumers = _consumers(init, nodes)
-    if not consumers and init.parent is not None and not str(init.raw.get("Subplan Name", "")).startswith("CTE "):
-        consumers = [init.parent]
+def _amounts(raw: RawNode) -> list[float] | None:
+    hit, read = number(raw, "Shared Hit Blocks"), number(raw, "Shared Read Blocks")
+    if hit is None and read is None:
+        return None
+    times = (number(raw, key) or 0.0 for key in ("Shared I/O Read Time", "Local I/O Read Time", "I/O Read Time", "Temp I/O Read Time"))  # fmt: skip
+    return [(hit or 0.0) + (read or 0.0), read or 0.0, sum(times), number(raw, "Temp Written Blocks") or 0.0]
+
+
+def _own(node: Timed) -> None:
+    parts = [child for child in node.children if not child.is_init_plan]
+    if node.inclusive_ms is not None:
+        node.self_ms = node.inclusive_ms - sum(child.inclusive_ms or 0.0 for child in parts)
+    if node.inclusive is not None:
+        below = [child.inclusive for child in parts if child.inclusive is not None]
+        node.own = [amount - sum(one[n] for one in below) for n, amount in enumerate(node.inclusive)]
+
+
+def _side_by_side(nodes: Sequence[Timed]) -> None:
+    """Where processes shared out the children among themselves (Parallel Append), these took longer than their parent.
+
+    Their wall-clock times overlap, so their self times count by the share of processes that ran them.
+    """
+    for node in nodes:
+        if node.self_ms is None or node.self_ms >= -_SLACK_MS or node.processes <= 1:
+            continue
+        for child in node.children:
+            if child.is_init_plan or not 0 < child.loops < node.processes or child.inclusive_ms is None:
+                continue
+            share = child.loops / node.processes
+            node.self_ms += child.inclusive_ms * (1 - share)
+            for below in _preorder(child):
+                if below.self_ms is not None:
+                    below.self_ms *= share
+
+
+def _charge_consumers(init: Timed, nodes: Sequence[Timed]) -> float:
+    """Take an InitPlan's or CTE's amounts from those who read it; the milliseconds that nobody's time holds.
+
+    The first reader paid all of it, which is the one with the most self time. A CTE that modifies data is run to its end
+    after the root when its readers stop early, or when there are none.
+    """
+    name = str(init.raw.get("Subplan Name", ""))
+    modifies = init.raw.get("Node Type") == "ModifyTable"
+    payers = _consumers(init, nodes)
+    if not (modifies and name.startswith("CTE ")):
+        payers += _fallback(init, payers)
     remaining = init.inclusive_ms or 0.0
-    blocks = init.inclusive_blocks or 0
-    for node in sorted(consumers, key=lambda one: -(one.self_ms or 0.0)):
+    amounts = list(init.inclusive or ())
+    for node in payers:
         if node.self_ms is not None and remaining > 0:
             taken = min(max(node.self_ms, 0.0), remaining)
             node.self_ms -= taken
             remaining -= taken
-        if node.self_blocks is not None and blocks > 0:
-            share = min(max(node.self_blocks, 0), blocks)
-            node.self_blocks -= share
-            blocks -= share
+        if node.own is not None:
+            for n, amount in enumerate(amounts):
+                part = min(max(node.own[n], 0.0), amount)
+                node.own[n] -= part
+                amounts[n] -= part
+    return remaining if modifies else 0.0
+
+
+def _fallback(init: Timed, named: Sequence[Timed]) -> list[Timed]:
+    """Where nothing shown names the InitPlan (its reader's output is shown by VERBOSE only): the parent, then whoever
+    below it has most time to spare."""
+    if init.parent is None:
+        return []
+    own, known = set(map(id, _preorder(init))), set(map(id, named))
+    below = [node for node in _preorder(init.parent) if id(node) not in own and id(node) not in known and node.loops]
+    parent = [node for node in below if node is init.parent]
+    return parent + _most_first(node for node in below if node is not init.parent)
 
 
 def _consumers(init: Timed, nodes: Sequence[Timed]) -> list[Timed]:
     name = str(init.raw.get("Subplan Name", ""))
-    own = set(map(id, _preorder(init)))
-    others = [node for node in nodes if id(node) not in own and number(node.raw, "Actual Loops")]
     if name.startswith("CTE "):
-        return [node for node in others if node.raw.get("CTE Name") == name[4:]]
+        readers = (node for node in nodes if node.loops and node.raw.get("CTE Name") == name[4:] and node.raw.get("Node Type") == "CTE Scan")  # fmt: skip
+        return _most_first(node for node in readers if _definition(node, name) is init)
+    own = set(map(id, _preorder(init)))
+    others = [node for node in nodes if id(node) not in own and node.loops]
     returned = re.search(r"\(returns (.*)\)", name)
     if returned:
         words = "|".join(re.escape(word.strip()) + r"(?!\d)" for word in returned[1].split(","))
+        pattern = re.compile(words)
     else:
-        words = r"\(" + re.escape(name) + r"\)"
-    pattern = re.compile(words)
-    return [node for node in others if pattern.search(_conditions(node.raw))]
+        pattern = re.compile(r"\(" + re.escape(name) + r"\)")
+    # Before workers start, their leader evaluates what they will need.
+    gathers = [node for node in others if pattern.search(_texts(node.raw, ("Params Evaluated",), ()))]
+    tested = [node for node in others if pattern.search(_texts(node.raw, (), _CONDITION_KEYS))]
+    shown = [node for node in others if pattern.search(_texts(node.raw, _LIST_KEYS, ()))] if not tested else []
+    ordered = gathers + _most_first(tested) + _most_first(shown)
+    return list({id(node): node for node in ordered}.values())
 
 
-def _conditions(raw: RawNode) -> str:
-    parts = []
-    for key in _CONDITION_KEYS:
+def _definition(reader: Timed, name: str) -> Timed | None:
+    """The CTE of that name that is nearest above its reader."""
+    node = reader.parent
+    while node is not None:
+        for child in node.children:
+            if child.is_init_plan and child.raw.get("Subplan Name") == name:
+                return child
+        node = node.parent
+    return None
+
+
+def _most_first(nodes: Iterable[Timed]) -> list[Timed]:
+    return sorted(nodes, key=lambda one: -(one.self_ms or 0.0))
+
+
+def _texts(raw: RawNode, lists: Sequence[str], texts: Sequence[str]) -> str:
+    parts = [str(raw[key]) for key in texts if key in raw]
+    for key in lists:
         value = raw.get(key)
-        parts.append(" ".join(map(str, value)) if isinstance(value, list) else str(value or ""))
+        parts += map(str, value) if isinstance(value, list) else ()
     return " ".join(parts)
 
 

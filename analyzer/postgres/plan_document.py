@@ -1,0 +1,145 @@
+"""Finds the plans in whatever text people have: EXPLAIN in any format, framed by psql, or in the server's log."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+
+from ..errors import StatementError
+from .plan_from_markup import from_json, from_xml, from_yaml
+from .plan_from_text import document_from_text, starts_plan
+from .self_time import RawNode
+
+MAX_BYTES = 200 * 1024 * 1024
+_FRAME = re.compile(r"[-+=─━┌┐└┘├┤┬┴┼╔╗╚╝═╟╢ ]*\Z")
+_ROWS = re.compile(r"\(\d+ \S+\)\Z")
+_HEADER = re.compile(r"[│|║ ]*QUERY PLAN[│|║ ]*\Z")
+_RECORD = re.compile(r"QUERY PLAN *[|│] ?")
+_DURATION = re.compile(r"duration: ([\d.]+) ms  plan:\s*")
+
+
+def documents(text: str) -> list[RawNode]:
+    """Every plan in the text, in order, in the shape of EXPLAIN's JSON: a dict with `Plan`.
+
+    Raises StatementError naming what is wrong when there is none, or when the text is larger than 200 MB.
+    """
+    if len(text) > MAX_BYTES:
+        raise StatementError("the plan is larger than 200 MB and was not read")
+    text = text.lstrip("\ufeff").replace("\r\n", "\n")
+    logged = list(_logged(text)) if _DURATION.search(text) else []
+    if logged:
+        return logged
+    return _documents("\n".join(unframed(text)))
+
+
+def unframed(text: str) -> Iterator[str]:
+    """The lines without what psql, or a table of some other client, has put around them."""
+    lines = text.split("\n")
+    while lines and not lines[0].strip():
+        lines.pop(0)
+    quoted = [line for line in lines if line.strip()]
+    if len(quoted) > 1 and all(re.fullmatch(r'\s*".*"\s*', line) for line in quoted[1:]) and not _json_like(text):
+        lines = [line.strip()[1:-1].replace('""', '"') if line.strip().startswith('"') else line for line in lines]
+    framed = any(_HEADER.match(line) or _RECORD.match(line) for line in lines[:6])
+    if not framed:
+        yield from (line for line in lines if not _ROWS.match(line.strip()))
+        return
+    boxed = any(line.startswith(("│", "|", "║")) for line in lines)
+    for line in lines:
+        if _HEADER.match(line) or (_FRAME.match(line) and line.strip()) or _ROWS.match(line.strip()) or line.startswith(("-[ RECORD", "─[ RECORD")):  # fmt: skip
+            continue
+        line = _RECORD.sub("", line)
+        line = line.rstrip()
+        if boxed:
+            line = line.removeprefix(line[0] if line.startswith(("│", "|", "║")) else "").removesuffix(line[-1] if line.endswith(("│", "|", "║")) else "").rstrip()  # fmt: skip
+        line = line.removesuffix("+").removesuffix("↵").rstrip()
+        yield line.lstrip()[2:] if line.lstrip().startswith(("| ", "│ ")) else line
+
+
+def _json_like(text: str) -> bool:
+    return text.lstrip().startswith(("[", "{"))
+
+
+def _documents(text: str) -> list[RawNode]:
+    body = text.strip()
+    if body.startswith(("[", "{")):
+        return _plans(from_json(body))
+    if body.startswith("<"):
+        return _plans(from_xml(body))
+    if re.match(r"- *(?:\n\s*)?(?:Plan|Query Text|\"Query Text\"): *", body) or re.match(r"Query Text: .*\nPlan: *\n", body):  # fmt: skip
+        return _plans(from_yaml(text))
+    if not any(starts_plan(line) for line in body.split("\n") if line.strip() and not line.lstrip().startswith("->")):
+        raise StatementError(
+            "there is no plan in it: give the output of EXPLAIN in any format (text, JSON, YAML, XML), or auto_explain's log"
+        )
+    return [document_from_text(text.split("\n"))]
+
+
+def _plans(value: object) -> list[RawNode]:
+    """All dicts with a plan: EXPLAIN's list, a lone object, or rows of a client's own JSON export."""
+    found: list[RawNode] = []
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, list):
+            found += _plans(item)
+        elif isinstance(item, dict) and isinstance(item.get("Plan"), dict):
+            found.append(item)
+        elif isinstance(item, dict) and "QUERY PLAN" in item:
+            inner = item["QUERY PLAN"]
+            found += _plans(from_json(inner) if isinstance(inner, str) and _json_like(inner) else inner)
+        elif isinstance(item, dict) and "Node Type" in item:
+            found.append({"Plan": item})
+    if not found:
+        raise StatementError("the document holds no plan")
+    return found
+
+
+def _logged(text: str) -> Iterator[RawNode]:
+    """auto_explain's plans, in order: from stderr's, csv's and JSON's log."""
+    for message in _messages(text):
+        match = _DURATION.search(message)
+        if match is None:
+            continue
+        for document in _documents(message[match.end() :]):
+            document.setdefault("Duration", float(match[1]))
+            yield document
+
+
+def _messages(text: str) -> Iterator[str]:
+    if text.startswith("{") and '"message"' in text.partition("\n")[0]:
+        for line in text.splitlines():
+            try:
+                entry = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(entry, dict):
+                yield str(entry.get("message", ""))
+        return
+    if re.match(r"\d{4}-\d\d-\d\d [\d:.]+ \w+,", text):
+        yield from _csv_messages(text)
+        return
+    held: list[str] = []
+    for line in text.split("\n"):
+        if line.startswith(("\t", "#011")) or (held and (not line.strip() or _continues(line, held))):
+            if held:
+                held.append(re.sub(r"^(?:\t|#011)", "", line))
+            continue
+        if held:
+            yield "\n".join(held)
+        held = [line] if _DURATION.search(line) else []
+    if held:
+        yield "\n".join(held)
+
+
+def _continues(line: str, held: list[str]) -> bool:
+    """Logs pasted without their tabs: a line goes on with the plan until the next line that has a log's prefix."""
+    return not re.match(r"\d{4}-\d\d-\d\d |\[\d+\]|(?:LOG|ERROR|STATEMENT|DETAIL|CONTEXT|FATAL|WARNING): ", line) and not _DURATION.search(line)  # fmt: skip
+
+
+def _csv_messages(text: str) -> Iterator[str]:
+    csv.field_size_limit(MAX_BYTES)
+    try:
+        for row in csv.reader(io.StringIO(text)):
+            yield from (field for field in row if "  plan:" in field)
+    except csv.Error:
+        raise StatementError("the csv log is damaged and was not read") from None

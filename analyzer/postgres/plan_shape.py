@@ -1,0 +1,29 @@
+"""The shape of a plan: what stays when figures and literals change."""
+
+import hashlib
+from collections.abc import Iterator
+
+from ..plan import PlanNode
+from .literals import without_literals
+
+
+def plan_shape(root: PlanNode) -> str:
+    """Digest of what EXPLAIN (COSTS OFF) shows, literals left out: equal for equal plans on any version and in any format."""
+    digest = hashlib.sha256()
+    for part in _parts(root):
+        digest.update(part.encode("utf-8", "replace") + b"\x1f")
+    return digest.hexdigest()[:16]
+
+
+def _parts(root: PlanNode) -> Iterator[str]:
+    waiting: list[tuple[PlanNode, int]] = [(root, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        names = (node.join_type, node.partial_mode, node.relation, node.alias, node.index, node.cte_name, node.function)
+        yield f"{depth} {node.type} {'parallel' if node.parallel_aware else ''} {node.scan_direction or ''}"
+        yield " ".join(name or "" for name in names)
+        for text in (node.index_cond, node.recheck_cond, node.hash_cond, node.merge_cond, node.join_filter, node.filter):
+            yield without_literals(text) if text else ""
+        yield " ".join(map(without_literals, (*node.sort_key, *node.presorted_key, *node.group_key)))
+        yield node.modification.operation if node.modification is not None else ""
+        waiting += [(child, depth + 1) for child in reversed(node.children)]
