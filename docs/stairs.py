@@ -23,7 +23,14 @@ STAIRS = (
     ("analyzer.postgres",),
     ("analyzer.record", "analyzer.workload"),
     ("analyzer.sql",),
-    ("analyzer.plan", "analyzer.plan_parts", "analyzer.recommendation", "analyzer.schema", "analyzer.query", "analyzer.errors"),
+    (
+        "analyzer.plan",
+        "analyzer.plan_parts",
+        "analyzer.recommendation",
+        "analyzer.schema",
+        "analyzer.query",
+        "analyzer.errors",
+    ),
 )
 """From top to bottom. A module imports from its own stair and from those below."""
 PACKAGES = ("analyzer", "commands", "rules", "reports", "sample_db")

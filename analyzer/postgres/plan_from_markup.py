@@ -52,7 +52,7 @@ def from_yaml(text: str) -> object:
     if depth > 3000:
         raise StatementError("the plan is nested too deeply and was not read")
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 # _Loader is a safe loader with less
+        return yaml.load(text, Loader=_Loader)  # _Loader is a safe loader with less
     except StatementError:
         raise
     except (yaml.YAMLError, RecursionError, ValueError):

@@ -254,7 +254,7 @@ def _top(reader: _Reader, text: str) -> None:
     elif key in ("Planning", "JIT"):
         reader.section = document.setdefault(key, {})  # type: ignore[assignment] # a dict was put there
     elif key == "Settings":
-        document[key] = {name: text for name, text in re.findall(r"([\w.]+) = '((?:[^']|'')*)'", value)}
+        document[key] = dict(re.findall(r"([\w.]+) = '((?:[^']|'')*)'", value))
     elif key == "Serialization":
         document[key] = reader.section = _serialization(value)
     elif key == "Query Identifier":

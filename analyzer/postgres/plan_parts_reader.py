@@ -8,9 +8,15 @@ def read_usage(raw: RawNode) -> Usage | None:
     """Blocks, I/O times and WAL; None when neither BUFFERS nor WAL was asked for."""
     if number(raw, "Shared Hit Blocks") is None and number(raw, "WAL Records") is None:
         return None
-    blocks = [_count(raw, f"{kind} {word} Blocks") for kind in ("Shared", "Local") for word in ("Hit", "Read", "Dirtied", "Written")]  # fmt: skip
     return Usage(
-        *blocks,
+        shared_hit=_count(raw, "Shared Hit Blocks"),
+        shared_read=_count(raw, "Shared Read Blocks"),
+        shared_dirtied=_count(raw, "Shared Dirtied Blocks"),
+        shared_written=_count(raw, "Shared Written Blocks"),
+        local_hit=_count(raw, "Local Hit Blocks"),
+        local_read=_count(raw, "Local Read Blocks"),
+        local_dirtied=_count(raw, "Local Dirtied Blocks"),
+        local_written=_count(raw, "Local Written Blocks"),
         temp_read=_count(raw, "Temp Read Blocks"),
         temp_written=_count(raw, "Temp Written Blocks"),
         shared_read_ms=_ms(raw, "Shared I/O Read Time", "I/O Read Time"),

@@ -35,10 +35,8 @@ def read_plan(document: str | object) -> Plan:
 
 def read_plans(document: str | object) -> Iterator[Plan]:
     """Every plan in the text, such as those in auto_explain's log. Raises StatementError as `read_plan` does."""
-    if isinstance(document, str):
-        found = documents(document)
-    else:
-        found = document if isinstance(document, list) else [document]
+    decoded = documents(document) if isinstance(document, str) else document
+    found = decoded if isinstance(decoded, list) else [decoded]
     if not found:
         raise StatementError("the document holds no plan")
     for one in found:
@@ -121,7 +119,7 @@ def _node(timed: Timed, identity: int, children: tuple[PlanNode, ...]) -> PlanNo
     return PlanNode(
         id=identity,
         type=_type(raw),
-        parent_relationship=_text(raw, "Parent Relationship"),
+        parent_relationship=_relationship(timed),
         startup_cost=number(raw, "Startup Cost") or 0.0,
         total_cost=cost,
         plan_rows=number(raw, "Plan Rows") or 0.0,
@@ -194,6 +192,13 @@ def _node(timed: Timed, identity: int, children: tuple[PlanNode, ...]) -> PlanNo
     )
 
 
+def _relationship(timed: Timed) -> str | None:
+    """Before PostgreSQL 14 the inputs of a ModifyTable are its members."""
+    told = _text(timed.raw, "Parent Relationship")
+    below = timed.parent is not None and timed.parent.raw.get("Node Type") == "ModifyTable"
+    return "Outer" if below and told == "Member" else told
+
+
 def _self_cost(raw: RawNode, cost: float, children: tuple[PlanNode, ...]) -> float:
     """Cost without the inputs'; a Limit stops its input early, so that it costs less than that."""
     if raw.get("Node Type") in ("Nested Loop", "Limit"):
@@ -237,7 +242,7 @@ def _triggers(value: object, plan: Plan) -> tuple[Trigger, ...]:
     room = None
     if plan.execution_ms is not None and plan.accounted_ms is not None:
         room = plan.execution_ms - plan.accounted_ms - sum(one.ms or 0.0 for one in found if one.constraint)
-    placed = {number: one for number, one in enumerate(found)}
+    placed = dict(enumerate(found))
     for place, one in sorted(placed.items(), key=lambda item: -(item[1].ms or 0.0)):
         after: bool | None = True if one.constraint else None
         if after is None and room is not None and one.ms is not None:

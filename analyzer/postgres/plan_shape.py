@@ -22,7 +22,14 @@ def _parts(root: PlanNode) -> Iterator[str]:
         names = (node.join_type, node.partial_mode, node.relation, node.alias, node.index, node.cte_name, node.function)
         yield f"{depth} {node.type} {'parallel' if node.parallel_aware else ''} {node.scan_direction or ''}"
         yield " ".join(name or "" for name in names)
-        for text in (node.index_cond, node.recheck_cond, node.hash_cond, node.merge_cond, node.join_filter, node.filter):
+        for text in (
+            node.index_cond,
+            node.recheck_cond,
+            node.hash_cond,
+            node.merge_cond,
+            node.join_filter,
+            node.filter,
+        ):
             yield without_literals(text) if text else ""
         yield " ".join(map(without_literals, (*node.sort_key, *node.presorted_key, *node.group_key)))
         yield node.modification.operation if node.modification is not None else ""
