@@ -25,6 +25,10 @@ class Column:
     c_collation: bool = True
     """Whether text compares byte by byte, so that a plain B-tree serves LIKE 'x%' too."""
     generated: bool = False
+    length: int | None = None
+    """Bytes of a fixed-length type, −1 for a varying one (pg_attribute.attlen)."""
+    alignment: int | None = None
+    """Bytes that a value's start is a multiple of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,9 @@ class Index:
     constraint: str | None = None
     """Name of the primary key, UNIQUE or EXCLUDE constraint that it upholds."""
     nulls_not_distinct: bool = False
+    replica_identity: bool = False
+    scans: int | None = None
+    """Index scans since the statistics were reset; None when they are not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,13 @@ class Table:
     """Such as `RANGE (created_at)`, of a partitioned table."""
     partitions: tuple[tuple[str, str], ...] = ()
     """Schema and name of each partition directly below."""
+    scans: int = 0
+    """Sequential and index scans since the statistics were reset."""
+    updates: int = 0
+    hot_updates: int = 0
+    """Rows updated since then, and those of them that needed no new index entries."""
+    distinct_groups: tuple[tuple[tuple[str, ...], float], ...] = ()
+    """Columns with the number of their distinct combinations, from extended statistics."""
 
     def column(self, name: str) -> Column | None:
         """The column of that exact name, or None."""

@@ -1,5 +1,6 @@
 """Reads a `Schema` from the system catalogs."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +21,8 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.reltuples, c.relpages,
        ARRAY(SELECT ARRAY[cn.nspname::text, cc.relname::text] FROM pg_catalog.pg_inherits ci
              JOIN pg_catalog.pg_class cc ON cc.oid = ci.inhrelid
              JOIN pg_catalog.pg_namespace cn ON cn.oid = cc.relnamespace
-             WHERE ci.inhparent = c.oid AND cc.relispartition ORDER BY cn.nspname, cc.relname)
+             WHERE ci.inhparent = c.oid AND cc.relispartition ORDER BY cn.nspname, cc.relname),
+       COALESCE(s.seq_scan, 0) + COALESCE(s.idx_scan, 0), COALESCE(s.n_tup_upd, 0), COALESCE(s.n_tup_hot_upd, 0)
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_stat_user_tables s ON s.relid = c.oid
@@ -35,7 +37,7 @@ SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), N
        s.most_common_vals::text::text[], s.most_common_freqs, l.collname,
        COALESCE(CASE WHEN l.collname = 'default' THEN d.is_c
                      ELSE l.collprovider = 'b' OR l.collprovider = 'c' AND l.collcollate IN ('C', 'POSIX') END, true),
-       a.attgenerated <> ''
+       a.attgenerated <> '', a.attlen, a.attalign::text
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -58,12 +60,14 @@ SELECT x.indrelid, c.relname, m.amname, x.indisunique, x.indisprimary, x.indisva
        ARRAY(SELECT (u.flag & 2) = 2 FROM pg_catalog.unnest(x.indoption::int2[]) WITH ORDINALITY u(flag, k) ORDER BY u.k),
        (SELECT k.conname FROM pg_catalog.pg_constraint k
         WHERE k.conindid = c.oid AND k.conrelid = x.indrelid AND k.contype IN ('p', 'u', 'x') LIMIT 1),
-       COALESCE((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false)
+       COALESCE((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false),
+       x.indisreplident, s.idx_scan
 FROM pg_catalog.pg_index x
 JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
 JOIN pg_catalog.pg_am m ON m.oid = c.relam
 JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+LEFT JOIN pg_catalog.pg_stat_user_indexes s ON s.indexrelid = c.oid
 WHERE {_USER}
 ORDER BY x.indrelid, c.relname
 """  # noqa: S608 - a constant
@@ -103,6 +107,18 @@ WHERE p.provolatile <> 'i' AND p.prokind = 'f' AND p.pronargs > 0
   AND p.proname !~ '^(pg_|binary_upgrade|.*(_send|_recv|_in|_out|sel)$)'
 ORDER BY p.proname, 2
 """
+_GROUPS = """
+SELECT c.oid, s.statistics_name, s.n_distinct::text
+FROM pg_catalog.pg_stats_ext s
+JOIN pg_catalog.pg_namespace n ON n.nspname = s.schemaname
+JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = s.tablename
+WHERE s.n_distinct IS NOT NULL
+ORDER BY c.oid, s.statistics_schemaname, s.statistics_name
+"""
+_NUMBERS = """
+SELECT attrelid, attname, attnum FROM pg_catalog.pg_attribute WHERE attrelid = ANY(%s) AND attnum > 0
+"""
+_ALIGNMENTS = {"c": 1, "s": 2, "i": 4, "d": 8}
 _KINDS = {"r": "table", "p": "partitioned table", "m": "materialized view"}
 _ON_DELETE = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 
@@ -117,6 +133,7 @@ def read_schema(connection: Connection) -> Schema:
         columns = _by_table(_rows(connection, _COLUMNS))
         indexes = _by_table(_rows(connection, _INDEXES))
         keys = _by_table(_rows(connection, _FOREIGN_KEYS))
+        groups = _distinct_groups(connection)
         views = _rows(connection, _VIEWS)
         functions = _rows(connection, _FUNCTIONS)
         ((path,),) = _rows(connection, "SELECT pg_catalog.current_schemas(false)::text[]")
@@ -142,8 +159,12 @@ def read_schema(connection: Connection) -> Schema:
                 writes=int(writes),
                 partition_key=key,
                 partitions=tuple((one[0], one[1]) for one in partitions),
+                scans=int(scans),
+                updates=int(updates),
+                hot_updates=int(hot),
+                distinct_groups=groups.get(oid, ()),
             )
-            for oid, schema, name, kind, rows, pages, size, writes, parent, key, partitions in tables
+            for oid, schema, name, kind, rows, pages, size, writes, parent, key, partitions, scans, updates, hot in tables
         ),
         server_version=connection.server_version,
         search_path=tuple(path),
@@ -152,6 +173,25 @@ def read_schema(connection: Connection) -> Schema:
         views=tuple(View(schema, name, tuple(names), text or "") for schema, name, names, text in views),
         functions=tuple(Function(name, tuple(types), volatility) for name, types, volatility in functions),
     )
+
+
+def _distinct_groups(connection: Connection) -> dict[int, tuple[tuple[tuple[str, ...], float], ...]]:
+    """Per table, columns with their number of distinct combinations. pg_stats_ext keeps them by attribute number."""
+    found = _rows(connection, _GROUPS)
+    if not found:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_NUMBERS, ([oid for oid, _, _ in found],))
+        names = {(oid, number): name for oid, name, number in cursor.fetchall()}
+    groups: dict[int, dict[tuple[str, ...], float]] = {}
+    for oid, _, text in found:
+        for numbers, count in re.findall(r'"([-\d, ]+)": (\d+)', text):
+            columns = [names.get((oid, int(number))) for number in numbers.split(",")]
+            # Negative numbers are expressions, which have no column to go by.
+            known = tuple(sorted(name for name in columns if name is not None))
+            if len(known) == len(columns):
+                groups.setdefault(oid, {})[known] = float(count)
+    return {oid: tuple(sorted(one.items())) for oid, one in groups.items()}
 
 
 def _rows(connection: Connection, sql: str) -> Sequence[tuple[Any, ...]]:
@@ -170,6 +210,7 @@ def _by_table(rows: Sequence[tuple[Any, ...]]) -> defaultdict[int, list[tuple[An
 def _column(row: tuple[Any, ...], rows: float | None) -> Column:
     (
         _, name, type_, nullable, distinct, nulls, width, correlation, values, frequencies, collation, is_c, generated,
+        length, align,
     ) = row  # fmt: skip
     total = None
     if distinct is not None:
@@ -179,17 +220,19 @@ def _column(row: tuple[Any, ...], rows: float | None) -> Column:
     return Column(
         name, type_, nullable, total, nulls, width, correlation, common,
         float(distinct) if distinct is not None else None, collation, is_c, generated,
+        length, _ALIGNMENTS.get(align),
     )  # fmt: skip
 
 
 def _index(row: tuple[Any, ...]) -> Index:
     (
         _, name, method, unique, primary, valid, size, predicate, keys, columns, classes, descending, nulls_first,
-        constraint, not_distinct,
+        constraint, not_distinct, replica, scans,
     ) = row  # fmt: skip
     return Index(
         name, method, tuple(columns[:keys]), tuple(columns[keys:]), predicate, unique, primary, valid, size,
         tuple(classes), tuple(descending), tuple(nulls_first), constraint, not_distinct,
+        replica, scans,
     )  # fmt: skip
 
 

@@ -1,0 +1,259 @@
+"""How large an index would be, from statistics alone: pages as PostgreSQL's own index builds fill them.
+
+Layout facts come from PostgreSQL's source (nbtsort.c, nbtdedup.c, hashpage.c, ginentrypage.c, brin_pageops.c) and were
+checked against real builds; benchmarks/README.md states the errors found.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+
+from ..schema import Column, Table
+from .candidate_index import CandidateIndex
+from .distinct_keys import distinct_keys
+
+PAGE = 8192
+LEAF_ROOM = PAGE - 24 - 16 - PAGE * 10 // 100
+"""Bytes of a B-tree leaf that a build fills: page header, B-tree's own 16 bytes and fillfactor 90 taken off."""
+INNER_ROOM = PAGE - 24 - 16 - PAGE * 30 // 100
+"""The same for inner pages, which builds fill to 70 %."""
+LINE_POINTER, TUPLE_HEADER, ROW_POINTER = 4, 8, 6
+POSTING_MAX = 812
+"""Bytes of the largest posting list that a build makes (a tenth of a page)."""
+UNKNOWN_WIDTH = 16
+"""Bytes assumed for a key without statistics."""
+
+_FIXED: tuple[tuple[str, int, int], ...] = (
+    ("boolean", 1, 1), ('"char"', 1, 1), ("smallint", 2, 2), ("integer", 4, 4), ("bigint", 8, 8), ("real", 4, 4),
+    ("double precision", 8, 8), ("date", 4, 4), ("timestamp", 8, 8), ("time with", 12, 8), ("time", 8, 8),
+    ("interval", 16, 8), ("uuid", 16, 1), ("oid", 4, 4), ("money", 8, 8), ("macaddr8", 8, 4), ("macaddr", 6, 4),
+    ("point", 16, 8), ("box", 32, 8), ("name", 64, 1),
+)  # fmt: skip
+_NO_POSTING = ("numeric", "real", "double precision", "jsonb", "interval", "record", "money")
+"""Types whose equal values may differ in their bytes: B-trees on them are not deduplicated."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSize:
+    """pages of 8 kB; height: levels above the leaves of a B-tree, 0 for other methods; entries: rows or elements kept."""
+
+    pages: int
+    height: int
+    entries: float
+
+    @property
+    def bytes(self) -> int:
+        """Size on disk."""
+        return self.pages * PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class _Width:
+    """One attribute in an index tuple: average bytes, alignment, share of NULLs, and whether B-trees may deduplicate it."""
+
+    bytes: float
+    alignment: int
+    nulls: float
+    posting: bool
+
+
+def index_size(index: CandidateIndex, table: Table, share: float = 1.0) -> IndexSize:
+    """Size of the index once built. share: of the table's rows that a partial index keeps (0–1).
+
+    A table without statistics (rows None) counts as its pages full of 100-byte rows.
+    """
+    rows = (table.rows if table.rows is not None else table.pages * PAGE / 100) * (share if index.predicate else 1.0)
+    estimate = {"btree": _btree, "hash": _hash, "gin": _gin, "brin": _brin}.get(index.method, _gist)
+    return estimate(index, table, max(rows, 0.0))
+
+
+def _btree(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
+    keys = [_width_of(key.column, key.expression, table) for key in index.keys]
+    included = [_width_of(name, "", table) for name in index.include]
+    entry = _entry_bytes(keys + included)
+    if index.include or not all(key.posting for key in keys):
+        leaf_bytes = rows * (entry + LINE_POINTER)
+    else:
+        names = tuple(key.column if key.column is not None else key.expression for key in index.keys)
+        groups = max(1.0, min(rows, distinct_keys(table, names, rows)))
+        nulls = keys[0].nulls if len(keys) == 1 else 0.0
+        leaf_bytes = groups * _group_bytes(entry, rows * (1 - nulls) / groups) + _group_bytes(entry, rows * nulls)
+    pivot = _entry_bytes(keys) + LINE_POINTER
+    # Each leaf but the last begins with a high key.
+    pages = level = max(1, math.ceil(leaf_bytes / (LEAF_ROOM - pivot))) if rows else 0
+    height = 0
+    while level > 1:
+        level = math.ceil(level / max(2.0, (INNER_ROOM - pivot) / pivot))
+        pages += level
+        height += 1
+    return IndexSize(pages + 1, height, rows)
+
+
+def _group_bytes(entry: float, rows: float) -> float:
+    """Bytes that the rows of one key value take: a single entry, or posting lists of up to 812 bytes.
+
+    Below forty rows the number of rows of a value is taken as Poisson distributed around its mean, since rounding counts.
+    """
+    if rows <= 0:
+        return 0.0
+    most = max(2, int((POSTING_MAX - entry) // ROW_POINTER))
+    if rows >= 40:
+        full, rest = divmod(rows, most)
+        return full * (_aligned(entry + most * ROW_POINTER) + LINE_POINTER) + _list_bytes(entry, rest)
+    mean = rows if rows > 1.6 else max(1e-6, _mean_behind(rows))
+    probability, total, weight, seen = math.exp(-mean), 0.0, 0.0, 0.0
+    for count in range(1, int(mean + 8 * math.sqrt(mean) + 8)):
+        probability *= mean / count
+        total += probability * _list_bytes(entry, count)
+        weight += probability
+        seen += probability * count
+    # Scaled so that the rows counted are the rows there are.
+    return total / seen * rows if seen else total / weight
+
+
+def _mean_behind(rows: float) -> float:
+    """The Poisson mean whose values, zero left out, have the mean `rows` (m / (1 − e^−m) = rows)."""
+    low, high = 0.0, rows
+    for _ in range(40):
+        middle = (low + high) / 2
+        if middle <= 0 or middle / (1 - math.exp(-middle)) < rows:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _list_bytes(entry: float, rows: float) -> float:
+    if rows <= 0:
+        return 0.0
+    return (entry if rows <= 1 else _aligned(entry + rows * ROW_POINTER)) + LINE_POINTER
+
+
+def _hash(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
+    """Entries of four bytes; buckets grow in quarters of a power of two; fillfactor 75."""
+    per_bucket = PAGE * 0.75 // (_aligned(TUPLE_HEADER + 4) + LINE_POINTER)
+    buckets = _bucket_count(max(2, math.ceil(rows / per_bucket)))
+    distinct = max(1.0, distinct_keys(table, tuple(key.column or key.expression for key in index.keys), rows))
+    room = (PAGE - 24 - 16) // 20
+    mean = rows / buckets
+    # Buckets with more entries than a page holds get overflow pages; few distinct values fill few buckets far.
+    spread = math.sqrt(mean + mean * mean * min(1.0, buckets / distinct) / max(1.0, distinct / buckets))
+    over = max(0.0, 0.5 * math.erfc((room - mean) / (spread * math.sqrt(2)))) if spread else 0.0
+    overflow = max(buckets * over, rows / room - buckets if distinct < buckets else 0.0)
+    return IndexSize(int(buckets + overflow) + 2, 0, rows)
+
+
+def _bucket_count(wanted: int) -> int:
+    """The number of buckets that PostgreSQL makes for at least `wanted`."""
+    power = max(1, math.ceil(math.log2(wanted)))
+    if power < 10:
+        return int(2**power)
+    below = int(2 ** (power - 1))
+    return below + math.ceil((wanted - below) / (below / 4)) * (below // 4)
+
+
+def _gin(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
+    """Distinct elements with their posting lists, which hold one to three bytes for a row."""
+    pages, entries = 0.0, 0.0
+    for key in index.keys:
+        column = table.column(key.column) if key.column is not None else None
+        width = _width_of(key.column, key.expression, table)
+        per_row, distinct, key_bytes = _elements(column, key.expression, key.operator_class, width.bytes, rows)
+        total = rows * per_row
+        distinct = max(1.0, min(distinct, total))
+        gap = max(1.0, distinct / max(per_row, 1e-9)) * max(1.0, table.pages) / max(rows, 1.0)
+        # The distance between two rows as ginpostinglist.c stores it: seven bits a byte, eleven of them within the page.
+        each = 1.0 if gap < 0.06 else 2.0 if gap < 8 else 3.0
+        lists = total * each + distinct * _aligned(TUPLE_HEADER + key_bytes + 8) + distinct * LINE_POINTER
+        pages += lists / (PAGE * 0.9)
+        entries += total
+    return IndexSize(math.ceil(pages) + 2, 0, entries)
+
+
+def _elements(
+    column: Column | None, expression: str, operator_class: str | None, width: float, rows: float
+) -> tuple[float, float, float]:
+    """Elements a row, distinct elements, bytes of one: from the type and the width, since pg_stats does not count them."""
+    type_ = column.type if column is not None else ""
+    if operator_class and "trgm" in operator_class:
+        return max(1.0, width), min(20_000.0, 40 * math.sqrt(max(rows, 1.0))), 4.0
+    if type_.endswith("[]"):
+        each = _fixed(type_[:-2])
+        size = each[0] if each else 8.0
+        return max(1.0, (width - 24) / (size + (0 if each else 4))), max(1.0, rows**0.5), size
+    if type_ == "jsonb":
+        return max(1.0, width / 16), max(1.0, rows * 0.3), 4.0 if operator_class == "jsonb_path_ops" else 10.0
+    # tsvector or to_tsvector(…): a lexeme for about eight bytes of text.
+    return max(1.0, width / 8), max(1.0, 30 * rows**0.5), 8.0
+
+
+def _gist(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
+    """GiST and SP-GiST: entries of the key's width on pages about 80 % full after splits."""
+    entry = _entry_bytes([_width_of(key.column, key.expression, table) for key in index.keys]) + LINE_POINTER
+    pages = level = max(1, math.ceil(rows * entry / ((PAGE - 40) * 0.8)))
+    while level > 1:
+        level = math.ceil(level * entry / ((PAGE - 40) * 0.8))
+        pages += level
+    return IndexSize(pages + 1, 0, rows)
+
+
+def _brin(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
+    """A summary of lowest and highest value for each 128 pages, beside the map of ranges and the metapage."""
+    ranges = math.ceil(table.pages / 128)
+    widths = [_width_of(key.column, key.expression, table) for key in index.keys]
+    summary = _aligned(5 + 3 + sum(2 * _aligned(one.bytes, one.alignment) for one in widths)) + LINE_POINTER
+    return IndexSize(
+        1 + math.ceil(ranges / 1360 or 1) + math.ceil(ranges * summary / (PAGE - 40) or 1), 0, float(ranges)
+    )
+
+
+def _entry_bytes(widths: list[_Width]) -> float:
+    """Bytes of one index tuple: header, null bitmap where there are NULLs, each value at its alignment, rounded to eight."""
+    filled, shape = 0.0, 1.0
+    for one in widths:
+        filled = _aligned(filled, one.alignment) + one.bytes * (1 - one.nulls)
+        shape *= 1 - one.nulls
+    without = _aligned(TUPLE_HEADER + filled)
+    # A NULL costs a bitmap of four bytes, which the header's alignment makes eight.
+    return shape * without + (1 - shape) * _aligned(TUPLE_HEADER + 8 + filled)
+
+
+def _aligned(count: float, to: int = 8) -> float:
+    return math.ceil(count / to - 1e-9) * to
+
+
+def _width_of(name: str | None, expression: str, table: Table) -> _Width:
+    column = table.column(name) if name is not None else None
+    if column is None:
+        return _expression_width(expression, table)
+    nulls = min(max(column.null_fraction or 0.0, 0.0), 1.0)
+    posting = not column.type.startswith(_NO_POSTING) and not column.type.endswith(("[]", "range"))
+    if column.length is not None and column.length > 0:
+        return _Width(column.length, column.alignment or 1, nulls, posting)
+    if column.length is None and (fixed := _fixed(column.type)):
+        return _Width(fixed[0], fixed[1], nulls, posting)
+    width = float(column.average_width or UNKNOWN_WIDTH)
+    # Values up to 126 bytes carry a header of one byte and need no alignment.
+    return _Width(width, 1 if width <= 126 else 4, nulls, posting)
+
+
+def _expression_width(expression: str, table: Table) -> _Width:
+    lowered = expression.lower()
+    if re.match(r"\(*\s*(date|cast\(.* as date)\b", lowered) or lowered.endswith("::date"):
+        return _Width(4, 4, 0.0, True)
+    if "date_trunc" in lowered or lowered.endswith(("::bigint", "::timestamp")):
+        return _Width(8, 8, 0.0, True)
+    if lowered.endswith(("::integer", "::int")) or lowered.startswith("length("):
+        return _Width(4, 4, 0.0, True)
+    words = set(re.findall(r"\w+", expression))
+    widths = [float(column.average_width or UNKNOWN_WIDTH) for column in table.columns if column.name in words]
+    if "->" in expression and widths:
+        # One value out of a document.
+        return _Width(min(UNKNOWN_WIDTH, sum(widths)), 1, 0.0, True)
+    return _Width(sum(widths) or UNKNOWN_WIDTH, 1, 0.0, True)
+
+
+def _fixed(type_: str) -> tuple[int, int] | None:
+    if type_.endswith("[]"):
+        return None
+    return next(((length, alignment) for start, length, alignment in _FIXED if type_.startswith(start)), None)
