@@ -49,12 +49,14 @@ class IndexSize:
 
 @dataclass(frozen=True, slots=True)
 class _Width:
-    """One attribute in an index tuple: average bytes, alignment, share of NULLs, and whether B-trees may deduplicate it."""
+    """One attribute in an index tuple: average bytes, alignment, share of NULLs, whether B-trees may deduplicate it, and by
+    how many bytes its width varies."""
 
     bytes: float
     alignment: int
     nulls: float
     posting: bool
+    spread: float = 0.0
 
 
 def index_size(index: CandidateIndex, table: Table, share: float = 1.0) -> IndexSize:
@@ -130,17 +132,33 @@ def _list_bytes(entry: float, rows: float) -> float:
 
 
 def _hash(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
-    """Entries of four bytes; buckets grow in quarters of a power of two; fillfactor 75."""
+    """Entries of four bytes; buckets grow in quarters of a power of two; fillfactor 75.
+
+    Between two powers some buckets are split already and hold half of what the others hold.
+    """
     per_bucket = PAGE * 0.75 // (_aligned(TUPLE_HEADER + 4) + LINE_POINTER)
     buckets = _bucket_count(max(2, math.ceil(rows / per_bucket)))
     distinct = max(1.0, distinct_keys(table, tuple(key.column or key.expression for key in index.keys), rows))
-    room = (PAGE - 24 - 16) // 20
-    mean = rows / buckets
-    # Buckets with more entries than a page holds get overflow pages; few distinct values fill few buckets far.
-    spread = math.sqrt(mean + mean * mean * min(1.0, buckets / distinct) / max(1.0, distinct / buckets))
-    over = max(0.0, 0.5 * math.erfc((room - mean) / (spread * math.sqrt(2)))) if spread else 0.0
-    overflow = max(buckets * over, rows / room - buckets if distinct < buckets else 0.0)
+    power = 1 << math.ceil(math.log2(buckets))
+    split = buckets - power // 2
+    overflow = (2 * split if split < power // 2 else power) * _overflow(distinct / power, rows / distinct)
+    overflow += max(0, buckets - 2 * split) * _overflow(2 * distinct / power, rows / distinct)
     return IndexSize(int(buckets + overflow) + 2, 0, rows)
+
+
+def _overflow(values: float, rows: float) -> float:
+    """Pages beyond the first of a bucket that `values` distinct values with `rows` rows each are expected in."""
+    room = (PAGE - 24 - 16) // (_aligned(TUPLE_HEADER + 4) + LINE_POINTER)
+    if values < 50:
+        probability, total = math.exp(-values), 0.0
+        for count in range(1, int(values + 8 * math.sqrt(values) + 8)):
+            probability *= values / count
+            total += probability * max(0, math.ceil(count * rows / room) - 1)
+        return total
+    mean, spread = values * rows, math.sqrt(values) * rows
+    return sum(
+        0.5 * math.erfc((pages * room - mean) / (spread * math.sqrt(2))) for pages in range(1, int(mean / room) + 4)
+    )
 
 
 def _bucket_count(wanted: int) -> int:
@@ -208,10 +226,19 @@ def _brin(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
 
 
 def _entry_bytes(widths: list[_Width]) -> float:
-    """Bytes of one index tuple: header, null bitmap where there are NULLs, each value at its alignment, rounded to eight."""
-    filled, shape = 0.0, 1.0
+    """Bytes of one index tuple: header, null bitmap where there are NULLs, each value at its alignment, rounded to eight.
+
+    Values of varying width are taken at five points around their average: rounding an average is not averaging the rounded.
+    """
+    spread = sum(one.spread for one in widths)
+    sizes = [_entry_of(widths, spread * step / 2) for step in ((-2, -1, 0, 1, 2) if spread else (0,))]
+    return sum(sizes) / len(sizes)
+
+
+def _entry_of(widths: list[_Width], more: float) -> float:
+    filled, shape, varying = 0.0, 1.0, sum(one.spread for one in widths) or 1.0
     for one in widths:
-        filled = _aligned(filled, one.alignment) + one.bytes * (1 - one.nulls)
+        filled = _aligned(filled, one.alignment) + max(1.0, one.bytes + more * one.spread / varying) * (1 - one.nulls)
         shape *= 1 - one.nulls
     without = _aligned(TUPLE_HEADER + filled)
     # A NULL costs a bitmap of four bytes, which the header's alignment makes eight.
@@ -232,9 +259,12 @@ def _width_of(name: str | None, expression: str, table: Table) -> _Width:
         return _Width(column.length, column.alignment or 1, nulls, posting)
     if column.length is None and (fixed := _fixed(column.type)):
         return _Width(fixed[0], fixed[1], nulls, posting)
-    width = float(column.average_width or UNKNOWN_WIDTH)
+    padded = column.type.startswith("character(")
+    # PostgreSQL cuts the fraction off the average it keeps.
+    width = (column.average_width or UNKNOWN_WIDTH) + (0.0 if padded else 0.5)
     # Values up to 126 bytes carry a header of one byte and need no alignment.
-    return _Width(width, 1 if width <= 126 else 4, nulls, posting)
+    spread = 0.0 if padded else 2.0 if column.type.startswith("numeric") else width / 4
+    return _Width(width, 1 if width <= 126 else 4, nulls, posting, spread)
 
 
 def _expression_width(expression: str, table: Table) -> _Width:
