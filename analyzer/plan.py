@@ -193,3 +193,14 @@ class ExplainedQuery:
     parameters_origin: str
     timed_out_s: float | None = None
     """The run was ended after this many seconds, so `plan` is a plain one."""
+    variants: tuple["PlanVariant", ...] = ()
+    """The plans of other values whose shape is another one: the plan depends on the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanVariant:
+    """The plan of the same statement for other parameter values. origin: where the values came from. note: as above."""
+
+    plan: Plan
+    origin: str
+    note: str = ""

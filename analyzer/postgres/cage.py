@@ -1,87 +1,150 @@
-"""EXPLAIN in a cage: one read-only transaction that is always rolled back, the statement handed over as a bound value.
+"""EXPLAIN in a cage: one transaction that is always rolled back, the statement handed over as a bound value.
 
-The text is never joined to other SQL on our side. A fixed block opens it as a cursor, which PostgreSQL refuses for more
-than one statement, so that nothing in the text can end the transaction it runs in.
+The text is never joined to other SQL on our side. A fixed block opens EXPLAIN as a cursor, which PostgreSQL refuses for
+more than one statement, so that nothing in the text can end the transaction it runs in. Everything that a session could
+keep (advisory locks, prepared statements, settings) is taken back inside the same transaction, so that a connection
+pooler in transaction mode does no harm.
 """
 
-import contextlib
-import socket
-import threading
-from collections.abc import Iterator
-
 import psycopg2
-from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from ..errors import StatementError
 from ..sql.tokens import tokenize
+from .conversation import Conversation
+from .outcome import ConnectionLost, Locked, RecoveryConflict, TimedOut
+from .target import Target
 
-_BLOCK = """
-DO $cage$
+_BODY = """
 DECLARE line record; plan text := '';
 BEGIN
-  FOR line IN EXECUTE pg_catalog.current_setting('queryproof.explain') || pg_catalog.current_setting('queryproof.sql') LOOP
-    plan := plan || line."QUERY PLAN"::text;
-  END LOOP;
+  PERFORM pg_catalog.set_config('queryproof.types', '', true);
+  IF pg_catalog.length(pg_catalog.current_setting('queryproof.prepare')) OPERATOR(pg_catalog.>) 0 THEN
+    EXECUTE 'PREPARE queryproof_statement AS ' OPERATOR(pg_catalog.||) pg_catalog.current_setting('queryproof.prepare');
+    PERFORM pg_catalog.set_config('queryproof.types', parameter_types::pg_catalog.text, true)
+      FROM pg_catalog.pg_prepared_statements WHERE name OPERATOR(pg_catalog.=) 'queryproof_statement';
+  END IF;
+  IF pg_catalog.length(pg_catalog.current_setting('queryproof.sql')) OPERATOR(pg_catalog.>) 0 THEN
+    FOR line IN EXECUTE pg_catalog.current_setting('queryproof.explain')
+        OPERATOR(pg_catalog.||) pg_catalog.current_setting('queryproof.sql') LOOP
+      plan := plan OPERATOR(pg_catalog.||) line."QUERY PLAN"::pg_catalog.text;
+    END LOOP;
+  END IF;
+  IF pg_catalog.length(pg_catalog.current_setting('queryproof.prepare')) OPERATOR(pg_catalog.>) 0 THEN
+    DEALLOCATE queryproof_statement;
+  END IF;
+  PERFORM pg_catalog.pg_advisory_unlock_all();
   PERFORM pg_catalog.set_config('queryproof.plan', plan, true);
+EXCEPTION WHEN query_canceled OR OTHERS THEN
+  PERFORM pg_catalog.pg_advisory_unlock_all();
+  IF EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE name OPERATOR(pg_catalog.=) 'queryproof_statement') THEN
+    DEALLOCATE queryproof_statement;
+  END IF;
+  RAISE;
 END
-$cage$
 """
-WATCHDOG_GRACE_S = 2.0
-"""A function can swallow statement_timeout: after this much more, we cancel, and then cut the connection."""
+_BLOCK = f"DO $cage$ {_BODY} $cage$"
+# RESET ROLE brings a superuser's rights back at any time, except inside a function that runs with its owner's rights.
+_LOWER = (
+    f"CREATE FUNCTION pg_temp.queryproof_cage() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $cage$ {_BODY} $cage$",
+    "ALTER FUNCTION pg_temp.queryproof_cage() OWNER TO pg_read_all_data",
+    "SET TRANSACTION READ ONLY",
+)
+_LOWERED = "SELECT pg_temp.queryproof_cage()"
 
-
-class TimedOut(StatementError):
-    """The statement did not end within its time."""
-
-
-class ConnectionLost(StatementError):
-    """The server or the watchdog ended the connection."""
+LOCK_TIMEOUT_MS = 500
 
 
 def explain_in_cage(
-    connection: Connection, sql: str, options: str, *, timeout_s: float, lower_rights: bool, analyzed: bool
-) -> str:
-    """The plan as JSON text. options: such as `ANALYZE, FORMAT JSON`. lower_rights: give up superuser rights first.
+    conversation: Conversation,
+    sql: str,
+    options: str,
+    *,
+    timeout_s: float,
+    target: Target,
+    prepare: str = "",
+    plan_cache_mode: str = "",
+    writes: bool = False,
+) -> tuple[str, str]:
+    """(plan as text in the format asked for, types of the prepared statement's parameters as PostgreSQL's array text).
 
-    Raises StatementError with SQLSTATE and the message freed of literals; TimedOut; ConnectionLost.
+    options: such as `ANALYZE, FORMAT JSON`. prepare: a statement with `$n` to be prepared as `queryproof_statement` before,
+    so that `sql` can be an EXECUTE of it; with an empty `sql` only its types are asked for. writes: the transaction may
+    write before it is rolled back. Raises StatementError with SQLSTATE and the message freed of literals, and the errors of
+    `outcome`.
     """
+    settings = {
+        "statement_timeout": f"{int(timeout_s * 1000)}",
+        "lock_timeout": f"{LOCK_TIMEOUT_MS}",
+        "idle_in_transaction_session_timeout": "5000",
+        # The text must mean to the server what it meant to the guard.
+        "standard_conforming_strings": "on",
+        "backslash_quote": "safe_encoding",
+        "search_path": target.search_path,
+        "queryproof.explain": f"EXPLAIN ({options}) ",
+        "queryproof.sql": sql,
+        "queryproof.prepare": prepare,
+        "queryproof.plan": "",
+    }
+    if conversation.connection.server_version >= 170000:
+        # The one timeout that no exception handler in a function can eat.
+        settings["transaction_timeout"] = f"{int((timeout_s + 1) * 1000)}"
+    if target.checks_client:
+        # A server whose client has died would else work on to the timeout.
+        settings["client_connection_check_interval"] = "1000"
+    if plan_cache_mode:
+        settings["plan_cache_mode"] = plan_cache_mode
+    lowered = target.lower
+
+    def talk(cursor: Cursor) -> tuple[str, str]:
+        try:
+            cursor.execute("BEGIN READ WRITE" if writes or lowered else "BEGIN READ ONLY")
+            if lowered:
+                cursor.execute("; ".join(_LOWER))
+            names, values = list(settings), list(settings.values())
+            cursor.execute(
+                "SELECT pg_catalog.set_config(n, v, true) FROM ROWS FROM"
+                " (pg_catalog.unnest(%s::pg_catalog.text[]), pg_catalog.unnest(%s::pg_catalog.text[])) AS s(n, v)",
+                (names, values),
+            )
+            # That query was the transaction's first, so from here on nothing can make it READ WRITE.
+            cursor.execute(_LOWERED if lowered else _BLOCK)
+            cursor.execute(
+                "SELECT pg_catalog.current_setting('queryproof.plan'), pg_catalog.current_setting('queryproof.types')"
+            )
+            row = cursor.fetchone()
+            return (str(row[0]), str(row[1])) if row else ("", "")
+        finally:
+            if not cursor.connection.closed:
+                cursor.execute("ROLLBACK")
+
     try:
-        with _watchdog(connection, timeout_s + WATCHDOG_GRACE_S), connection.cursor() as cursor:
-            try:
-                cursor.execute("BEGIN READ ONLY")
-                settings = {
-                    "statement_timeout": f"{int(timeout_s * 1000)}",
-                    "lock_timeout": "500",
-                    "idle_in_transaction_session_timeout": "5000",
-                    "queryproof.explain": f"EXPLAIN ({options}) ",
-                    "queryproof.sql": sql,
-                }
-                if connection.server_version >= 170000:
-                    # The one timeout that no exception handler in a function can eat.
-                    settings["transaction_timeout"] = f"{int((timeout_s + 1) * 1000)}"
-                for name, value in settings.items():
-                    cursor.execute("SELECT pg_catalog.set_config(%s, %s, true)", (name, value))
-                if lower_rights:
-                    cursor.execute("SET LOCAL ROLE pg_read_all_data")
-                # After a first query the transaction can no longer be made READ WRITE.
-                cursor.execute("SELECT 1")
-                cursor.execute(_BLOCK)
-                cursor.execute("SELECT pg_catalog.current_setting('queryproof.plan')")
-                row = cursor.fetchone()
-                return str(row[0]) if row else ""
-            finally:
-                if not connection.closed:
-                    cursor.execute("ROLLBACK")
-                    if analyzed:
-                        cursor.execute("SELECT pg_catalog.pg_advisory_unlock_all()")
+        return conversation.run(talk, timeout_s)
     except psycopg2.Error as error:
-        if connection.closed or (
-            isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)) and not error.pgcode
-        ):
-            raise ConnectionLost("the connection to the server was lost") from None
-        if error.pgcode == "57014":
-            raise TimedOut(f"it did not end within {timeout_s:g} s") from None
-        raise StatementError(f"PostgreSQL says {error.pgcode}: {_message(error)}") from None
+        raise _told(error, conversation, timeout_s) from None
+
+
+def _told(error: psycopg2.Error, conversation: Conversation, timeout_s: float) -> StatementError:
+    lost = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)) and not error.pgcode
+    if conversation.connection.closed or lost:
+        return ConnectionLost("the connection to the server was lost")
+    match error.pgcode:
+        case "57014":
+            return TimedOut(f"it did not end within {timeout_s:g} s")
+        case "55P03":
+            return Locked("a table it reads is locked by another session (55P03)")
+        case "40001" | "57P04" if "recovery" in (error.diag.message_primary or ""):
+            return RecoveryConflict("the standby cancelled it to apply changes from the primary (40001)")
+    return StatementError(f"PostgreSQL says {error.pgcode}: {_message(error)}{_remedy(error)}")
+
+
+def _remedy(error: psycopg2.Error) -> str:
+    match error.pgcode:
+        case "42501":
+            return " (GRANT the role of --url SELECT on it)"
+        case "42P01":
+            return " (dropped, temporary, or in a schema that the search_path of --url lacks)"
+    return ""
 
 
 def _message(error: psycopg2.Error) -> str:
@@ -90,27 +153,6 @@ def _message(error: psycopg2.Error) -> str:
     if error.pgcode and error.pgcode.startswith("22"):
         # Class 22 quotes the offending data, in double quotes like a name.
         text = text.partition(":")[0]
+    elif error.pgcode == "P0001":
+        return "a function raised an exception"
     return "".join("?" if token.kind == "literal" else token.text for token in tokenize(text))
-
-
-@contextlib.contextmanager
-def _watchdog(connection: Connection, patience_s: float) -> Iterator[None]:
-    over = threading.Event()
-
-    def watch() -> None:
-        if over.wait(patience_s):
-            return
-        with contextlib.suppress(psycopg2.Error):
-            connection.cancel()
-        if over.wait(1.0):
-            return
-        with contextlib.suppress(OSError, psycopg2.Error):
-            socket.socket(fileno=connection.fileno()).shutdown(socket.SHUT_RDWR)
-
-    thread = threading.Thread(target=watch, name="queryproof-watchdog", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()

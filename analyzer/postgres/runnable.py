@@ -1,16 +1,16 @@
 """From a recorded statement to one that can be explained: its values bound, or none needed."""
 
+from collections.abc import Sequence
+
 from psycopg2 import Error as DriverError
 from psycopg2.extensions import adapt
 from psycopg2.extensions import connection as Connection
 
 from ..errors import StatementError
 from ..query import Parameters
-from ..sql.placeholders import has_placeholders, number_placeholders, replace_placeholders
-from ..sql.tokens import Token, tokenize
+from ..sql.placeholders import has_placeholders, replace_placeholders
+from ..sql.tokens import Token
 from ..workload import ParameterSample
-
-_TYPED = frozenset(("interval", "date", "timestamp", "timestamptz", "time", "timetz"))
 
 
 def bind(sample: ParameterSample, connection: Connection) -> str | None:
@@ -31,20 +31,19 @@ def bind(sample: ParameterSample, connection: Connection) -> str | None:
         raise StatementError(f"its recorded values cannot be written as SQL ({type(error).__name__})") from None
 
 
-def generic(sql: str) -> str:
-    """`$n` text that PostgreSQL can parse: typed literals that pg_stat_statements cut the value from get a cast instead."""
-    tokens = tokenize(number_placeholders(sql))
-    out: list[str] = []
-    for index, token in enumerate(tokens):
-        following = next((t for t in tokens[index + 1 :] if t.kind not in ("space", "comment")), None)
-        before = _significant_before(tokens, index)
-        if token.word in _TYPED and following is not None and following.kind == "placeholder":
-            continue
-        if token.kind == "placeholder" and before is not None and before.word in _TYPED:
-            out.append(f"{token.text}::{before.word}")
-            continue
-        out.append(token.text)
-    return "".join(out)
+def execute_call(values: Sequence[str], connection: Connection) -> str:
+    """`EXECUTE` of the prepared statement with values as quoted literals, which PostgreSQL reads as the parameters' types."""
+    return f"EXECUTE queryproof_statement({', '.join(_literal(value, connection) for value in values)})"
+
+
+def bind_typed(sql: str, values: Sequence[str], types: Sequence[str], connection: Connection) -> str:
+    """The text with each `$n` as a literal of its type."""
+
+    def literal(token: Token) -> str:
+        number = int(token.text[1:]) - 1
+        return f"({_literal(values[number], connection)}::{types[number]})"
+
+    return replace_placeholders(sql, literal)
 
 
 def connection_encoding(connection: Connection) -> str:
@@ -55,14 +54,14 @@ def connection_encoding(connection: Connection) -> str:
 def _bind_numbered(sql: str, values: Parameters, connection: Connection) -> str:
     def literal(token: Token) -> str:
         value = values[int(token.text[1:]) - 1]  # type: ignore[index] # only tuples come here
-        adapted = adapt(value if not isinstance(value, tuple) else list(value))
-        if hasattr(adapted, "prepare"):
-            adapted.prepare(connection)
         # A sign right after an operator would become part of the operator: brackets keep them apart.
-        return f"({adapted.getquoted().decode(connection_encoding(connection))})"
+        return f"({_literal(value, connection)})"
 
     return replace_placeholders(sql, literal)
 
 
-def _significant_before(tokens: list[Token], index: int) -> Token | None:
-    return next((t for t in reversed(tokens[:index]) if t.kind not in ("space", "comment")), None)
+def _literal(value: object, connection: Connection) -> str:
+    adapted = adapt(value if not isinstance(value, tuple) else list(value))
+    if hasattr(adapted, "prepare"):
+        adapted.prepare(connection)
+    return str(adapted.getquoted().decode(connection_encoding(connection)))

@@ -1,24 +1,22 @@
-"""What may be done with a statement: decided on its tokens alone, before any parser or server sees it."""
+"""What may be done with a statement: decided by PostgreSQL's own grammar, before any server sees the text."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .tokens import Token, significant, split_statements
+from ..errors import StatementError
+from .placeholders import number_placeholders
+from .syntax import Syntax, read_syntax
+from .tokens import significant
 
-READS = frozenset(("select", "values", "table", "with"))
-WRITES = frozenset(("insert", "update", "delete", "merge"))
-LOCKS = frozenset(("update", "share", "no", "key"))
-NOT_FUNCTIONS = frozenset(
-    "select from where and or not in any all some exists values as on using over filter within group order by having "
-    "limit offset union except intersect with case when then else end between like ilike is array row rows into only "
-    "join lateral cast extract distinct returning set default recursive materialized partition interval".split()
-)
+PLANNED = frozenset(("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"))
 
 
 @dataclass(frozen=True, slots=True)
 class GuardVerdict:
-    """explainable: plain EXPLAIN can be asked for it. runnable: it only reads, as far as its own text goes. reason: why not.
+    """explainable: plain EXPLAIN can be asked for it. runnable: it only reads, as far as its own text goes. writes: it is
+    a single INSERT, UPDATE, DELETE, MERGE, or a WITH that holds one, and nothing worse. reason: why it is not runnable.
 
-    functions: names that are called, lower-case unless quoted, as `name` or `schema.name`; the server knows their volatility.
+    functions: names that are called, as `name` or `schema.name`; the server knows their volatility.
+    syntax: all names of the text; None when it was refused.
     """
 
     kind: str
@@ -26,52 +24,34 @@ class GuardVerdict:
     runnable: bool
     reason: str
     functions: tuple[str, ...] = ()
+    writes: bool = False
+    syntax: Syntax | None = field(default=None, compare=False)
 
 
 def single_statement_kind(sql: str) -> GuardVerdict:
     """The verdict on a text. Whatever is not known to be harmless is refused with a reason."""
-    statements = split_statements(sql)
-    if len(statements) != 1:
-        what = "no statement" if not statements else f"{len(statements)} statements"
-        return GuardVerdict("", False, False, f"the text holds {what}, and only a single one is explained")
-    if "\0" in sql:
-        return GuardVerdict("", False, False, "the text holds a NUL byte, which PostgreSQL does not accept")
-    tokens = significant(statements[0])
-    kind = next((token.word for token in tokens if token.text != "("), "")
-    if kind not in READS | WRITES:
-        return GuardVerdict(kind.upper(), False, False, f"{kind.upper() or 'it'} is not a statement that has a plan")
-    functions = _functions(tokens)
-    reason = _why_it_writes(kind, tokens)
-    return GuardVerdict(kind.upper(), "INTO" not in reason, not reason, reason, functions)
+    try:
+        syntax = read_syntax(number_placeholders(sql))
+    except StatementError as error:
+        return GuardVerdict(_first_word(sql), False, False, str(error))
+    functions = tuple(sorted(syntax.functions))
+    if syntax.kind not in PLANNED:
+        reason = f"{_first_word(sql) or syntax.kind} is not a statement that has a plan"
+        return GuardVerdict(_first_word(sql) or syntax.kind, False, False, reason, functions)
+    if syntax.into:
+        return GuardVerdict(syntax.kind, False, False, "SELECT INTO creates a table", functions, syntax=syntax)
+    reason = _why_it_writes(syntax)
+    return GuardVerdict(syntax.kind, True, not reason, reason, functions, bool(syntax.changes), syntax)
 
 
-def _why_it_writes(kind: str, tokens: list[Token]) -> str:
-    if kind in WRITES:
-        return f"{kind.upper()} changes data"
-    previous = ""
-    for token in tokens:
-        word = token.word
-        if word == "into":
-            return "SELECT INTO creates a table"
-        if previous == "for" and word in LOCKS:
-            return "FOR UPDATE or SHARE locks rows"
-        if word in WRITES:
-            return f"it may hold a data-modifying {word.upper()}"
-        previous = word
-    return ""
+def _why_it_writes(syntax: Syntax) -> str:
+    if syntax.kind in syntax.changes:
+        return f"{syntax.kind} changes data"
+    if syntax.changes:
+        return f"it holds a data-modifying {min(syntax.changes)}"
+    return "FOR UPDATE or SHARE locks rows" if syntax.locks else ""
 
 
-def _functions(tokens: list[Token]) -> tuple[str, ...]:
-    names: dict[str, None] = {}
-    for index, token in enumerate(tokens[:-1]):
-        if tokens[index + 1].text != "(" or token.kind not in ("word", "quoted") or token.word in NOT_FUNCTIONS:
-            continue
-        name = _name(token)
-        if index >= 2 and tokens[index - 1].text == "." and tokens[index - 2].kind in ("word", "quoted"):
-            name = f"{_name(tokens[index - 2])}.{name}"
-        names[name] = None
-    return tuple(names)
-
-
-def _name(token: Token) -> str:
-    return token.word or token.text.strip('"').replace('""', '"')
+def _first_word(sql: str) -> str:
+    # A text of one megabyte is not read through for the sake of a message.
+    return next((token.word.upper() for token in significant(sql[:4096]) if token.text != "("), "")

@@ -232,4 +232,4 @@ def test_the_guard_lets_only_single_reads_run(sql: str, runnable: bool) -> None:
 
 def test_the_guard_names_the_functions_called() -> None:
     verdict = single_statement_kind('SELECT f(a), s.g(1), "H"(2), count(*) FROM t WHERE a IN (1) AND EXISTS (SELECT 1)')
-    assert verdict.functions == ("f", "s.g", "H", "count")
+    assert verdict.functions == ("H", "count", "f", "s.g")

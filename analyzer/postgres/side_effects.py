@@ -1,0 +1,288 @@
+"""Which functions a statement would make the server run, as far as catalogue and source texts tell.
+
+EXPLAIN ANALYZE runs everything in a statement, and plain EXPLAIN still runs what is marked IMMUTABLE or STABLE, to
+estimate with its result. READ ONLY, ROLLBACK and timeouts hold most of what a function can do; this finds the rest.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from psycopg2.extensions import cursor as Cursor
+
+from ..sql.syntax import Syntax
+from ..sql.tokens import significant
+from .conversation import Conversation
+
+HARMLESS = frozenset(
+    "random setseed clock_timestamp timeofday gen_random_uuid uuidv7 uuidv4 uuid_generate_v4 random_normal "
+    "statement_timestamp pg_relation_size pg_total_relation_size pg_table_size pg_indexes_size pg_database_size "
+    "pg_tablespace_size pg_column_size currval lastval pg_stat_get_snapshot_timestamp inet_client_addr txid_current "
+    "pg_current_xact_id pg_is_in_recovery".split()
+)
+"""VOLATILE functions of PostgreSQL that change nothing, or nothing that anyone notices."""
+HELD = HARMLESS | frozenset(
+    "nextval setval pg_sleep pg_sleep_for pg_sleep_until set_config pg_notify pg_advisory_lock pg_advisory_lock_shared "
+    "pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_lock pg_try_advisory_lock_shared "
+    "pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared pg_advisory_unlock pg_advisory_unlock_shared "
+    "pg_advisory_unlock_all lo_creat lo_create lo_unlink lo_put lo_from_bytea lowrite lo_open lo_close loread".split()
+)
+"""VOLATILE functions whose effects READ ONLY, ROLLBACK, the timeouts or our unlocking take back."""
+
+_WRITING = frozenset("insert update delete merge truncate create drop alter grant revoke".split())
+_UNKNOWABLE = frozenset("execute copy do call".split())
+_KNOWN_LANGUAGES = frozenset(("internal", "c", "sql", "plpgsql"))
+
+_FUNCTION = """
+SELECT p.oid, n.nspname::text, p.proname::text, p.provolatile::text, l.lanname::text,
+       {body}, p.oid >= 16384, p.prokind::text,
+       ARRAY(SELECT f::oid FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn,
+             a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn]) f WHERE a.aggfnoid = p.oid AND f <> 0)
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
+"""
+_OF_ROW = """
+ WHERE p.proname = ANY(%s::name[]) AND p.pronargs = 1 AND p.oid >= 16384
+   AND EXISTS (SELECT FROM pg_type t WHERE t.oid = p.proargtypes[0] AND t.typtype IN ('c', 'p', 'd'))
+"""
+_OPERATORS = "SELECT o.oprcode::oid FROM pg_operator o WHERE o.oprname = ANY(%s::name[]) AND o.oprcode >= 16384::oid"
+_HIDDEN = """
+SELECT 'a cast', castfunc FROM pg_cast WHERE castfunc >= 16384::oid
+UNION ALL
+SELECT 'a domain', d.refobjid FROM pg_constraint c JOIN pg_depend d
+    ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_proc'::regclass
+WHERE c.contypid <> 0 AND d.refobjid >= 16384::oid
+"""
+# Relations that the statement names, what they are made of, and the functions that all of these depend on.
+_BEHIND = """
+WITH RECURSIVE behind(oid) AS (
+  SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE (c.relname = ANY(%s::name[]) OR n.nspname || '.' || c.relname = ANY(%s::text[]))
+    AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  UNION
+  SELECT next.oid FROM behind b CROSS JOIN LATERAL (
+    SELECT d.refobjid FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+    WHERE r.ev_class = b.oid AND d.refclassid = 'pg_class'::regclass
+    UNION ALL SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = b.oid
+    UNION ALL SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = b.oid
+  ) AS next(oid)
+), parts(classid, objid) AS (
+  SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r JOIN behind b ON b.oid = r.ev_class
+  UNION ALL SELECT 'pg_policy'::regclass, p.oid FROM pg_policy p JOIN behind b ON b.oid = p.polrelid
+  UNION ALL SELECT 'pg_constraint'::regclass, c.oid FROM pg_constraint c JOIN behind b ON b.oid = c.conrelid
+  UNION ALL SELECT 'pg_class'::regclass, b.oid FROM behind b
+  UNION ALL SELECT 'pg_attrdef'::regclass, a.oid FROM pg_attrdef a JOIN behind b ON b.oid = a.adrelid
+)
+"""
+_BEHIND_FUNCTIONS = (
+    _BEHIND
+    + """
+SELECT d.refobjid FROM parts p JOIN pg_depend d ON d.classid = p.classid AND d.objid = p.objid
+WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid >= 16384::oid AND p.classid = ANY(%s::regclass[])
+UNION
+SELECT o.oprcode::oid FROM parts p JOIN pg_depend d ON d.classid = p.classid AND d.objid = p.objid
+JOIN pg_operator o ON o.oid = d.refobjid WHERE d.refclassid = 'pg_operator'::regclass AND o.oprcode >= 16384::oid
+  AND p.classid = ANY(%s::regclass[])
+"""
+)
+_READ = ["pg_rewrite", "pg_policy"]
+_PLANNED = [*_READ, "pg_constraint", "pg_class"]
+"""Planning folds the expressions of CHECK constraints and of indexes too."""
+_WRITTEN = [*_READ, "pg_constraint", "pg_class", "pg_attrdef"]
+_TRIGGERS = """
+SELECT t.tgname::text, t.tgfoid::oid, t.tgrelid::regclass::text FROM pg_trigger t JOIN behind b ON b.oid = t.tgrelid
+WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY 1, 3
+"""
+_SEQUENCES = """
+SELECT DISTINCT s.oid::regclass::text FROM pg_class s JOIN pg_depend d ON d.classid = 'pg_class'::regclass
+    AND d.objid = s.oid AND d.refclassid = 'pg_class'::regclass JOIN behind b ON b.oid = d.refobjid
+WHERE s.relkind = 'S' ORDER BY 1
+"""
+_POLICIES = """
+SELECT c.oid::regclass::text FROM pg_class c JOIN behind b ON b.oid = c.oid
+WHERE c.relrowsecurity AND (%s OR row_security_active(c.oid)) ORDER BY 1
+"""
+_FOREIGN = (
+    "SELECT c.relname::text FROM pg_class c JOIN behind b ON b.oid = c.oid WHERE c.relkind = 'f' ORDER BY 1 LIMIT 1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function of the catalogue. parts: oids of an aggregate's own functions."""
+
+    oid: int
+    name: str
+    bare: str
+    volatility: str
+    language: str
+    body: str
+    users: bool
+    parts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What a rolled-back write leaves behind or sets off: names of sequences and triggers."""
+
+    sequences: tuple[str, ...]
+    triggers: tuple[str, ...]
+
+
+class SideEffects:
+    """Answers over a conversation; what was asked once is remembered."""
+
+    def __init__(self, conversation: Conversation, search_path: str) -> None:
+        self._conversation = conversation
+        self._search_path = search_path
+        self._judged: dict[tuple[int, frozenset[str], bool], str] = {}
+
+    def when_planned(self, syntax: Syntax) -> str:
+        """Why not even plain EXPLAIN may be asked for: a function that planning runs does what nothing takes back."""
+
+        def judge(cursor: Cursor) -> str:
+            reached = [*self._named(cursor, syntax), *self._behind(cursor, syntax, _PLANNED), *self._hidden(cursor)]
+            run = [one for one in reached if one.volatility != "v" and one.users]
+            return self._first(cursor, run, HELD, writes=True)
+
+        return self._conversation.ask_catalogue(judge)
+
+    def when_run(self, syntax: Syntax, functions: Iterable[str], operators: Iterable[str], *, writes: bool) -> str:
+        """Why the statement may not be run: it calls something that may change something. functions, operators: names in
+        its plan, where views and policies are unfolded. writes: it may write, as it will be rolled back."""
+
+        def judge(cursor: Cursor) -> str:
+            cursor.execute(_BEHIND + _FOREIGN, _relations(syntax))
+            if row := cursor.fetchone():
+                return f"it concerns the foreign table {row[0]}, and another server would run it"
+            reached = [
+                *self._named(cursor, syntax, functions, operators),
+                *self._behind(cursor, syntax, _WRITTEN if writes else _READ),
+                *self._hidden(cursor),
+            ]
+            if writes:
+                cursor.execute(_BEHIND + _TRIGGERS, _relations(syntax))
+                reached += self._by_oid(cursor, [row[1] for row in cursor.fetchall()])
+            return self._first(cursor, reached, HELD if writes else HARMLESS, writes=writes)
+
+        return self._conversation.ask_catalogue(judge)
+
+    def remains(self, syntax: Syntax) -> Remains:
+        """What stays when a write is rolled back."""
+
+        def read(cursor: Cursor) -> Remains:
+            cursor.execute(_BEHIND + _SEQUENCES, _relations(syntax))
+            sequences = tuple(row[0] for row in cursor.fetchall())
+            cursor.execute(_BEHIND + _TRIGGERS, _relations(syntax))
+            return Remains(sequences, tuple(f"{row[0]} on {row[2]}" for row in cursor.fetchall()))
+
+        return self._conversation.ask_catalogue(read, self._search_path)
+
+    def policies(self, syntax: Syntax, *, always: bool) -> tuple[str, ...]:
+        """Tables among those concerned whose rows are filtered for this role. always: for every role but the owner."""
+
+        def read(cursor: Cursor) -> tuple[str, ...]:
+            cursor.execute(_BEHIND + _POLICIES, (*_relations(syntax), always))
+            return tuple(row[0] for row in cursor.fetchall())
+
+        return self._conversation.ask_catalogue(read, self._search_path)
+
+    def _named(
+        self, cursor: Cursor, syntax: Syntax, functions: Iterable[str] = (), operators: Iterable[str] = ()
+    ) -> list[Function]:
+        found = self._by_name(cursor, {*syntax.functions, *functions})
+        cursor.execute(self._select() + _OF_ROW, (sorted(syntax.attributes),))
+        found += _functions(cursor)
+        cursor.execute(_OPERATORS, (sorted({*syntax.operators, *operators}),))
+        return found + self._by_oid(cursor, [row[0] for row in cursor.fetchall()])
+
+    def _behind(self, cursor: Cursor, syntax: Syntax, kinds: list[str]) -> list[Function]:
+        cursor.execute(_BEHIND_FUNCTIONS, (*_relations(syntax), kinds, kinds))
+        return self._by_oid(cursor, [row[0] for row in cursor.fetchall()])
+
+    def _hidden(self, cursor: Cursor) -> list[Function]:
+        """Functions that the grammar cannot see: of casts, which may be implicit, and of domains' checks."""
+        cursor.execute(_HIDDEN)
+        return self._by_oid(cursor, [row[1] for row in cursor.fetchall()])
+
+    def _first(self, cursor: Cursor, reached: list[Function], allowed: frozenset[str], *, writes: bool) -> str:
+        for function in sorted(reached, key=lambda one: (one.name, one.oid)):
+            if reason := self._judge(cursor, function, allowed, writes, frozenset()):
+                return f"it calls {function.name}, which {reason}"
+        return ""
+
+    def _judge(
+        self, cursor: Cursor, function: Function, allowed: frozenset[str], writes: bool, above: frozenset[int]
+    ) -> str:
+        """Why a function is not harmless, or nothing. Functions that call each other are gone through once."""
+        key = (function.oid, allowed, writes)
+        if key in self._judged or function.oid in above:
+            return self._judged.get(key, "")
+        reason = self._why(cursor, function, allowed, writes, above | {function.oid})
+        self._judged[key] = reason
+        return reason
+
+    def _why(
+        self, cursor: Cursor, function: Function, allowed: frozenset[str], writes: bool, above: frozenset[int]
+    ) -> str:
+        if not function.users:
+            return "may change something" if function.volatility == "v" and function.bare not in allowed else ""
+        if function.bare in HARMLESS and function.language == "c":
+            return ""
+        if function.volatility == "v" and (not writes or function.language not in ("sql", "plpgsql")):
+            return "may change something"
+        if function.language not in _KNOWN_LANGUAGES:
+            return f"is written in {function.language} and may do anything"
+        for part in self._by_oid(cursor, function.parts):
+            if reason := self._judge(cursor, part, allowed, writes, above):
+                return reason
+        if function.language not in ("sql", "plpgsql"):
+            return ""
+        tokens = significant(function.body)
+        words = {
+            token.word
+            for token, following in zip(tokens, [*tokens[1:], None], strict=True)
+            # ON CONFLICT DO NOTHING or UPDATE is no DO block.
+            if not (token.word == "do" and following is not None and following.word in ("nothing", "update"))
+        }
+        if unknowable := words & _UNKNOWABLE:
+            return f"holds {min(unknowable).upper()} and may do anything"
+        if not writes and (writing := words & _WRITING):
+            return f"holds {min(writing).upper()}"
+        # Every word may be a call: a name that is none finds no function, or a harmless one.
+        called = {token.word or token.text.strip('"') for token in tokens if token.kind in ("word", "quoted")}
+        for inner in self._by_name(cursor, called):
+            if (inner.users or inner.volatility == "v") and (
+                reason := self._judge(cursor, inner, allowed, writes, above)
+            ):
+                return f"calls {inner.name}, which {reason}" if inner.users else f"calls {inner.name}"
+        return ""
+
+    def _select(self) -> str:
+        body = "p.prosrc"
+        if self._conversation.connection.server_version >= 140000:
+            body = "COALESCE(pg_get_function_sqlbody(p.oid), p.prosrc)"
+        return _FUNCTION.format(body=body)
+
+    def _by_name(self, cursor: Cursor, names: Iterable[str]) -> list[Function]:
+        wanted = sorted({name.rpartition(".")[2] for name in names})
+        cursor.execute(self._select() + " WHERE p.proname = ANY(%s::name[])", (wanted,))
+        return _functions(cursor)
+
+    def _by_oid(self, cursor: Cursor, oids: Iterable[int]) -> list[Function]:
+        wanted = sorted(set(oids))
+        if not wanted:
+            return []
+        cursor.execute(self._select() + " WHERE p.oid = ANY(%s::oid[])", (wanted,))
+        return _functions(cursor)
+
+
+def _functions(cursor: Cursor) -> list[Function]:
+    return [
+        Function(oid, f"{schema}.{name}", name, volatility, language, body or "", users, tuple(parts))
+        for oid, schema, name, volatility, language, body, users, _, parts in cursor.fetchall()
+    ]
+
+
+def _relations(syntax: Syntax) -> tuple[list[str], list[str]]:
+    return sorted(one for one in syntax.relations if "." not in one), sorted(
+        one for one in syntax.relations if "." in one
+    )
