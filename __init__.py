@@ -9,14 +9,17 @@ if TYPE_CHECKING:
     from .analysis import analyze
     from .analyzer.errors import QueryproofError
     from .analyzer.record.recorder import record
+    from .analyzer.record.scope import propagate, scope
 
-__all__ = ["QueryproofError", "__version__", "analyze", "record"]
+__all__ = ["QueryproofError", "__version__", "analyze", "propagate", "record", "scope"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "QueryproofError": ".analyzer.errors",
     "analyze": ".analysis",
+    "propagate": ".analyzer.record.scope",
     "record": ".analyzer.record.recorder",
+    "scope": ".analyzer.record.scope",
 }
 
 

@@ -16,7 +16,7 @@ from .analyzer.postgres.catalog import read_schema
 from .analyzer.postgres.connect import connect
 from .analyzer.postgres.explain import Explainer, explain_workload
 from .analyzer.sources.grouping import build_workload, merge
-from .analyzer.sources.journal import read_journal
+from .analyzer.sources.journal import read_recording
 from .analyzer.sources.pg_stat_statements import Snapshot, snapshot, workload_between
 from .analyzer.sources.sql_files import read_sql_files
 from .analyzer.sql.parse import analyse
@@ -96,8 +96,8 @@ def read_sources(request: AnalysisRequest, connection: Connection | None) -> Wor
     """All sources of the request as one workload. Raises SourceError when there is none, or one cannot be read."""
     workloads = []
     if request.journal is not None:
-        queries, source = read_journal(request.journal)
-        workloads.append(build_workload(queries, (source,)))
+        recording = read_recording(request.journal)
+        workloads.append(build_workload(recording.queries, (recording.source,), recording.events, recording.uses))
     if request.files:
         workloads.append(read_sql_files(request.files))
     if request.pg_stat_statements:

@@ -11,7 +11,7 @@ Parameters = dict[str, object] | tuple[object, ...]
 
 LoadKind = Literal["query", "get", "lazy", "column", "refresh", "eager", "flush", "autoflush"]
 ColumnCause = Literal["deferred", "expired"]
-EventKind = Literal["commit", "rollback", "savepoint"]
+EventKind = Literal["commit", "rollback", "savepoint", "rollback savepoint", "release savepoint"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,14 +48,19 @@ class OrmLoad:
     kind: `query` (asked for by the application), `get` (Session.get), `lazy` (relationship read on an instance), `column`
         (deferred or expired attributes), `refresh` (Session.refresh), `eager` (selectin/subquery loader), `flush` and
         `autoflush` (a write of the unit of work, the second caused by a query).
-    path: relationship steps from the origin query's root entity, such as `("Project.task_refs", "TaskRef.creator")`.
+    entity: what the statement loads; of a column load, whose columns they are. None for writes.
+    path: relationship steps from the origin query's root entity, such as `("Project.task_refs", "TaskRef.creator")`; of a
+        column load, the steps to the instance whose columns they are.
     to_many: for each step of `path`, whether it leads to a collection.
     parent: opaque identity of the instance whose attribute was read; equal for equal instances of one process.
     origin: where the query was executed that loaded that instance. origin_sequence: that execution's sequence number.
+        Both None when no recorded query did: it was created in this session. origin alone None: outside the application.
     root: the origin query's root entity. aliased: it was an `aliased()` one. streamed: the origin query used yield_per.
-    options: loader options that the origin query carried already, such as `selectin Author.books`.
+    options: loader options that the origin query carried already, such as `selectin Author.books > Book.tags`, `defer
+        Author.bio`, `joined Book.author`. Root, aliased, streamed and options stand at the origin query's own record too.
     cause: why a column was not there. flush: number of the flush that the statement belongs to.
-    roots: distinct root entities among the rows of a query with joined eager loads, where counted.
+    roots: distinct root entities among the rows of a query with joined eager loads of collections, where counted: not
+        when the session knew some of them already.
     check: carried by one lazy load of each origin and path, the first of a second parent.
     """
 

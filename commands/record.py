@@ -1,11 +1,26 @@
 """`queryproof record`."""
 
+import re
 import sys
 from pathlib import Path
 
 import click
 
 from .command import DEFAULT_JOURNAL, Command
+
+UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+MIN_SIZE = 256_000
+
+
+def size(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """Bytes of a number with an optional unit, kB, MB or GB."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"\s*(\d{1,9})\s*([kMG]?)i?B?\s*", value, re.IGNORECASE)
+    number = int(found[1]) * UNITS[found[2].lower()] if found else 0
+    if number < MIN_SIZE:
+        raise click.BadParameter(f"{value!r} is not a size of at least 256 kB, such as 500MB", context, parameter)
+    return number
 
 
 @click.command(cls=Command, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -18,8 +33,33 @@ from .command import DEFAULT_JOURNAL, Command
 )
 @click.option("--append", is_flag=True, help="Add to the recording that is there instead of setting it aside.")
 @click.option("--no-parameters", is_flag=True, help="Leave bound values out; plans then use generic ones.")
+@click.option(
+    "--level",
+    type=click.IntRange(0, 2),
+    default=1,
+    show_default=True,
+    help="0: time, rows, place and transactions, for staging. 1: what the ORM was doing, too. 2: which attributes are read, too.",
+)
+@click.option(
+    "--deep", is_flag=True, help="The same as --level 2: finds columns and relationships that are loaded unused."
+)
+@click.option(
+    "--max-size",
+    callback=size,
+    default=None,
+    metavar="SIZE",
+    help="Limit of the journal of each process, such as 500MB; the oldest records make place. No limit unless given.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def record(output: Path, append: bool, no_parameters: bool, command: tuple[str, ...]) -> None:
+def record(
+    output: Path,
+    append: bool,
+    no_parameters: bool,
+    level: int,
+    deep: bool,
+    max_size: int | None,
+    command: tuple[str, ...],
+) -> None:
     """Run COMMAND and record every SQL statement that SQLAlchemy sends in it.
 
     Any Python program, test run or web server, unchanged, with its child processes. The exit code is the program's own.
@@ -36,7 +76,7 @@ def record(output: Path, append: bool, no_parameters: bool, command: tuple[str, 
     if has_recording(output) and not append:
         previous = set_aside(output)
         click.echo(f"queryproof: the earlier recording is now {previous}", err=True)
-    code = run(command, output, parameters=not no_parameters)
+    code = run(command, output, parameters=not no_parameters, level=2 if deep else level, max_size=max_size)
     if has_recording(output):
         click.echo(f"queryproof: recorded to {output}; next: queryproof analyze {output} [--url URL]", err=True)
     else:

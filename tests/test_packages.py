@@ -25,7 +25,7 @@ def test_the_list_of_packages_is_the_tree() -> None:
 
 
 def test_public_names_are_these() -> None:
-    assert sorted(queryproof.__all__) == ["QueryproofError", "__version__", "analyze", "record"]
+    assert sorted(queryproof.__all__) == ["QueryproofError", "__version__", "analyze", "propagate", "record", "scope"]
     for name in queryproof.__all__:
         assert getattr(queryproof, name) is not None
 

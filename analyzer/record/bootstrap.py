@@ -1,5 +1,6 @@
 """Installs the recorder in a program that does not know of it, once it imports SQLAlchemy."""
 
+import atexit
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -9,6 +10,8 @@ from types import ModuleType
 
 JOURNAL = "QUERYPROOF_JOURNAL"
 PARAMETERS = "QUERYPROOF_PARAMETERS"
+LEVEL = "QUERYPROOF_LEVEL"
+MAX_SIZE = "QUERYPROOF_MAX_SIZE"
 
 
 class Watcher:
@@ -48,8 +51,13 @@ def install() -> None:
         from .journal import Journal
         from .recorder import Recorder
 
-        recorder = Recorder(Journal(Path(directory), parameters=os.environ.get(PARAMETERS) != "0"))
+        size = os.environ.get(MAX_SIZE)
+        journal = Journal(
+            Path(directory), parameters=os.environ.get(PARAMETERS) != "0", max_size=int(size) if size else None
+        )
+        recorder = Recorder(journal, level=int(os.environ.get(LEVEL, "1")))
         recorder.install()
+        atexit.register(recorder.finish)
         recorders.append(recorder)
 
     def orm() -> None:

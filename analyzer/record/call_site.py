@@ -1,13 +1,26 @@
-"""Where in the application a statement was sent from."""
+"""Where in the application a statement was sent from.
+
+One walk up the stack for each statement; what it finds is known by (code, instruction) of each frame, so that names and
+line numbers are worked out only once for each place.
+"""
 
 import os
 import sys
 import sysconfig
+from contextvars import ContextVar
+from json.encoder import encode_basestring_ascii as quote
 from types import CodeType, FrameType
+
+from .faults import armed, reach
 
 MAX_FRAMES = 5
 MAX_WALK = 400
 """Frames looked at: a deep recursion must not make every statement slow."""
+MAX_CODES = 50_000
+"""Code objects that are remembered; a program that makes ever new code has its later places worked out each time."""
+MAX_STACKS = 50_000
+MAX_NAME = 400
+"""Characters of a file's or a function's name that are kept, from the end."""
 APPLICATION_PATHS = "QUERYPROOF_APPLICATION_PATHS"
 """Environment: directories that are application code although they are installed, separated as in PATH."""
 
@@ -18,37 +31,113 @@ _library = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "plat
 _application = tuple(
     os.path.abspath(path) + os.sep for path in os.environ.get(APPLICATION_PATHS, "").split(os.pathsep) if path
 )
-_names: dict[CodeType, str | None] = {}
-MAX_NAMES = 20_000
 
 
-def call_stack() -> list[Site]:
-    """Up to five application frames, innermost first: (file, line, function). Empty when there is none."""
-    found: list[Site] = []
-    _walk(sys._getframe(1), found)
-    if not found and "greenlet" in sys.modules:
-        # Under asyncio SQLAlchemy runs in a greenlet; the coroutine that awaits it is on the parent's stack.
-        parent = sys.modules["greenlet"].getcurrent().parent
-        while parent is not None and not found:
-            _walk(parent.gr_frame, found)
-            parent = parent.parent
-    return found
+class Mark(str):
+    """Something that SQLAlchemy is doing, known by the function of its own that stands below the application's frames."""
+
+    __slots__ = ()
 
 
-def _walk(frame: FrameType | None, found: list[Site]) -> None:
-    steps = 0
-    while frame is not None and len(found) < MAX_FRAMES and steps < MAX_WALK:
+class CallStack:
+    """Up to five application frames, innermost first, and the mark passed on the way to them. Compared by identity."""
+
+    __slots__ = ("json", "mark", "sites")
+
+    def __init__(self, sites: tuple[Site, ...], mark: Mark | None) -> None:
+        self.sites = sites
+        self.mark = mark
+        self.json = "[" + ",".join(f"[{quote(file)},{line},{quote(name)}]" for file, line, name in sites) + "]"
+
+
+NOWHERE = CallStack((), None)
+fallback: ContextVar[CallStack] = ContextVar("queryproof_fallback", default=NOWHERE)
+"""Where a thread's work was handed over or its scope begun: the place of statements without any application frame."""
+
+_UNKNOWN = object()
+# By identity of the code object: its own hash reads all its constants. `_kept` holds them, so that no number is used twice.
+_names: dict[int, str | object | None] = {}
+_kept: list[CodeType] = []
+_stacks: dict[tuple[object, ...], CallStack] = {}
+
+
+def mark_function(function: object, mark: str) -> None:
+    """From now on a walk that passes a frame of this function (None: this version has none) carries the mark."""
+    code = getattr(function, "__code__", None)
+    if isinstance(code, CodeType) and not isinstance(_names.get(id(code)), Mark):
+        _kept.append(code)
+        _names[id(code)] = Mark(mark)
+
+
+def call_stack() -> CallStack:
+    """The application's frames above the caller, under asyncio the awaiting ones too; NOWHERE when there is none."""
+    if armed:
+        reach("call_site.walk")
+    key: list[object] = []
+    frames: list[FrameType] = []
+    _walk(sys._getframe(1), key, frames)
+    if len(frames) < MAX_FRAMES:
+        greenlet = sys.modules.get("greenlet")
+        if greenlet is not None:
+            # Under asyncio SQLAlchemy runs in a greenlet of its own; the coroutine that awaits it is on the parent's stack.
+            current = greenlet.getcurrent()
+            if type(current).__name__ == "_AsyncIoGreenlet" and current.parent is not None:
+                _walk(current.parent.gr_frame, key, frames)
+    if not frames:
+        return fallback.get()
+    whole = tuple(key)
+    return _stacks.get(whole) or _new_stack(whole, frames)
+
+
+def _walk(frame: FrameType | None, key: list[object], frames: list[FrameType]) -> None:
+    names = _names
+    for _ in range(MAX_WALK):
+        if frame is None:
+            return
         code = frame.f_code
-        try:
-            name = _names[code]
-        except KeyError:
-            if len(_names) > MAX_NAMES:
-                _names.clear()
-            name = _names[code] = _application_file(code.co_filename)
+        name = names.get(id(code), _UNKNOWN)
         if name is not None:
-            found.append((name, frame.f_lineno, code.co_qualname if sys.version_info >= (3, 11) else code.co_name))
+            if name is _UNKNOWN:
+                name = _learn(code)
+            if type(name) is str:
+                key.append(id(code))
+                key.append(frame.f_lasti)
+                frames.append(frame)
+                if len(frames) == MAX_FRAMES:
+                    return
+            elif name is not None and not key:
+                # The innermost stands: an autoflush inside a refresh is an autoflush.
+                key.append(name)
         frame = frame.f_back
-        steps += 1
+
+
+def _learn(code: CodeType) -> str | None:
+    if armed:
+        reach("call_site.learn")
+    name = _application_file(code.co_filename)
+    if len(_kept) < MAX_CODES:
+        _kept.append(code)
+        _names[id(code)] = name
+    return name
+
+
+def _new_stack(key: tuple[object, ...], frames: list[FrameType]) -> CallStack:
+    sites = []
+    known = True
+    for frame in frames:
+        code = frame.f_code
+        name = _names.get(id(code), _UNKNOWN)
+        if name is _UNKNOWN:
+            known = False
+            name = _application_file(code.co_filename)
+        function = code.co_qualname if sys.version_info >= (3, 11) else code.co_name
+        sites.append((str(name)[-MAX_NAME:], frame.f_lineno or 0, function[-MAX_NAME:]))
+    mark = key[0] if isinstance(key[0], Mark) else None
+    stack = CallStack(tuple(sites), mark)
+    # Code that is not kept may go, and its number be given to other code: such a place is not remembered.
+    if known and len(_stacks) < MAX_STACKS:
+        _stacks[key] = stack
+    return stack
 
 
 def _application_file(path: str) -> str | None:

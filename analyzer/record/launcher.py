@@ -8,17 +8,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import OutputError, QueryproofError
-from .bootstrap import JOURNAL, PARAMETERS
+from .bootstrap import JOURNAL, LEVEL, MAX_SIZE, PARAMETERS
 from .call_site import APPLICATION_PATHS
 
 SITE = Path(__file__).resolve().parent / "site"
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(command: Sequence[str], directory: Path, *, parameters: bool = True, application: Sequence[Path] = ()) -> int:
+def run(
+    command: Sequence[str],
+    directory: Path,
+    *,
+    parameters: bool = True,
+    level: int = 1,
+    max_size: int | None = None,
+    application: Sequence[Path] = (),
+) -> int:
     """Run the command to its end and return its exit code (128 + n when signal n killed it).
 
-    directory: where the journal goes. application: installed directories whose frames count as application code.
+    directory: where the journal goes. parameters, level, max_size: as for `record`; max_size counts for each process.
+    application: installed directories whose frames count as application code.
     Raises QueryproofError when there is no such command, OutputError when the journal's directory cannot be made.
     """
     if shutil.which(command[0]) is None:
@@ -36,6 +45,8 @@ def run(command: Sequence[str], directory: Path, *, parameters: bool = True, app
         "QUERYPROOF_ROOT": str(ROOT),
         JOURNAL: str(directory),
         PARAMETERS: "1" if parameters else "0",
+        LEVEL: str(level),
+        MAX_SIZE: str(max_size) if max_size is not None else "",
         APPLICATION_PATHS: os.pathsep.join(map(str, application)),
     }
     try:

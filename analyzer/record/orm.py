@@ -1,24 +1,59 @@
-"""What the ORM does when it sends a statement, by public API only.
+"""What the ORM does when it sends a statement.
 
 Every top-level ORM select carries an option that SQLAlchemy hands on to the lazy loads of the instances it loads: so a lazy
 load knows the query where it can be mended. An execution option ties the ORM's event to the cursor's event exactly.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy.orm import ORMExecuteState
+from sqlalchemy.orm import Mapper, ORMExecuteState, Session
 from sqlalchemy.orm.interfaces import UserDefinedOption
 
-from .call_site import Site, call_stack
+from .call_site import CallStack, call_stack, mark_function
+from .faults import armed, reach
 from .option_check import option_check
 
-OPTION = "_queryproof_orm"
+MAX_SHAPES = 10_000
+"""Descriptions that are remembered; later ones are worked out each time."""
+MAX_STEPS = 30
+MAX_OPTIONS = 20
+
+
+class Shape:
+    """The part of a load's description that all loads of one kind, path and origin have in common. Compared by identity."""
+
+    __slots__ = ("inside", "relationship")
+
+    def __init__(self, inside: str, relationship: str | None) -> None:
+        self.inside = inside
+        self.relationship = relationship
+
+
+class Load:
+    """One statement of the ORM: travels in its execution options, and with the instances that it loads."""
+
+    __slots__ = ("check", "entity", "origin", "parent", "path", "roots", "sequence", "shape", "stack", "top")
+
+    def __init__(self, shape: Shape, stack: CallStack, entity: type | None, top: bool) -> None:
+        self.shape = shape
+        self.top = top
+        self.stack = stack
+        self.entity = entity
+        self.sequence = 0
+        self.parent: str | None = None
+        self.origin: Load | None = None
+        self.path: tuple[object, ...] = ()
+        self.roots: object = None
+        self.check: dict[str, object] | None = None
 
 
 class Origin(UserDefinedOption):
-    """Rides on the instances a query loads; its payload is (entity, call site)."""
+    """Rides on the instances that a query loads; its payload is the query's Load."""
 
     propagate_to_loaders = True
 
@@ -27,57 +62,261 @@ class Origin(UserDefinedOption):
         return UserDefinedOption, (None,)
 
 
-def breaks_streaming(version: str = sqlalchemy.__version__) -> bool:
-    """SQLAlchemy 2.0.20–2.0.49 and 2.1 betas: any do_orm_execute listener makes `yield_per` with selectinload raise."""
+class Flush:
+    """A flush under way: its number, whether a query caused it, and the code that did."""
+
+    __slots__ = ("auto", "number", "session", "stack")
+
+    def __init__(self, session: Session, stack: CallStack) -> None:
+        self.number = next(_flushes)
+        self.session = id(session)
+        self.stack = stack
+        self.auto = stack.mark == "autoflush"
+
+
+_flushes = itertools.count(1)
+_flush: ContextVar[Flush | None] = ContextVar("queryproof_flush", default=None)
+_shapes: dict[tuple[object, ...], Shape] = {}
+_names: dict[tuple[object, ...], tuple[str, ...]] = {}
+_LEAKED = ("yield_per", "populate_existing", "autoflush", "identity_token")
+
+
+def leaks_options(version: str = sqlalchemy.__version__) -> bool:
+    """SQLAlchemy 2.0.20–2.0.49 and 2.1 betas: with any do_orm_execute listener the options of a query leak into its loaders,
+    and `yield_per` with selectinload raises (issue 13301)."""
     if version in ("2.1.0b1", "2.1.0b2"):
         return True
     numbers = version.split(".")
     return numbers[:2] == ["2", "0"] and numbers[2].isdigit() and int(numbers[2]) < 50
 
 
-def note_orm_execute(state: ORMExecuteState) -> None:
-    """Listener of `do_orm_execute`: leaves the load's description in the execution options."""
+def heal(state: ORMExecuteState) -> None:
+    """Take leaked options out of a loader's statement again; for versions where `leaks_options()`."""
+    options = state.local_execution_options
+    if "sa_top_level_orm_context" in state.execution_options and any(name in options for name in _LEAKED):
+        kept = {name: value for name, value in options.items() if name not in _LEAKED}
+        state.local_execution_options = type(options)(kept)
+
+
+def mark_functions() -> None:
+    """Let stack walks tell what the ORM does at the application's request."""
+    from sqlalchemy.orm import Query
+    from sqlalchemy.orm.state import InstanceState
+
+    for function, mark in (
+        (Session.get, "get"),
+        (Session.refresh, "refresh"),
+        (getattr(Query, "get", None), "get"),
+        (getattr(Session, "_autoflush", None), "autoflush"),
+        (getattr(InstanceState, "_load_expired", None), "expired"),
+    ):
+        mark_function(function, mark)
+
+
+def describe(state: ORMExecuteState) -> Load | None:
+    """What this statement is; a top-level query is also made the origin of what it loads. None: not a select of entities."""
     if not state.is_select or not state.is_orm_statement:
-        return
-    mapper = state.bind_mapper
-    entity = mapper.class_.__name__ if mapper is not None else None
-    if state.is_relationship_load or state.is_column_load:
-        state.update_execution_options(**{OPTION: _load(state, entity)})
-        return
+        return None
+    if armed:
+        reach("recorder.orm")
     stack = call_stack()
-    state.update_execution_options(**{OPTION: {"k": "query", "e": entity}})
-    state.statement = state.statement.options(Origin((entity, stack[0] if stack else None)))
+    if state.is_relationship_load or state.is_column_load:
+        return _load(state, stack)
+    return _query(state, stack)
 
 
-def _load(state: ORMExecuteState, entity: str | None) -> dict[str, object]:
+def attach(state: ORMExecuteState, load: Load, option: str) -> None:
+    """Tie the load to its statement, and a top-level one to the instances that it loads."""
+    state.update_execution_options(**{option: load})
+    if load.top:
+        if armed:
+            reach("recorder.origin")
+        state.statement = state.statement.options(Origin(load))
+
+
+def check_option(state: ORMExecuteState, load: Load) -> None:
+    """Build the option that would mend a lazy load, when it is the first of a second parent."""
+    if load.shape.relationship is not None:
+        load.check = option_check(state, load.origin.stack.sites[:1] if load.origin is not None else None)
+
+
+def step_names(path: tuple[object, ...]) -> tuple[str, ...]:
+    """The relationships of a loader path, such as ("Project.task_refs", "TaskRef.creator")."""
+    names = _names.get(path)
+    if names is None:
+        names = tuple(name for name, _ in _steps(path))
+        if len(_names) < MAX_SHAPES:
+            _names[path] = names
+    return names
+
+
+def begin_flush(session: Session) -> None:
+    """From now on statements without a Load are the flush's."""
+    if armed:
+        reach("recorder.flush")
+    _flush.set(Flush(session, call_stack()))
+
+
+def end_flush(session: Session) -> None:
+    """The flush is over, whether it has succeeded or not."""
+    flush = _flush.get()
+    if flush is not None and flush.session == id(session):
+        _flush.set(None)
+
+
+def current_flush() -> Flush | None:
+    """The flush that is under way in this thread or task."""
+    return _flush.get()
+
+
+def _query(state: ORMExecuteState, stack: CallStack) -> Load:
+    statement: Any = state.statement
+    attributes = getattr(statement, "_propagate_attrs", None) or {}
+    subject = attributes.get("plugin_subject")
+    mapper = state.bind_mapper
+    entity = mapper.class_ if mapper is not None else None
+    kind = stack.mark if stack.mark in ("get", "refresh") else "query"
+    streamed = "yield_per" in state.execution_options or "stream_results" in state.execution_options
+    options = _options_key(getattr(statement, "_with_options", ()))
+    key = (kind, entity, subject is not mapper, streamed, options)
+    shape = _shapes.get(key)
+    if shape is None:
+        name = quote(entity.__name__) if entity is not None else "null"
+        aliased = bool(getattr(subject, "is_aliased_class", False))
+        listed = ",".join(quote(text[:200]) for text in _option_texts(options))
+        shape = _remember(
+            key,
+            Shape(
+                f'"k":"{kind}","e":{name},"root":{name}'
+                + (',"al":true' if aliased else "")
+                + (',"yp":true' if streamed else "")
+                + (f',"op":[{listed}]' if listed else ""),
+                None,
+            ),
+        )
+    return Load(shape, stack, entity, True)
+
+
+def _load(state: ORMExecuteState, stack: CallStack) -> Load:
+    if armed:
+        reach("recorder.load")
     parent = state.lazy_loaded_from
-    by_loader = "sa_top_level_orm_context" in state.execution_options
-    kind = "column" if state.is_column_load else "lazy" if parent is not None and not by_loader else "eager"
-    steps = _steps(state.loader_strategy_path)
-    origin: tuple[str | None, Site | None] | None = next(
-        (option.payload for option in state.user_defined_options if isinstance(option, Origin)), None
-    )
-    load: dict[str, object] = {
-        "k": kind,
-        "e": entity,
-        "path": [name for name, _ in steps],
-        "many": [many for _, many in steps],
-    }
-    if origin is not None:
-        load["e"] = origin[0] or entity
-        load["o"] = origin[1]
-    if parent is not None and parent.key is not None:
-        load["pa"] = f"{hash(parent.key[1]) & 0xFFFFFFFFFFFF:x}"
-    if kind == "lazy" and (check := option_check(state, origin[1] if origin else None)) is not None:
-        load["fx"] = check
+    mapper = state.bind_mapper
+    entity = mapper.class_ if mapper is not None else None
+    origin: Load | None = None
+    for option in state.user_defined_options:
+        if type(option) is Origin:
+            origin = option.payload
+    found = state.loader_strategy_path
+    path = tuple(found.path) if found is not None else ()
+    kind, cause = _kind(state, stack)
+    if parent is None and kind in ("column", "refresh"):
+        parent = getattr(state.load_options, "_refresh_state", None)
+        if parent is not None and not path:
+            path = tuple(parent.load_path.path)
+    source = (origin.shape, origin.stack) if origin is not None else None
+    key = (kind, cause, entity, path, source)
+    shape = _shapes.get(key)
+    if shape is None:
+        shape = _remember(key, _load_shape(kind, cause, entity, path, origin))
+    load = Load(shape, stack, entity, False)
+    load.origin = origin
+    load.path = path
+    if parent is not None:
+        load.parent = _identity(parent)
     return load
 
 
-def _steps(path: Any) -> list[tuple[str, bool]]:
+def _kind(state: ORMExecuteState, stack: CallStack) -> tuple[str, str | None]:
+    if state.is_column_load:
+        if stack.mark == "refresh":
+            return "refresh", None
+        return "column", "expired" if stack.mark == "expired" else "deferred"
+    # What a loader runs of itself carries the outer query's context; reading an attribute does not.
+    if state.lazy_loaded_from is not None and "sa_top_level_orm_context" not in state.execution_options:
+        return "lazy", None
+    return "eager", None
+
+
+def _load_shape(
+    kind: str, cause: str | None, entity: type | None, path: tuple[object, ...], origin: Load | None
+) -> Shape:
+    steps = list(_steps(path))[:MAX_STEPS]
+    inside = f'"k":"{kind}","e":{quote(entity.__name__) if entity is not None else "null"}'
+    inside += f',"path":[{",".join(quote(name) for name, _ in steps)}]'
+    inside += f',"many":[{",".join("true" if many else "false" for _, many in steps)}]'
+    if cause is not None:
+        inside += f',"c":"{cause}"'
+    if origin is not None:
+        # The origin's own description follows its kind: root, aliased, streamed, options.
+        _, _, rest = origin.shape.inside.partition(',"root":')
+        inside += f',"root":{rest}'
+        first: Any = path[0] if path else None
+        if first is not None and first.mapper.class_ is not origin.entity:
+            # A query of several entities: the path begins at another than the first. The last of equal names stands.
+            inside += (
+                f',"root":{quote(first.mapper.class_.__name__)},"al":{"true" if first.is_aliased_class else "false"}'
+            )
+        if origin.stack.sites:
+            file, line, function = origin.stack.sites[0]
+            inside += f',"o":[{quote(file)},{line},{quote(function)}]'
+    return Shape(inside, steps[-1][0] if steps and kind == "lazy" else None)
+
+
+def _steps(path: tuple[object, ...]) -> Iterator[tuple[str, bool]]:
     """The relationships of a loader path: ("Project.task_refs", leads to a collection)."""
-    elements = path.path if path is not None else ()
-    return [
-        (f"{part.parent.class_.__name__}.{part.key}", bool(part.uselist))
-        for part in elements
-        if hasattr(part, "uselist")
-    ]
+    for part in path:
+        many = getattr(part, "uselist", None)
+        if many is not None:
+            yield f"{part.parent.class_.__name__}.{part.key}", bool(many)  # type: ignore[attr-defined] # a relationship
+
+
+def _identity(state: Any) -> str:
+    """Equal for equal instances of this process, different for different ones, and telling nothing of their keys."""
+    if state.key is None:
+        return f"{id(state):x}"
+    kind, values = state.key[0], state.key[1]
+    # Texts hash with a secret of the process; numbers do not, and -1 and -2 hash alike.
+    return f"{hash((kind, *[str(value) if type(value) is int else value for value in values])) & 0xFFFFFFFFFFFFFFFF:x}"
+
+
+def _options_key(options: tuple[Any, ...]) -> tuple[object, ...]:
+    """The loader options of a statement in a form that can be compared: (strategy, path) of each step."""
+    if not options:
+        return ()
+    found: list[object] = []
+    for option in options:
+        for element in getattr(option, "context", ()):
+            path = getattr(element, "path", None)
+            if path is not None:
+                found.append((getattr(element, "strategy", None), getattr(path, "path", ())))
+    return tuple(found)
+
+
+def _option_texts(key: tuple[Any, ...]) -> Iterator[str]:
+    """Such as `selectin Author.books > Book.tags` or `defer Author.bio`."""
+    for strategy, path in key[:MAX_OPTIONS]:
+        names = []
+        for part in path:
+            parent = getattr(part, "parent", None)
+            name = getattr(part, "key", None)
+            if name is not None and isinstance(parent, Mapper):
+                names.append(f"{parent.class_.__name__}.{name}")
+            elif isinstance(part, str):
+                names.append(part.rpartition(":")[2])
+        yield f"{_strategy_name(strategy)} {' > '.join(names)}".strip()
+
+
+def _strategy_name(strategy: Any) -> str:
+    parts = dict(strategy) if strategy else {}
+    if "lazy" in parts:
+        return str(parts["lazy"])
+    if "deferred" in parts:
+        return "defer" if parts["deferred"] else "load"
+    return next(iter(parts), "option")
+
+
+def _remember(key: tuple[object, ...], shape: Shape) -> Shape:
+    if len(_shapes) < MAX_SHAPES:
+        _shapes[key] = shape
+    return shape

@@ -1,168 +1,454 @@
 """Listens to SQLAlchemy and writes what it hears to a journal. Never raises into the application."""
 
 import itertools
+import json
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from json.encoder import encode_basestring_ascii as quote
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, event
 
-from .call_site import call_stack
-from .journal import Journal, warn
-from .values import encode_value
+from ..errors import QueryproofError
+from .call_site import CallStack, call_stack
+from .faults import armed, reach, swallow
+from .journal import MAX_RECORD, Journal, text_fields, warn
+from .scope import current_scope
+from .values import encode_parameters
 
 MAX_FAULTS = 10
 """Own errors after which the recorder takes itself out."""
+LEVELS = (0, 1, 2)
+"""0: time, rows, place, transactions. 1: what the ORM was doing, too. 2: which loaded attributes are read, too."""
 
-_START = "_queryproof_start"
-_TRANSACTION = "_queryproof_transaction"
 Listener = Callable[..., None]
+
+_ids = itertools.count(1)
+_perf_counter = time.perf_counter
+_time = time.time
 
 
 class Recorder:
-    """Listeners on one engine, or on every engine of the process (`target` is the class Engine)."""
+    """Listeners on one engine, or on every engine of the process (`target` is the class Engine).
 
-    def __init__(self, journal: Journal, target: Any = Engine) -> None:
+    journal: where records go; None to count in scopes only. faults: own errors so far, after MAX_FAULTS it is off.
+    """
+
+    def __init__(self, journal: Journal | None, target: Any = Engine, *, level: int = 1) -> None:
+        if level not in LEVELS:
+            raise QueryproofError(f"there is no recording level {level!r}: use 0, 1 or 2")
         self.journal = journal
+        self.level = level
         self.faults = 0
         self._target = target
         self._sequence = itertools.count(1)
         self._transactions = itertools.count(1)
-        self._orm: tuple[type, Listener] | None = None
-        self._core: list[tuple[str, Listener]] = [
-            ("before_cursor_execute", self._guarded(self._before)),
-            ("after_cursor_execute", self._guarded(self._after)),
-            ("handle_error", self._guarded(self._failed)),
-            ("begin", self._guarded(self._begin)),
-            ("commit", self._guarded(self._end)),
-            ("rollback", self._guarded(self._end)),
+        number = next(_ids)
+        # Names of our own attributes and option: two recorders in one process do not know of each other.
+        self._start = f"_queryproof_start_{number}"
+        self._transaction = f"_queryproof_transaction_{number}"
+        self.option = f"_queryproof_load_{number}"
+        self._flush: Callable[[], Any] = _no_flush
+        self._orm: list[tuple[Any, str, Listener]] = []
+        self._core: list[tuple[Any, str, Listener]] = [
+            (target, "before_cursor_execute", self._before),
+            (target, "after_cursor_execute", self._after),
+            (target, "handle_error", self._failed),
+            (target, "begin", self._begin),
+            (target, "commit", self._committed),
+            (target, "rollback", self._rolled_back),
+            (target, "savepoint", self._savepoint),
+            (target, "rollback_savepoint", self._back_to_savepoint),
+            (target, "release_savepoint", self._released),
         ]
+        self._reads: Any = None
+        self._roots: Any = None
 
     def install(self) -> None:
-        """Start listening to statements."""
-        for name, listener in self._core:
-            event.listen(self._target, name, listener)
+        """Start listening to statements. Twice is once."""
+        _listen(self._core)
+        _installed.add(self)
 
     def install_orm(self) -> None:
-        """Start listening to the ORM as well, where its version bears a listener."""
+        """Start listening to the ORM as well, where the level asks for it."""
+        if self.level == 0 or self._orm:
+            return
         from sqlalchemy.orm import Session
 
-        from .orm import breaks_streaming, note_orm_execute
+        from . import orm
+        from .roots import Roots
 
-        if not breaks_streaming() and self._orm is None:
-            self._orm = (Session, self._guarded(note_orm_execute))
-            event.listen(Session, "do_orm_execute", self._orm[1])
+        orm.mark_functions()
+        self._flush = orm.current_flush
+        self._roots = Roots(self)
+        execute = self._healed_orm_execute if orm.leaks_options() else self._orm_execute
+        self._orm = [
+            (Session, "do_orm_execute", execute),
+            (Session, "before_flush", self._before_flush),
+            (Session, "after_flush", self._flushed),
+            (Session, "after_soft_rollback", self._flushed),
+        ]
+        _listen(self._orm)
+        if self.level == 2:
+            from .reads import Reads
+
+            self._reads = Reads(self)
+            self._reads.install()
 
     def remove(self) -> None:
-        """Stop listening; nothing stays behind."""
-        for name, listener in self._core:
-            if event.contains(self._target, name, listener):
-                event.remove(self._target, name, listener)
-        if self._orm is not None:
-            event.remove(self._orm[0], "do_orm_execute", self._orm[1])
-            self._orm = None
+        """Stop listening; nothing stays behind. What is added up in memory is written."""
+        for target, name, listener in (*self._core, *self._orm):
+            if event.contains(target, name, listener):
+                event.remove(target, name, listener)
+        self._orm = []
+        self.finish()
+        if self._reads is not None:
+            self._reads.remove()
+        if self._roots is not None:
+            self._roots.remove()
+        _installed.discard(self)
 
-    def _guarded(self, inner: Listener) -> Listener:
-        def listener(*arguments: Any) -> None:
-            if self.faults >= MAX_FAULTS:
-                return
-            try:
-                inner(*arguments)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the application goes on; it is counted
-                self.faults += 1
-                if self.faults == MAX_FAULTS:
-                    warn(
-                        f"recording is switched off after {MAX_FAULTS} internal errors, the last a {type(error).__name__}"
-                    )
+    def finish(self) -> None:
+        """Write what is added up in memory and close the journal; recording may go on in a new segment."""
+        try:
+            self._write_pending()
+        except Exception as error:  # noqa: BLE001 - at the end of the program nothing of ours may be heard
+            self._fault(error)
+        if self.journal is not None:
+            self.journal.close()
 
-        return listener
+    def begin_in_child(self) -> None:
+        """After a fork: what was added up is the parent's to write."""
+        if self._reads is not None:
+            self._reads.forget()
+        if self._roots is not None:
+            self._roots.forget()
+
+    @property
+    def active(self) -> bool:
+        """Whether it has not switched itself off."""
+        return self.faults < MAX_FAULTS
+
+    def _fault(self, error: Exception) -> None:
+        """An error of ours: the application does not see it, the journal and the test run do."""
+        swallow(error)
+        self.faults += 1
+        if self.faults == 1:
+            warn(f"an internal error, statements may be missing from the recording: {type(error).__name__}")
+        if self.faults == MAX_FAULTS:
+            warn(f"recording is switched off after {MAX_FAULTS} internal errors, the last a {type(error).__name__}")
+        try:
+            if self.journal is not None:
+                self.journal.write(f'{{"t":"f","error":{quote(type(error).__name__)},"off":{_json(not self.active)}')
+        except Exception as second:  # noqa: BLE001 - the fault may be the journal's own
+            swallow(second)
+
+    # Listeners. Each is guarded by itself: a wrapper around all would cost every statement two calls more.
 
     def _before(self, conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
-        if context is not None:
-            setattr(context, _START, time.perf_counter())
+        try:
+            if armed:
+                reach("recorder.before")
+            if context is not None:
+                setattr(context, self._start, _perf_counter())
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the application goes on; it is counted
+            self._fault(error)
 
     def _after(self, conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
-        self._write(conn, cursor, statement, parameters, context, executemany, None)
+        try:
+            now = _perf_counter()
+            start = getattr(context, self._start, None)
+            if start is None or self.faults >= MAX_FAULTS:
+                return
+            if armed:
+                reach("recorder.after")
+            setattr(context, self._start, None)
+            rows = cursor.rowcount
+            self._record(
+                conn, statement, parameters, context, executemany, (now - start) * 1000.0,
+                rows if type(rows) is int and rows >= 0 else None, None,
+            )  # fmt: skip
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fault(error)
 
     def _failed(self, failure: Any) -> None:
-        context = failure.execution_context
-        if context is not None and failure.statement is not None and failure.connection is not None:
-            name = type(failure.original_exception).__name__
-            self._write(
-                failure.connection, None, failure.statement, failure.parameters, context, context.executemany, name
-            )
+        try:
+            now = _perf_counter()
+            context, conn = failure.execution_context, failure.connection
+            start = getattr(context, self._start, None)
+            if start is None or failure.statement is None or conn is None or self.faults >= MAX_FAULTS:
+                return
+            if armed:
+                reach("recorder.failed")
+            setattr(context, self._start, None)
+            self._record(
+                conn, failure.statement, failure.parameters, context, context.executemany, (now - start) * 1000.0,
+                None, type(failure.original_exception).__name__,
+            )  # fmt: skip
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fault(error)
 
     def _begin(self, conn: Any) -> None:
-        setattr(conn, _TRANSACTION, next(self._transactions))
+        try:
+            if armed:
+                reach("recorder.transaction")
+            setattr(conn, self._transaction, next(self._transactions))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fault(error)
 
-    def _end(self, conn: Any) -> None:
-        setattr(conn, _TRANSACTION, None)
+    def _committed(self, conn: Any) -> None:
+        self._end(conn, "commit", True)
 
-    def _write(
-        self, conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool, error: str | None
-    ) -> None:
-        now = time.perf_counter()
-        start = getattr(context, _START, None)
-        if start is None:
+    def _rolled_back(self, conn: Any) -> None:
+        self._end(conn, "rollback", True)
+
+    def _savepoint(self, conn: Any, name: Any) -> None:
+        self._end(conn, "savepoint", False)
+
+    def _back_to_savepoint(self, conn: Any, name: Any, context: Any) -> None:
+        self._end(conn, "rollback savepoint", False)
+
+    def _released(self, conn: Any, name: Any, context: Any) -> None:
+        self._end(conn, "release savepoint", False)
+
+    def _end(self, conn: Any, kind: str, ends: bool) -> None:
+        try:
+            transaction = getattr(conn, self._transaction, None)
+            if ends:
+                setattr(conn, self._transaction, None)
+            if self.faults >= MAX_FAULTS or self.journal is None:
+                return
+            if armed:
+                reach("recorder.transaction")
+            record = f'{{"t":"e","e":"{kind}","i":{next(self._sequence)},"at":{_time():.6f}{self._stack(call_stack())}'
+            if transaction is not None:
+                record += f',"tx":{transaction}'
+            scope = current_scope()
+            if scope is not None:
+                record += f',"u":{scope.fragment}'
+            self.journal.write(record + _thread())
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fault(error)
+
+    def _orm_execute(self, state: Any) -> None:
+        if self.faults >= MAX_FAULTS:
             return
-        setattr(context, _START, None)
-        rows = getattr(cursor, "rowcount", -1) if cursor is not None else -1
-        record: dict[str, object] = {
-            "t": "q",
-            **self.journal.statement(statement),
-            "i": next(self._sequence),
-            "at": round(time.time(), 6),
-            "d": round((now - start) * 1000, 4),
-            "th": threading.current_thread().name,
-            "st": call_stack(),
-            "dr": conn.dialect.driver,
-        }
-        if type(rows) is int and rows >= 0:
-            record["n"] = rows
-        optional = {
-            "ta": _task(),
-            "tx": getattr(conn, _TRANSACTION, None),
-            "e": error,
-            "o": context.execution_options.get("_queryproof_orm"),
-        }
-        record |= {key: value for key, value in optional.items() if value is not None}
+        try:
+            from .orm import attach, check_option, describe
+
+            load = describe(state)
+            if load is not None:
+                attach(state, load, self.option)
+                check_option(state, load)
+                if self._reads is not None and load.path and load.parent is None:
+                    self._reads.eager(load)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fault(error)
+
+    def _healed_orm_execute(self, state: Any) -> None:
+        try:
+            from .orm import heal
+
+            heal(state)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fault(error)
+        self._orm_execute(state)
+
+    def _before_flush(self, session: Any, context: Any, instances: Any) -> None:
+        try:
+            from .orm import begin_flush
+
+            begin_flush(session)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fault(error)
+
+    def _flushed(self, session: Any, other: Any) -> None:
+        try:
+            from .orm import end_flush
+
+            end_flush(session)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fault(error)
+
+    # Records.
+
+    def _record(
+        self, conn: Any, statement: str, parameters: Any, context: Any, many: bool, milliseconds: float,
+        rows: int | None, error: str | None,
+    ) -> None:  # fmt: skip
+        load = context.execution_options.get(self.option)
+        sequence = next(self._sequence)
+        flush = None
+        if load is not None:
+            stack = load.stack
+            if load.sequence == 0:
+                load.sequence = sequence
+        else:
+            flush = self._flush()
+            stack = flush.stack if flush is not None else call_stack()
+        scope = current_scope()
+        if scope is not None:
+            if armed:
+                reach("recorder.scope")
+            scope.count(statement, milliseconds, stack, load.shape.relationship if load is not None else None)
+        journal = self.journal
+        if journal is None:
+            return
+        number = journal.statements.known.get(statement)
+        text = self._text(statement) if number is None else f'"s":{number}'
+        record = (
+            f'{{"t":"q","i":{sequence},{text},"at":{_time():.6f},"d":{milliseconds:.4f}'
+            f'{self._stack(stack)},"dr":{quote(conn.dialect.driver)}'
+        )
+        if rows is not None:
+            record += f',"n":{rows}'
+        transaction = getattr(conn, self._transaction, None)
+        if transaction is not None:
+            record += f',"tx":{transaction}'
+        if scope is not None:
+            record += f',"u":{scope.fragment}'
+        if error is not None:
+            record += f',"e":{quote(error)}'
+        if load is not None:
+            record += self._load(load)
+        elif flush is not None:
+            record += f',"o":{{"k":"{"autoflush" if flush.auto else "flush"}","e":null}},"f":{flush.number}'
         if many:
-            record["m"] = len(parameters) if isinstance(parameters, (list, tuple)) else 1
-            parameters = parameters[0] if parameters and isinstance(parameters, (list, tuple)) else parameters
-        if self.journal.parameters:
-            record["p"] = encode_value(dict(parameters) if isinstance(parameters, dict) else parameters)
-        self.journal.write(record)
+            count = len(parameters) if type(parameters) in (list, tuple) else 1
+            record += f',"m":{count}'
+            parameters = parameters[0] if count and type(parameters) in (list, tuple) else parameters
+        record += _thread()
+        if journal.parameters and parameters is not None:
+            if armed:
+                reach("recorder.parameters")
+            values = encode_parameters(parameters)
+            if values is not None and len(record) + len(values) < MAX_RECORD - 100:
+                record += f',"p":{values}'
+            else:
+                record += ',"cut":true'
+        journal.write(record)
+        if load is not None and self._roots is not None:
+            self._roots.executed(load, context)
+        if self._reads is not None:
+            self._reads.tick()
+
+    def _text(self, statement: str) -> str:
+        """The field that names a statement which is not known yet."""
+        if armed:
+            reach("recorder.text")
+        journal = self.journal
+        assert journal is not None
+        if len(statement) > MAX_RECORD:
+            # Not remembered: it would stay in memory.
+            return text_fields(statement)
+        number = journal.refer(journal.statements, statement, lambda: text_fields(statement))
+        return text_fields(statement) if number is None else f'"s":{number}'
+
+    def _stack(self, stack: CallStack) -> str:
+        journal = self.journal
+        assert journal is not None
+        if not stack.sites:
+            return ""
+        number = journal.stacks.known.get(stack)
+        if number is None:
+            number = journal.refer(journal.stacks, stack, lambda: f'"st":{stack.json}')
+        return f',"k":{number}' if number is not None else f',"st":{stack.json}'
+
+    def _load(self, load: Any) -> str:
+        journal = self.journal
+        assert journal is not None
+        shape = load.shape
+        number = journal.shapes.known.get(shape)
+        if number is None:
+            number = journal.refer(journal.shapes, shape, lambda: str(shape.inside))
+        text = f',"o":{number}' if number is not None else f',"o":{{{shape.inside}}}'
+        if load.parent is not None:
+            text += f',"pa":"{load.parent}"'
+        if load.origin is not None:
+            text += f',"os":{load.origin.sequence}'
+        if load.check is not None:
+            text += f',"fx":{json.dumps(load.check, separators=(",", ":"))}'
+        return text
+
+    def _write_pending(self) -> None:
+        if self._roots is not None:
+            self._roots.write()
+        if self._reads is not None:
+            self._reads.write()
 
 
-def _task() -> str | None:
-    """Name of the running asyncio task, without importing asyncio for those who do not use it."""
+_installed: "weakref.WeakSet[Recorder]" = weakref.WeakSet()
+
+
+def any_installed() -> bool:
+    """Whether a recorder listens in this process."""
+    return bool(_installed)
+
+
+def _after_fork() -> None:
+    for recorder in list(_installed):
+        recorder.begin_in_child()
+
+
+def _listen(listeners: list[tuple[Any, str, Listener]]) -> None:
+    for target, name, listener in listeners:
+        if not event.contains(target, name, listener):
+            event.listen(target, name, listener)
+
+
+def _no_flush() -> None:
+    return None
+
+
+def _json(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _thread() -> str:
+    """The fields that name the thread and the asyncio task, without importing asyncio for those who do not use it."""
+    if armed:
+        reach("recorder.thread")
+    text = f',"th":{quote(threading.current_thread().name)}'
     asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
-        return None
-    try:
+    if asyncio is not None and asyncio._get_running_loop() is not None:
         task = asyncio.current_task()
-    except RuntimeError:
-        return None
-    return task.get_name() if task is not None else None
+        if task is not None:
+            text += f',"ta":{quote(task.get_name())}'
+    return text
 
 
 @contextmanager
 def record(
-    engine: Any = None, directory: str | Path = "queryproof-journal", *, parameters: bool = True
+    engine: Any = None,
+    directory: str | Path = "queryproof-journal",
+    *,
+    parameters: bool = True,
+    level: int = 1,
+    max_size: int | None = None,
 ) -> Iterator[Recorder]:
     """Record the statements of one engine (Engine or AsyncEngine), or of every engine, while the block runs.
 
     directory: where the journal goes (created, readable by the owner alone). parameters: keep bound values in it.
+    level: 0 time, rows, place and transactions; 1 what the ORM was doing, too; 2 which loaded attributes are read, too.
+    max_size: bytes that the journal may take; the oldest records make place. Raises QueryproofError for another level.
     """
     target = getattr(engine, "sync_engine", engine) if engine is not None else Engine
-    recorder = Recorder(Journal(Path(directory), parameters=parameters), target)
+    journal = Journal(Path(directory), parameters=parameters, max_size=max_size)
+    recorder = Recorder(journal, target, level=level)
     recorder.install()
     recorder.install_orm()
     try:
         yield recorder
     finally:
         recorder.remove()
+
+
+if hasattr(sys.modules.get("os"), "register_at_fork"):
+    import os
+
+    os.register_at_fork(after_in_child=_after_fork)

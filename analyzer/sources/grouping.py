@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from ..query import RecordedQuery
+from ..query import EntityUse, RecordedQuery, SessionEvent
 from ..sql.fingerprint import fingerprint, normalize
 from ..sql.tokens import significant
 from ..workload import Execution, ParameterSample, QueryGroup, Skipped, Source, Workload
@@ -19,7 +19,12 @@ CONTROL = frozenset("begin commit rollback savepoint release set show start abor
 """Statements that steer the session; they have no plan and are not part of a workload."""
 
 
-def build_workload(queries: Sequence[RecordedQuery], sources: Sequence[Source]) -> Workload:
+def build_workload(
+    queries: Sequence[RecordedQuery],
+    sources: Sequence[Source],
+    events: Sequence[SessionEvent] = (),
+    uses: Sequence[EntityUse] = (),
+) -> Workload:
     """Group recorded executions by fingerprint; percentiles over all executions of a group."""
     kept = [query for query in queries if not is_control(query.sql)]
     by_group: defaultdict[str, list[RecordedQuery]] = defaultdict(list)
@@ -34,6 +39,8 @@ def build_workload(queries: Sequence[RecordedQuery], sources: Sequence[Source]) 
         sources=tuple(sources),
         started_at=min((query.started_at for query in kept), default=None),
         ended_at=max((query.started_at + query.duration_ms / 1000 for query in kept), default=None),
+        events=tuple(events),
+        uses=tuple(uses),
     )
 
 

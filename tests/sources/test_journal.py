@@ -7,27 +7,25 @@ from pathlib import Path
 import pytest
 
 from queryproof.analyzer.errors import SourceError
-from queryproof.analyzer.record.journal import Journal, encode_line
+from queryproof.analyzer.record.journal import Journal, encode_line, text_fields
 from queryproof.analyzer.record.values import decode_value, encode_value
 from queryproof.analyzer.sources.grouping import build_workload, merge
 from queryproof.analyzer.sources.journal import read_journal
 from queryproof.analyzer.sources.sql_files import read_sql_files
 
 
+def put(journal: Journal, sql: str, n: int, milliseconds: float) -> None:
+    number = None
+    if len(sql) <= 64 * 1024:
+        number = journal.statements.known.get(sql) or journal.refer(journal.statements, sql, lambda: text_fields(sql))
+    text = f'"s":{number}' if number else text_fields(sql)
+    journal.write(f'{{"t":"q","i":{n},{text},"at":{1.0 + n},"d":{milliseconds},"th":"main"')
+
+
 def write(directory: Path, count: int = 20, sql: str = "SELECT {n}") -> Path:
     journal = Journal(directory, parameters=True)
     for n in range(count):
-        journal.write(
-            {
-                "t": "q",
-                **journal.statement(sql.format(n=n % 5)),
-                "i": n,
-                "at": 1.0 + n,
-                "d": 2.0,
-                "th": "main",
-                "st": [],
-            }
-        )
+        put(journal, sql.format(n=n % 5), n, 2.0)
     return next(directory.glob("*.jsonl"))
 
 
@@ -94,7 +92,7 @@ def test_odd_texts_survive(tmp_path: Path) -> None:
     texts = ["SELECT '\x00'", "SELECT '\ud800'", "SELECT '\u2028</script>'", "SELECT 1 -- \n"]
     journal = Journal(tmp_path, parameters=True)
     for n, text in enumerate(texts):
-        journal.write({"t": "q", **journal.statement(text), "i": n, "at": 1.0 + n, "d": 1.0, "th": "m", "st": []})
+        put(journal, text, n, 1.0)
     assert [query.sql for query in read_journal(tmp_path)[0]] == texts
 
 

@@ -1,0 +1,109 @@
+"""Scopes: the request, test, task or named block that statements are counted in."""
+
+import itertools
+from collections.abc import Callable
+from contextvars import ContextVar, Token, copy_context
+from functools import wraps
+from json.encoder import encode_basestring_ascii as quote
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar
+
+from .call_site import NOWHERE, CallStack, call_stack, fallback
+
+MAX_NAME = 200
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+_current: ContextVar["scope | None"] = ContextVar("queryproof_scope", default=None)
+_numbers = itertools.count(1)
+
+
+class scope:
+    """All statements sent inside the block belong to it, in this thread or asyncio task and in the tasks started from it.
+
+    name: what people know the work by (it reaches reports: no values in it). kind: `request`, `test`, `task` or `block`.
+    queries, milliseconds: statements recorded so far inside, and the time they took. Blocks may be nested: a statement
+    belongs to the innermost one and is counted in the outer ones too.
+    """
+
+    def __init__(self, name: str | Callable[[], str], kind: str = "block") -> None:
+        self._name = name
+        self.kind = kind
+        self.id = 0
+        self.queries = 0
+        self.milliseconds = 0.0
+        self.outer: scope | None = None
+        self.statements: list[tuple[str, float, CallStack, str | None]] | None = None
+        """(text, ms, place, relationship) of each statement, where somebody collects them; at most `limit`."""
+        self._fragment: str | None = None
+        self._tokens: list[tuple[Token[scope | None], Token[CallStack]]] = []
+
+    @property
+    def name(self) -> str:
+        """The name; one that is only known later is asked for when the first statement comes."""
+        return (self._name if isinstance(self._name, str) else self._name())[:MAX_NAME]
+
+    @property
+    def fragment(self) -> str:
+        """The scope as a JSON array for the journal."""
+        if self._fragment is None:
+            self._fragment = f"[{quote(self.kind)},{quote(self.name)},{self.id}]"
+        return self._fragment
+
+    def count(self, text: str, milliseconds: float, place: CallStack, relationship: str | None) -> None:
+        """Add one statement to this scope and to those around it."""
+        inner: scope | None = self
+        while inner is not None:
+            inner.queries += 1
+            inner.milliseconds += milliseconds
+            if inner.statements is not None and len(inner.statements) < MAX_STATEMENTS:
+                inner.statements.append((text, milliseconds, place, relationship))
+            inner = inner.outer
+
+    def __enter__(self) -> Self:
+        self.id = next(_numbers)
+        self._fragment = None
+        self.queries = 0
+        self.milliseconds = 0.0
+        self.outer = _current.get()
+        place = call_stack()
+        self._tokens.append((_current.set(self), fallback.set(place if place.sites else fallback.get())))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        current, place = self._tokens.pop()
+        for variable, token in ((_current, current), (fallback, place)):
+            try:
+                variable.reset(token)  # type: ignore[arg-type] # each with its own
+            except ValueError:
+                # Left in another context than it was entered in, as by a generator that another task closes.
+                continue
+
+
+MAX_STATEMENTS = 1_000
+
+
+def current_scope() -> scope | None:
+    """The innermost scope around the caller."""
+    return _current.get()
+
+
+def propagate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """The function, made to run in the caller's scope wherever it runs: `executor.submit(propagate(work), …)`.
+
+    asyncio's tasks and `to_thread` carry the scope by themselves; `run_in_executor`, thread pools and bare threads do not.
+    """
+    context = copy_context()
+    place = call_stack()
+
+    @wraps(function)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        # A copy for each call: one context cannot be entered by two threads at once.
+        inner = context.copy()
+        inner.run(fallback.set, place if place.sites else NOWHERE)
+        return inner.run(function, *args, **kwargs)
+
+    return run
