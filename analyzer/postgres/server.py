@@ -48,6 +48,11 @@ track_io_timing = on
 log_timezone = 'UTC'
 timezone = 'UTC'
 """
+HOLLOW_CONFIGURATION = """
+shared_preload_libraries = ''
+max_locks_per_transaction = 1024
+max_pred_locks_per_transaction = 64
+"""
 
 # Runs in a fresh interpreter: drop rights, ask the kernel for SIGINT when our process dies, become PostgreSQL.
 CHILD = """
@@ -72,8 +77,10 @@ class Server:
     Raises ServerError when it cannot start; the message carries PostgreSQL's own last words.
     """
 
-    def __init__(self, binaries: Binaries | None = None) -> None:
+    def __init__(self, binaries: Binaries | None = None, *, hollow: bool = False) -> None:
+        """hollow: for clones, whose pages are written by hand: without checksums and without preloaded libraries."""
         self.binaries = binaries or find_binaries()
+        self._hollow = hollow
         self._process: subprocess.Popen[bytes] | None = None
         self._release = threading.Event()
         self._uid, self._gid = _unprivileged()
@@ -106,6 +113,11 @@ class Server:
         return self.directory / "data"
 
     @property
+    def owner(self) -> tuple[int, int]:
+        """User and group ids that the server's files must belong to; (-1, -1): our own."""
+        return self._uid, self._gid
+
+    @property
     def pid(self) -> int | None:
         """Process id of the postmaster, None when it is not running."""
         return self._process.pid if self._process and self._process.poll() is None else None
@@ -121,11 +133,14 @@ class Server:
             [
                 self._programs / "initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8",
                 *(["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if self.binaries.major >= 17 else []),
+                *(["--no-data-checksums"] if self._hollow and self.binaries.major >= 18 else []),
                 "--locale=C", f"--pgdata={self.data}",
             ]
         )  # fmt: skip
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(CONFIGURATION.format(port=PORT, directory=self.directory))
+            if self._hollow:
+                file.write(HOLLOW_CONFIGURATION)
         self._launch()
         self._prepare()
 
@@ -164,8 +179,9 @@ class Server:
             connection = self._connect(database)
             try:
                 with connection.cursor() as cursor:
-                    cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-                    cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+                    if not self._hollow:
+                        cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+                        cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
                     if database == "template1":
                         cursor.execute("CREATE ROLE app LOGIN NOSUPERUSER")
                         cursor.execute("CREATE ROLE reader LOGIN NOSUPERUSER IN ROLE pg_monitor")
@@ -205,7 +221,8 @@ class Server:
         words = [str(self._uid), str(self._gid), str(os.getpid()), *map(str, command)]
         return [sys.executable, "-I", "-S", "-c", CHILD, *words]
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Environment for PostgreSQL's programs: ours without settings for other servers and without a locale."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_", "LANG"))}
         # A locale that the machine does not have makes initdb fail.
         return kept | {"LC_ALL": "C", "TZ": "UTC"}
@@ -213,7 +230,7 @@ class Server:
     def _run(self, command: Sequence[Path | str]) -> None:
         done = subprocess.run(
             self._command(command),
-            env=self._environment(),
+            env=self.environment(),
             cwd="/",
             check=False,
             capture_output=True,
@@ -234,7 +251,7 @@ class Server:
             try:
                 self._process = subprocess.Popen(
                     self._command([self._programs / "postgres", "-D", str(self.data)]),
-                    env=self._environment(), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    env=self.environment(), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 )  # fmt: skip
             finally:
                 log.close()

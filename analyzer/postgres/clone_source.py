@@ -1,0 +1,305 @@
+"""Reads from a database all that its planner knows: schema, statistics, sizes, settings. Nothing is written or locked."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+
+from ..errors import ServerError
+from .clone_dump import LOCK_WAIT_MS, dump_schema
+from .clone_file import (
+    FORMAT,
+    SENSITIVE,
+    WITHOUT_VALUES,
+    CloneFile,
+    Collation,
+    Extension,
+    ExtensionFunction,
+    LeftOut,
+    Locale,
+    Manifest,
+    Relation,
+    RoleSetting,
+    Statistics,
+)
+from .clone_ranges import repair_ranges
+from .clone_statistics import fault, read_column_statistics, read_extended_statistics
+from .connect import connect
+
+NEWEST_MAJOR = 18
+OLDEST_MAJOR = 13
+PAGE_BYTES = 8192
+QUERY_TIMEOUT_MS = 60_000
+
+# PostgreSQL 13 and 14 cannot say which settings EXPLAIN (SETTINGS) would print: these are they, as 15 knows them.
+_EXPLAIN_SETTINGS = """
+constraint_exclusion cpu_index_tuple_cost cpu_operator_cost cpu_tuple_cost cursor_tuple_fraction default_statistics_target
+effective_cache_size effective_io_concurrency enable_async_append enable_bitmapscan enable_gathermerge enable_hashagg
+enable_hashjoin enable_incremental_sort enable_indexonlyscan enable_indexscan enable_material enable_memoize
+enable_mergejoin enable_nestloop enable_parallel_append enable_parallel_hash enable_partition_pruning
+enable_partitionwise_aggregate enable_partitionwise_join enable_seqscan enable_sort enable_tidscan force_parallel_mode
+from_collapse_limit geqo geqo_effort geqo_generations geqo_pool_size geqo_seed geqo_selection_bias geqo_threshold
+hash_mem_multiplier jit jit_above_cost jit_inline_above_cost jit_optimize_above_cost join_collapse_limit
+logical_decoding_work_mem maintenance_io_concurrency max_parallel_workers max_parallel_workers_per_gather
+min_parallel_index_scan_size min_parallel_table_scan_size parallel_leader_participation parallel_setup_cost
+parallel_tuple_cost plan_cache_mode random_page_cost search_path seq_page_cost temp_buffers work_mem
+""".split()
+_MEANING_SETTINGS = (
+    "DateStyle IntervalStyle TimeZone default_text_search_config array_nulls transform_null_equals".split()
+)
+"""Not the planner's, but they decide what a literal or to_tsvector() means."""
+
+_USER = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_(temp|toast)'"
+_READING = {
+    "default_transaction_read_only": "on", "statement_timeout": str(QUERY_TIMEOUT_MS), "lock_timeout": str(LOCK_WAIT_MS),
+    "idle_in_transaction_session_timeout": "10000", "search_path": "pg_catalog", "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres", "extra_float_digits": "1", "bytea_output": "hex", "jit": "off",
+}  # fmt: skip
+_SERVER = """
+SELECT current_database(), session_user, pg_catalog.current_setting('server_version'),
+       pg_catalog.current_setting('block_size')::int
+"""
+_LOCALE = """
+SELECT pg_catalog.pg_encoding_to_char(encoding), {provider}, datcollate, datctype, {locale}
+FROM pg_catalog.pg_database WHERE datname = current_database()
+"""
+_ROLE_SETTINGS = """
+SELECT r.rolname, s.setdatabase <> 0, s.setconfig FROM pg_catalog.pg_db_role_setting s
+LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+WHERE s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
+ORDER BY s.setdatabase, s.setrole
+"""
+_EXTENSIONS = """
+SELECT e.extname, e.extversion, n.nspname FROM pg_catalog.pg_extension e
+JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY e.oid
+"""
+_EXTENSION_FUNCTIONS = """
+SELECT e.extname, n.nspname, p.proname, pg_catalog.pg_get_function_arguments(p.oid),
+       pg_catalog.pg_get_function_result(p.oid), p.provolatile::text, p.proisstrict
+FROM pg_catalog.pg_proc p
+JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = e.oid
+JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE p.prokind = 'f' AND e.extname <> 'plpgsql' ORDER BY p.oid
+"""
+_COLLATIONS = f"""
+SELECT DISTINCT l.collnamespace::regnamespace::text, l.collname, l.collprovider::text, {{deterministic}}
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+WHERE {_USER} AND l.collname NOT IN ('default', 'C', 'POSIX') AND a.attnum > 0 ORDER BY 1, 2
+"""  # noqa: S608 - a constant
+_RELATIONS = f"""
+SELECT n.nspname, c.relname, c.relkind::text, m.amname, t.relname, c.relpages, c.reltuples, c.relallvisible,
+       CASE WHEN c.relkind IN ('r', 'm', 'i') THEN pg_catalog.pg_relation_size(c.oid) / {PAGE_BYTES} ELSE 0 END,
+       c.oid,
+       COALESCE(s.n_tup_ins, 0), COALESCE(s.n_tup_upd, 0), COALESCE(s.n_tup_hot_upd, 0), COALESCE(s.n_tup_del, 0),
+       COALESCE(s.seq_scan, i.idx_scan, 0)
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
+LEFT JOIN pg_catalog.pg_index x ON x.indexrelid = c.oid
+LEFT JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
+LEFT JOIN pg_catalog.pg_stat_all_tables s ON s.relid = c.oid
+LEFT JOIN pg_catalog.pg_stat_all_indexes i ON i.indexrelid = c.oid
+WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I') AND {_USER}
+ORDER BY 1, 2
+"""  # noqa: S608 - a constant
+_UNREADABLE = f"""
+SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f', 'S') AND {_USER}
+  AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
+ORDER BY 1, 2
+"""  # noqa: S608 - a constant
+_TABLESPACES = f"""
+SELECT DISTINCT p.spcname, p.spcoptions::text FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_tablespace p ON p.oid = c.reltablespace WHERE p.spcoptions IS NOT NULL AND {_USER}
+"""  # noqa: S608 - a constant
+_ROW_SECURITY = f"""
+SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relrowsecurity AND {_USER} ORDER BY 1, 2
+"""  # noqa: S608 - a constant
+
+
+def read_source(url: str, *, values: bool = True, min_max: bool = True, made_at: datetime | None = None) -> CloneFile:
+    """Everything that a hollow clone needs, over two connections (pg_dump's and ours).
+
+    values False: no value of the data is taken along. min_max: read the ends of indexed columns, as the source's planner
+    would, where their histograms may be out of date (through the index, each within 0.1 s, together within a few seconds).
+    Raises ServerError when the server is too old or new, rights are missing, or somebody would have to wait for us.
+    """
+    connection = connect(url)
+    try:
+        return _read(url, connection, values=values, min_max=min_max and values, made_at=made_at or datetime.now(UTC))
+    except psycopg2.Error as error:
+        if connection.closed:
+            raise ServerError("the connection to the source was lost while it was read") from None
+        if error.pgcode == "55P03":
+            raise ServerError(
+                "a table stayed locked for more than a second while its size was read. "
+                "Remedy: try again when no migration is running"
+            ) from None
+        cause = (error.diag.message_primary or type(error).__name__).strip()
+        raise ServerError(f"the source cannot be read ({error.pgcode}): {cause}") from None
+    finally:
+        connection.close()
+
+
+def _read(url: str, connection: Connection, *, values: bool, min_max: bool, made_at: datetime) -> CloneFile:
+    version = connection.server_version
+    _check_version(version)
+    settings = _settings(connection)
+    with connection.cursor() as cursor:
+        for name, value in _READING.items():
+            cursor.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
+    ((database, role, text, block_size),) = _rows(connection, _SERVER)
+    if block_size != PAGE_BYTES:
+        raise ServerError(f"the source was built with pages of {block_size} bytes; only {PAGE_BYTES} are supported")
+    unreadable = [(str(schema), str(name)) for schema, name in _rows(connection, _UNREADABLE)]
+    schema = dump_schema(url, connection, unreadable)
+    hidden = set(unreadable)
+    left_out = [LeftOut(f"table {one}.{two}", "the role may not read it") for one, two in unreadable]
+    left_out += _inexact(connection)
+    columns = [
+        one for one in read_column_statistics(connection, values=values) if (one.schema, one.relation) not in hidden
+    ]
+    if min_max:
+        columns = repair_ranges(connection, columns)
+    left_out += [LeftOut(_column_name(one), reason) for one in columns if (reason := _rejected(fault(one)))]
+    columns = [one for one in columns if fault(one) is None]
+    manifest = Manifest(
+        format=FORMAT,
+        notice=SENSITIVE if values else WITHOUT_VALUES,
+        values=values,
+        made_at=made_at.astimezone(UTC).isoformat(timespec="seconds"),
+        server_version=version,
+        version=text.split()[0],
+        database=database,
+        role=role,
+        locale=_locale(connection),
+        settings=settings,
+        role_settings=_role_settings(connection),
+        extensions=tuple(Extension(*row) for row in _rows(connection, _EXTENSIONS)),
+        extension_functions=tuple(ExtensionFunction(*row) for row in _rows(connection, _EXTENSION_FUNCTIONS)),
+        collations=_collations(connection),
+        relations=tuple(one for one in _relations(connection) if (one.schema, one.table or one.name) not in hidden),
+        left_out=tuple(left_out),
+    )
+    return CloneFile(
+        manifest, Statistics(tuple(columns), tuple(read_extended_statistics(connection, values=values))), schema
+    )
+
+
+def _check_version(version: int) -> None:
+    if version // 10000 > NEWEST_MAJOR:
+        raise ServerError(
+            f"the source is PostgreSQL {version // 10000}, and this queryproof knows servers up to {NEWEST_MAJOR}: update it"
+        )
+    if version // 10000 < OLDEST_MAJOR:
+        raise ServerError(
+            f"the source is PostgreSQL {version // 10000}; {OLDEST_MAJOR} is the oldest that is supported"
+        )
+
+
+def _settings(connection: Connection) -> tuple[tuple[str, str], ...]:
+    """Each setting that EXPLAIN (SETTINGS) would print when it is not the default, as it is in this session."""
+    names = "SELECT name FROM pg_catalog.pg_settings WHERE "
+    if connection.server_version >= 150000:
+        names += "'EXPLAIN' = ANY(pg_catalog.pg_settings_get_flags(name)) OR name = ANY(%s)"
+        wanted = _MEANING_SETTINGS
+    else:
+        names += "name = ANY(%s)"
+        wanted = [*_EXPLAIN_SETTINGS, *_MEANING_SETTINGS]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT name, pg_catalog.current_setting(name) FROM ({names}) n ORDER BY 1", (wanted,))  # noqa: S608 - a constant
+        return tuple((str(name), str(value)) for name, value in cursor.fetchall())
+
+
+def _role_settings(connection: Connection) -> tuple[RoleSetting, ...]:
+    return tuple(
+        RoleSetting(role, database, *setting.split("=", 1))
+        for role, database, config in _rows(connection, _ROLE_SETTINGS)
+        for setting in config
+    )
+
+
+def _locale(connection: Connection) -> Locale:
+    version = connection.server_version
+    provider = "datlocprovider::text" if version >= 150000 else "'c'"
+    locale = "datlocale" if version >= 170000 else "daticulocale" if version >= 150000 else "NULL"
+    ((encoding, kind, collate, ctype, name),) = _rows(connection, _LOCALE.format(provider=provider, locale=locale))
+    # Only these order text by its bytes, so that an index of the default operator class serves LIKE 'x%'.
+    c = kind == "b" or (kind == "c" and collate in ("C", "POSIX"))
+    return Locale(encoding, kind, collate, ctype, name, c)
+
+
+def _collations(connection: Connection) -> tuple[Collation, ...]:
+    return tuple(
+        Collation(*row) for row in _rows(connection, _COLLATIONS.format(deterministic="l.collisdeterministic"))
+    )
+
+
+def _relations(connection: Connection) -> list[Relation]:
+    levels = _levels(connection)
+    return [
+        Relation(
+            schema, name, kind, method, table, pages, tuples, visible, blocks, levels.get(oid),
+            inserted, updated, hot, deleted, scans,
+        )
+        for schema, name, kind, method, table, pages, tuples, visible, blocks, oid, inserted, updated, hot, deleted, scans
+        in _rows(connection, _RELATIONS)
+    ]  # fmt: skip
+
+
+def _levels(connection: Connection) -> dict[int, int]:
+    """Level of each B-tree's root by oid, where pageinspect is installed and the role may use it."""
+    found = _rows(
+        connection,
+        "SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_extension e ON e.extname = 'pageinspect'"
+        " WHERE p.proname = 'bt_metap' AND p.pronamespace = e.extnamespace"
+        " AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')"
+        " AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)",
+    )
+    if not found:
+        return {}
+    function = found[0][0].partition("(")[0]
+    sql = (
+        f"SELECT c.oid, (SELECT level FROM {function}(c.oid::regclass::text))"  # noqa: S608 - named by the server
+        " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am m ON m.oid = c.relam"
+        f" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'i' AND m.amname = 'btree' AND {_USER}"
+    )
+    try:
+        return {int(oid): int(level) for oid, level in _rows(connection, sql)}
+    except psycopg2.Error:
+        return {}
+
+
+def _inexact(connection: Connection) -> list[LeftOut]:
+    notes = [
+        LeftOut(f"tablespace {name}", f"its own page costs {options} are not copied: plans of its tables may differ")
+        for name, options in _rows(connection, _TABLESPACES)
+    ]
+    secured = [f"{schema}.{name}" for schema, name in _rows(connection, _ROW_SECURITY)]
+    if secured:
+        notes.append(
+            LeftOut("row security policies", f"plans are the owner's, without them: {', '.join(secured[:20])}")
+        )
+    return notes
+
+
+def _column_name(column: Any) -> str:
+    return f"statistics of {column.schema}.{column.relation}.{column.column}"
+
+
+def _rejected(reason: str | None) -> str | None:
+    return f"rejected: {reason}; plans that depend on them are inexact" if reason else None
+
+
+def _rows(connection: Connection, sql: str) -> Sequence[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall()

@@ -1,0 +1,133 @@
+"""A hollow clone plans as its source does, with and without hypothetical indexes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
+from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
+from queryproof.analyzer.errors import StatementError
+from queryproof.analyzer.postgres.clone import HollowClone
+from queryproof.analyzer.postgres.clone_file import CloneFile, load_clone
+from queryproof.analyzer.postgres.clone_source import read_source
+from queryproof.analyzer.postgres.connect import connect
+from queryproof.analyzer.postgres.server import Server
+
+SETUP = """
+CREATE TABLE users (id bigserial PRIMARY KEY, email text NOT NULL UNIQUE, country char(2), created timestamptz,
+  tags text[], document jsonb, active boolean);
+INSERT INTO users (email, country, created, tags, document, active)
+  SELECT 'u' || i || '@example.org', (ARRAY['de','fr','us'])[1 + i % 3], now() - i * interval '1 min',
+    ARRAY['t' || i % 100, 'z' || i % 7], jsonb_build_object('a', i % 50), i % 10 = 0 FROM generate_series(1, 20000) i;
+CREATE TABLE orders (id bigserial PRIMARY KEY, user_id bigint REFERENCES users, total numeric, placed date, note varchar(20));
+INSERT INTO orders (user_id, total, placed, note)
+  SELECT 1 + i % 20000, i % 777, date '2020-01-01' + i % 1000, 'n' || i % 10 FROM generate_series(1, 100000) i;
+CREATE INDEX ix_orders_placed ON orders (placed);
+CREATE INDEX ix_users_document ON users USING gin (document);
+CREATE INDEX ix_users_lower_email ON users (lower(email));
+CREATE STATISTICS orders_placed_total (ndistinct, dependencies, mcv) ON placed, total FROM orders;
+CREATE TABLE events (at date, kind int, payload text) PARTITION BY RANGE (at);
+CREATE TABLE events_2024 PARTITION OF events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE TABLE events_2025 PARTITION OF events FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+INSERT INTO events SELECT date '2024-01-01' + i % 700, i % 500, 'p' || i FROM generate_series(1, 50000) i;
+"""
+STATEMENTS = (
+    "SELECT * FROM users WHERE id = 5",
+    "SELECT * FROM users WHERE email = 'u5@example.org'",
+    "SELECT * FROM users WHERE lower(email) = 'u5@example.org'",
+    "SELECT * FROM orders WHERE placed > date '2022-09-01'",
+    "SELECT * FROM orders WHERE placed = date '2020-05-05' AND total = 5",
+    "SELECT count(*) FROM orders o JOIN users u ON u.id = o.user_id WHERE u.country = 'de' AND u.active",
+    "SELECT placed, total, count(*) FROM orders GROUP BY 1, 2 ORDER BY 1 LIMIT 10",
+    "SELECT * FROM users WHERE tags @> ARRAY['t5']",
+    "SELECT * FROM events WHERE at = date '2024-05-05' AND kind = 7",
+    "UPDATE users SET active = false WHERE country = 'fr'",
+)
+
+
+@pytest.fixture(scope="module")
+def source(server: Server) -> str:
+    server.create_database("clone_source")
+    connection = connect(server.url("clone_source", "app"))
+    with connection.cursor() as cursor:
+        cursor.execute(SETUP)
+        cursor.execute("VACUUM (ANALYZE)")
+    connection.close()
+    return server.url("clone_source", "reader")
+
+
+@pytest.fixture(scope="module")
+def taken(source: str) -> CloneFile:
+    return read_source(source)
+
+
+@pytest.fixture(scope="module")
+def clone(taken: CloneFile) -> Iterator[HollowClone]:
+    with HollowClone(taken) as running:
+        yield running
+
+
+def explained(url: str, sql: str) -> str:
+    connection = connect(url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN " + sql)
+            return "".join(f"{line}\n" for (line,) in cursor.fetchall())
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("sql", STATEMENTS)
+def test_plans_are_the_sources_own_to_the_last_digit(source: str, clone: HollowClone, sql: str) -> None:
+    assert clone.explain(sql).strip() == explained(source.replace("//reader@", "//app@"), sql).strip()
+
+
+def test_a_saved_file_is_the_same_clone_and_readable_by_its_owner_alone(taken: CloneFile, tmp_path: Path) -> None:
+    path = tmp_path / "prod.qpclone"
+    taken.save(path)
+    assert load_clone(path) == taken
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_hypothetical_index_is_used_and_switched_off_again(clone: HollowClone) -> None:
+    what_if = CloneWhatIf(clone)
+    sql = "SELECT sum(total) FROM orders WHERE user_id = 7"
+    before = what_if.price(sql)
+    handle = what_if.add(CandidateIndex("public", "orders", "btree", (Key("user_id"),)))
+    assert what_if.price(sql) == before
+    after = what_if.price(sql, [handle])
+    assert after.used == {handle}
+    assert after.cost < before.cost / 20
+    assert [node.index for node in what_if.plan(sql, [handle]).root.walk() if node.index] == [handle]
+    assert what_if.price(sql) == before
+    assert 500_000 < what_if.size_bytes(handle) < 3_000_000
+
+
+def test_an_existing_index_is_switched_off_and_on_again(clone: HollowClone) -> None:
+    what_if = CloneWhatIf(clone)
+    sql = "SELECT * FROM users WHERE id = 7"
+    assert what_if.price(sql).used == {"public.users_pkey"}
+    assert what_if.price(sql, without=["public.users_pkey"]).used == frozenset()
+    assert what_if.price(sql).used == {"public.users_pkey"}
+
+
+def test_an_index_on_a_partitioned_table_goes_by_its_handle_in_every_partition(clone: HollowClone) -> None:
+    what_if = CloneWhatIf(clone)
+    sql = "SELECT * FROM events WHERE kind = 7"
+    handle = what_if.add(CandidateIndex("public", "events", "btree", (Key("kind"),)))
+    assert what_if.price(sql, [handle]).used == {handle}
+    assert {node.index for node in what_if.plan(sql, [handle]).root.walk() if node.index} == {handle}
+
+
+def test_an_impossible_index_is_refused_with_postgresqls_reason(clone: HollowClone) -> None:
+    what_if = CloneWhatIf(clone)
+    with pytest.raises(StatementError, match="nothing"):
+        what_if.add(CandidateIndex("public", "orders", "btree", (Key("nothing"),)))
+    assert what_if.price("SELECT * FROM users WHERE id = 7").used == {"public.users_pkey"}
+
+
+def test_statements_that_are_not_plannable_or_more_than_one_are_refused(clone: HollowClone) -> None:
+    for sql in ("DROP TABLE users", "SELECT 1; SELECT 2", "ANALYZE SELECT 1", "VACUUM users"):
+        with pytest.raises(StatementError):
+            clone.explain(sql)
