@@ -14,7 +14,7 @@ from .analyzer.errors import ServerError, SourceError
 from .analyzer.plan import ExplainedQuery, Plan
 from .analyzer.postgres.catalog import read_schema
 from .analyzer.postgres.connect import connect
-from .analyzer.postgres.explain import Explainer, explain_workload
+from .analyzer.postgres.explain import MAX_COST, TIMEOUT_S, Explainer, explain_workload
 from .analyzer.sources.grouping import build_workload, merge
 from .analyzer.sources.journal import read_recording
 from .analyzer.sources.pg_stat_statements import Snapshot, snapshot, workload_between
@@ -46,6 +46,8 @@ class AnalysisRequest:
 
     url: the database that plans; without it only rules that need none run. since: an earlier snapshot of
     pg_stat_statements, so that only what came after counts. analyze: recorded SELECTs may be run again (EXPLAIN ANALYZE).
+    analyze_writes: INSERT, UPDATE, DELETE and MERGE may be run too, in a transaction that is rolled back. max_cost, max_seconds:
+    what is estimated above it is not run; what takes longer is stopped. connections: at the same time, for plain EXPLAIN.
     prove: `measure` builds candidate indexes for real over `build_url` (default: url) and drops them again; `auto` does so
     only where `build_url` names a scratch copy; `no` never. show_parameters: values may appear in the report.
     """
@@ -56,6 +58,10 @@ class AnalysisRequest:
     pg_stat_statements: bool = False
     since: Snapshot | None = None
     analyze: bool = False
+    analyze_writes: bool = False
+    max_cost: float = MAX_COST
+    max_seconds: float = TIMEOUT_S
+    connections: int = 1
     prove: Prove = "auto"
     build_url: str | None = None
     allow_superuser: bool = False
@@ -118,11 +124,20 @@ def _look(
         return {}, None, (Skipped("plans, schema and missing indexes", reason),)
     try:
         explainer = Explainer(
-            connection, analyze=request.analyze or request.builds, allow_superuser=request.allow_superuser
+            connection,
+            analyze=request.analyze or request.builds,
+            analyze_writes=request.analyze_writes,
+            timeout_s=request.max_seconds,
+            max_cost=request.max_cost,
+            allow_superuser=request.allow_superuser,
+            reconnect=lambda: _open(request.url or "", stack),
         )
     except ServerError as error:
         return {}, None, (Skipped("plans and missing indexes", str(error)),)
-    plans = explain_workload(workload, explainer, progress)
+    try:
+        plans = explain_workload(workload, explainer, progress, request.connections)
+    except ServerError as error:
+        return {}, None, (Skipped("plans and missing indexes", str(error)),)
     if not request.builds:
         return plans, None, ()
     builder = Builder(_open(request.build_url or request.url or "", stack))

@@ -33,6 +33,32 @@ SEVERITIES = ("error", "warning", "info")
     help="Run the recorded SELECTs again with EXPLAIN ANALYZE, read-only, each under a timeout.",
 )
 @click.option(
+    "--analyze-writes",
+    is_flag=True,
+    help="Run INSERT, UPDATE, DELETE and MERGE too, and roll each back; sequences, dead rows and WAL stay.",
+)
+@click.option(
+    "--max-cost",
+    type=click.FloatRange(min=0),
+    default=1e8,
+    show_default=True,
+    help="Statements that the planner estimates above this cost are not run.",
+)
+@click.option(
+    "--max-seconds",
+    type=click.FloatRange(min=0.01, max=86400),
+    default=20.0,
+    show_default=True,
+    help="A statement that takes longer is stopped and shown with its plain plan.",
+)
+@click.option(
+    "--connections",
+    type=click.IntRange(1, 16),
+    default=1,
+    show_default=True,
+    help="Connections used at the same time, for plain EXPLAIN only.",
+)
+@click.option(
     "--prove",
     type=click.Choice(["auto", "measure", "no"]),
     default="auto",
@@ -57,6 +83,10 @@ def analyze(
     pg_stat_statements: bool,
     since: Path | None,
     run_selects: bool,
+    analyze_writes: bool,
+    max_cost: float,
+    max_seconds: float,
+    connections: int,
     prove: str,
     allow_superuser: bool,
     parameters: bool,
@@ -92,6 +122,10 @@ def analyze(
         pg_stat_statements=pg_stat_statements,
         since=read_snapshot(since) if since else None,
         analyze=run_selects,
+        analyze_writes=analyze_writes,
+        max_cost=max_cost,
+        max_seconds=max_seconds,
+        connections=connections,
         prove=prove,  # type: ignore[arg-type] # click.Choice has checked it
         allow_superuser=allow_superuser,
         show_parameters=parameters,

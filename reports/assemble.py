@@ -18,6 +18,7 @@ from .report import (
     ReportedParameters,
     ReportedQuery,
     ReportedSite,
+    ReportedVariant,
     RulePage,
 )
 
@@ -35,6 +36,11 @@ def assemble(
     """The report, everything in a fixed order. Literals in plans are hidden unless parameters may be shown."""
     workload = case.workload
     plans = {key: plan.plan for key, plan in case.plans.items() if plan.plan is not None} | dict(proof_plans)
+    plans |= {
+        _variant_id(key, number): variant.plan
+        for key, explained in case.plans.items()
+        for number, variant in enumerate(explained.variants, 2)
+    }
     shown = plans if show_parameters else {key: hide_literals(plan) for key, plan in plans.items()}
     ranked = tuple(sorted(findings, key=lambda one: (-(one.at_stake_ms or 0.0), one.severity.rank, one.identity)))
     actions = tuple(sorted(recommendations, key=lambda one: (-(one.saves_ms or 0.0), one.id)))
@@ -95,6 +101,12 @@ def _query(
     group: QueryGroup, explained: ExplainedQuery | None, findings: Sequence[Finding], show_parameters: bool
 ) -> ReportedQuery:
     note = "no database was given" if explained is None else explained.note or explained.parameters_origin
+    if explained is not None and explained.plan is not None and explained.parameters_origin not in note:
+        note += f"; values: {explained.parameters_origin}"
+    variants = [
+        ReportedVariant(_variant_id(group.fingerprint, number), variant.origin, variant.note)
+        for number, variant in enumerate(explained.variants if explained is not None else (), 2)
+    ]
     parameters = [
         ReportedParameters(repr(sample.values), sample.duration_ms) for sample in group.samples if sample.values
     ]
@@ -116,7 +128,13 @@ def _query(
         plan_id=group.fingerprint if explained is not None and explained.plan is not None else None,
         plan_note=note,
         parameters=tuple(parameters) if show_parameters else (),
+        parameters_origin=explained.parameters_origin if explained is not None else "",
+        variants=tuple(variants),
     )
+
+
+def _variant_id(fingerprint: str, number: int) -> str:
+    return f"{fingerprint}/{number}"
 
 
 def _saved(groups: Sequence[QueryGroup], actions: Sequence[Recommendation]) -> float:
@@ -143,5 +161,7 @@ def _examined(case: Case) -> tuple[str, ...]:
     ]
     if case.schema is not None:
         sentences.append(f"{run} plans from real runs, {planned} planned without running")
+        if differing := sum(1 for plan in case.plans.values() if plan.variants):
+            sentences.append(f"{differing} statements whose plan differs by value")
         sentences.append(f"{len(case.schema.tables)} tables with their indexes and statistics")
     return tuple(sentences)

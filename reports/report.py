@@ -55,6 +55,16 @@ class ReportedParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedVariant:
+    """Another plan of the same statement, for other values. plan_id: key into `Report.plans`. origin: where the values came
+    from. note: why the plan is not what was hoped for."""
+
+    plan_id: str
+    origin: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReportedQuery:
     """One query group. text: formatted SQL with `$n` for every literal. plan_id: key into `Report.plans`, or None with the
     reason in plan_note."""
@@ -76,6 +86,10 @@ class ReportedQuery:
     plan_id: str | None
     plan_note: str
     parameters: tuple[ReportedParameters, ...] = ()
+    parameters_origin: str = ""
+    """Where the values came from that `plan_id` was planned or run with."""
+    variants: tuple[ReportedVariant, ...] = ()
+    """The plan differs by value: the others, one per shape."""
 
 
 @dataclass(frozen=True, slots=True)

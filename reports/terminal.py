@@ -15,6 +15,7 @@ from .report import Report
 MOST_ACTIONS = 12
 MOST_FINDINGS = 8
 MOST_SKIPPED = 4
+MOST_VARIANTS = 4
 
 
 def print_report(report: Report, console: Console, paths: Sequence[Path] = ()) -> None:
@@ -89,6 +90,13 @@ def _print_rest(report: Report, console: Console) -> None:
     console.print()
     for sentence in report.examined:
         console.print(_plain(f"Examined: {sentence}", "dim"))
+    differing = [query for query in report.queries if query.variants]
+    for query in differing[:MOST_VARIANTS]:
+        statement = " ".join(query.text.split())
+        origins = "; ".join([query.parameters_origin, *(variant.origin for variant in query.variants)])
+        console.print(_plain(f"The plan differs by value: {statement[:100]}  ({origins})", "yellow"))
+    if len(differing) > MOST_VARIANTS:
+        console.print(_plain(f"and {len(differing) - MOST_VARIANTS} more whose plan differs by value", "yellow"))
     if report.looked_at:
         console.print(
             _plain(

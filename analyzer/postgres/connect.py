@@ -10,6 +10,14 @@ from ..errors import ServerError
 
 APPLICATION_NAME = "queryproof"
 CONNECT_TIMEOUT_S = 10
+# A network that swallows packets is noticed by the system, not only by our own watchdog.
+_LINE = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 _REMEDIES = (
     ("password authentication failed", "check the user and the password (PGPASSWORD and ~/.pgpass work too)"),
@@ -33,7 +41,7 @@ def connect(url: str) -> Connection:
     """
     try:
         connection = psycopg2.connect(
-            make_dsn(_libpq(url), application_name=APPLICATION_NAME, connect_timeout=CONNECT_TIMEOUT_S)
+            make_dsn(_libpq(url), application_name=APPLICATION_NAME, connect_timeout=CONNECT_TIMEOUT_S, **_LINE)
         )
     except psycopg2.ProgrammingError:
         raise ServerError(

@@ -185,19 +185,19 @@ class Explainer:
         looks, reasons = self._looks(texts)
         repairs = f" (repaired: {', '.join(repaired.repairs)})" if repaired.repairs else ""
         because = f"; the recorded values could not be used: {because}" if because else ""
-        ran = next((index for index, look in enumerate(looks) if look.plan.analyzed), None)
+        ran = next((index for index, look in enumerate(looks) if look.plan.analyzed or look.timed_out_s), None)
         if ran is not None:
             looks.insert(0, looks.pop(ran))
             answer = self._answer(group, looks)
-            return replace(
-                answer, note=f"run with {answer.parameters_origin}, as {NO_VALUES}{because}{repairs}{answer.note}"
-            )
+            told = f"{answer.parameters_origin} were taken, as {NO_VALUES}{because}{repairs}"
+            return replace(answer, note="; ".join(filter(None, (told, answer.note))))
         if generic is None and not looks:
             raise StatementError(problem or because or "; ".join(reasons))
         first = generic or looks[0].plan
         note = f"planned without running it: {NO_VALUES}{because}{repairs}"
         if self.runs:
-            note += f"; {looks[0].note.partition(': ')[2]}" if looks else f"; {why_none or '; '.join(reasons)}"
+            why = looks[0].note.partition(": ")[2] if looks else why_none or "; ".join(dict.fromkeys(reasons))
+            note = "; ".join(filter(None, (note, why)))
         origin = "a generic plan, made for no values in particular" if generic else looks[0].text.origin
         inline = looks[0].text.inline if looks else None
         return ExplainedQuery(group.fingerprint, first, inline, note, origin, variants=_variants(first, looks))
@@ -292,16 +292,11 @@ class Explainer:
         timing = "TIMING OFF, " if node_calls(plain) > MANY else ""
         try:
             plan = self._plan(text, f"ANALYZE, BUFFERS, {timing}")
-        except TimedOut as error:
-            return _Look(text, plain, f"planned without running it: {error}", self._timeout_s)
-        except RecoveryConflict as error:
-            return _Look(text, plain, f"planned without running it: {error}")
         except ConnectionLost:
             raise
         except StatementError as error:
-            if not self._writes(text.verdict):
-                raise
-            return _Look(text, plain, f"planned without running it: {error}")
+            waited = self._timeout_s if isinstance(error, TimedOut) else None
+            return _Look(text, plain, f"planned without running it: {error}", waited)
         notes = []
         if timing:
             notes.append(f"run without timing its nodes, of which about {node_calls(plain):.2g} calls were expected")

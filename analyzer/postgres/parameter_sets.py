@@ -85,11 +85,13 @@ def _value(
     if use is not None and (column := _column(use, syntax, columns)) is not None:
         same = [one.number for one in syntax.uses if (one.table, one.column) == (use.table, use.column)]
         return _of_column(column, kind, use, rarity, same.index(number))
+    if number in syntax.units:
+        return syntax.units[number]
     if number in syntax.offsets:
         return "0"
     if number in syntax.limits:
         return str(max(1, round(rows_per_call))) if rows_per_call else "10"
-    if number in syntax.listed or kind == "boolean":
+    if number in syntax.listed or kind in ("boolean", "regconfig"):
         base = kind.partition("(")[0]
         return "{}" if base.endswith("[]") else _NEUTRAL.get(base)
     return None

@@ -28,6 +28,7 @@ _KINDS = {
     "DeleteStmt": "DELETE",
     "MergeStmt": "MERGE",
 }
+_UNITS = {"date_trunc": "day", "date_part": "day", "timezone": "UTC"}
 _OPERATORS_OF_KIND = {
     "AEXPR_BETWEEN": (">=", "<="),
     "AEXPR_NOT_BETWEEN": ("<", ">"),
@@ -54,7 +55,7 @@ class Syntax:
     functions, relations: `name` or `schema.name` as the grammar reads them. attributes: names after a dot, which
     PostgreSQL also takes for functions of the row. aliases: what each table is called in the statement → `schema.name`.
     parameters: numbers of all `$n`. listed: those in the outermost select list, whose values do not shape the plan.
-    limits, offsets: those that are a LIMIT or an OFFSET.
+    limits, offsets: those that are a LIMIT or an OFFSET. units: those that name a unit or a time zone → one that exists.
     """
 
     kind: str
@@ -71,6 +72,7 @@ class Syntax:
     listed: set[int] = field(default_factory=set)
     limits: set[int] = field(default_factory=set)
     offsets: set[int] = field(default_factory=set)
+    units: dict[int, str] = field(default_factory=dict)
 
 
 def read_syntax(sql: str) -> Syntax:
@@ -155,7 +157,10 @@ def _note(key: str, node: Any, syntax: Syntax) -> None:
         case "ParamRef":
             syntax.parameters.add(node.get("number", 0))
         case "FuncCall":
-            syntax.functions.add(".".join(_names(node.get("funcname"))[-2:]))
+            names = _names(node.get("funcname"))
+            syntax.functions.add(".".join(names[-2:]))
+            if names and names[-1] in _UNITS:
+                syntax.units |= dict.fromkeys(_operands((node.get("args") or [None])[0]), _UNITS[names[-1]])
         case "RangeTableSample":
             syntax.functions.add(".".join(_names(node.get("method"))[-2:]))
         case "RangeVar":
