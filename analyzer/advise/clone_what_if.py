@@ -1,16 +1,16 @@
 """Candidate indexes on a hollow clone."""
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Collection
 
 from ..plan import Plan
-from ..postgres.clone import HollowClone, IndexSize
-from ..postgres.clone_pages import separator_bytes
-from ..schema import Column, Table
+from ..postgres.clone import HollowClone, HypotheticalSize
+from ..postgres.clone_pages import btree_level, separator_bytes
+from ..schema import Table
 from ..sql.identifier import quote_qualified
 from .candidate_index import CandidateIndex
+from .index_size import index_size
 from .what_if import Price
 
 _COST = re.compile(r"\(cost=[\d.]+\.\.(?P<total>[\d.]+) ")
@@ -39,9 +39,13 @@ class CloneWhatIf:
     def add(self, index: CandidateIndex) -> str:
         """Make the index known, switched off, and return its handle. Raises StatementError when PostgreSQL refuses it."""
 
-        def size(schema: str, name: str) -> IndexSize:
+        def size(schema: str, name: str) -> HypotheticalSize:
             table = self._tables[schema, name]
-            return estimate(index, table, self._entries(index, table))
+            entries = self._entries(index, table)
+            rows = table.rows or 0.0
+            estimated = index_size(index, table, entries / rows if entries is not None and rows > 0 else 1.0)
+            level = btree_level(estimated.pages, _separator(index, table, entries if entries is not None else rows))
+            return HypotheticalSize(estimated.pages, entries, level)
 
         return self._clone.add(
             index.schema, index.table, index.method, lambda name: index.definition(name, concurrently=False), size
@@ -75,43 +79,14 @@ class CloneWhatIf:
         return self._clone.plan(f"SELECT 1 FROM ONLY {source} WHERE {index.predicate}").root.plan_rows  # noqa: S608 - quoted
 
 
-def estimate(index: CandidateIndex, table: Table, entries: float | None) -> IndexSize:
-    """Pages of an index: B-trees with posting lists of equal keys where they are deduplicated, others by rule of thumb."""
-    rows = max(1.0, entries if entries is not None else table.rows or 0.0)
-    columns = [_column(table, key.column) for key in index.keys]
-    carried = [_column(table, name) for name in index.include]
-    keys = [(_width(column), _distinct(column, rows)) for column in columns]
-    width = sum(width for width, _ in keys) + sum(map(_width, carried))
-    if index.method == "brin":
-        return IndexSize(3 + math.ceil(table.pages / 128 * (width * 2 + 16) / 8000), entries)
-    if index.method == "gin":
-        return IndexSize(2 + math.ceil(rows * max(8.0, width / 2) / 8000), entries)
-    if index.method == "hash":
-        return IndexSize(4 + math.ceil(rows * 20 / 8152 / 0.75), entries)
-    if index.method != "btree":
-        return IndexSize(2 + math.ceil(rows * (width + 16) / 8152 / 0.7), entries)
-    distinct = min(rows, math.prod(count for _, count in keys))
-    deduplicated = not carried and not any(
-        column and column.type.startswith(("numeric", "double", "real", "jsonb")) for column in columns
+def _separator(index: CandidateIndex, table: Table, rows: float) -> float:
+    """Bytes of an entry of the index's inner pages; an expression without statistics counts as ten rows a value."""
+    columns = [table.column(key.column) if key.column is not None else None for key in index.keys]
+    keys = [
+        (float(column.average_width or 8), column.distinct or rows / 10) if column is not None else (8.0, rows / 10)
+        for column in columns
+    ]
+    plain = not index.include and not any(
+        column is not None and column.type.startswith(("numeric", "double", "real", "jsonb")) for column in columns
     )
-    tuple_bytes = 4 + 8 * math.ceil((8 + width) / 8)
-    total = rows * tuple_bytes
-    if deduplicated and rows / distinct > 1.5:
-        per_key = rows / distinct
-        lists = math.ceil(per_key * 6 / 812)
-        total = distinct * (lists * tuple_bytes + per_key * 6)
-    leaves = math.ceil(total / (8152 * 0.9))
-    separator = separator_bytes(keys, rows, deduplicated=deduplicated)
-    return IndexSize(1 + leaves + math.ceil(leaves * separator / 5700), entries, separator)
-
-
-def _column(table: Table, name: str | None) -> Column | None:
-    return table.column(name) if name is not None else None
-
-
-def _width(column: Column | None) -> float:
-    return float(column.average_width) if column is not None and column.average_width else 8.0
-
-
-def _distinct(column: Column | None, rows: float) -> float:
-    return max(1.0, min(rows, column.distinct)) if column is not None and column.distinct else max(1.0, rows / 10)
+    return separator_bytes(keys, max(rows, 1.0), deduplicated=plain)

@@ -91,7 +91,7 @@ def find_binaries(explicit: Path | None = None) -> Binaries:
     """
     named = explicit or (Path(value) if (value := os.environ.get(ENVIRONMENT_VARIABLE)) else None)
     if named is not None:
-        found = _binaries(named, bundled=False)
+        found = next((one for path in _below(named) if (one := _binaries(path, bundled=False))), None)
         if found is None:
             raise ServerError(f"{named} holds no working `postgres` and `initdb`: name the bin directory of PostgreSQL")
         return found
@@ -123,8 +123,8 @@ def _number(path: Path) -> float:
 
 def _below(root: Path) -> list[Path]:
     """Bin directories in or below a folder: `18/bin`, `18/native/bin` and the like, the newest first."""
-    patterns = (".", "bin", "*/bin", "*/*/bin")
-    found = {path.resolve() for pattern in patterns for path in root.glob(pattern) if (path / "initdb").exists()}
+    places = [root, *(path for pattern in ("bin", "*/bin", "*/*/bin") for path in root.glob(pattern))]
+    found = {path for path in places if (path / "initdb").exists()}
     return sorted(found, key=lambda path: (_number(path), path), reverse=True)
 
 

@@ -26,7 +26,7 @@ from .catalog import read_schema
 from .clone_columns import fill_columns
 from .clone_extended import fill_extended
 from .clone_file import CloneFile, LeftOut
-from .clone_pages import brin_metapage, btree_level, btree_pages, extend, gin_counters, gin_metapage, write_relation
+from .clone_pages import brin_metapage, btree_pages, extend, gin_counters, gin_metapage, write_relation
 from .clone_restore import SCHEMA, create_clone_database, restore_schema, superuser
 from .clone_settings import fill_settings
 from .clone_sizes import FIRST_NODE, fill_sizes
@@ -40,18 +40,15 @@ STATEMENT_TIMEOUT_MS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class IndexSize:
-    """What a hypothetical index would be.
-
-    pages: of 8 kB; tuples: entries (None: as many as rows); separator: bytes of an inner entry (`separator_bytes`).
-    """
+class HypotheticalSize:
+    """What an index would be. pages: of 8 kB; tuples: entries (None: as many as rows); level: of a B-tree's root."""
 
     pages: int
     tuples: float | None = None
-    separator: float = 20.0
+    level: int = 1
 
 
-Size = Callable[[str, str], IndexSize]
+Size = Callable[[str, str], HypotheticalSize]
 """Estimates the index on one table, named by schema and name: the leaf partitions of a partitioned one, each by itself."""
 
 
@@ -275,11 +272,11 @@ class HollowClone:
                 )
         self._hollowed = {}
 
-    def _give_size(self, oid: int, heap: int, method: str, ranges: int, size: IndexSize) -> int:
+    def _give_size(self, oid: int, heap: int, method: str, ranges: int, size: HypotheticalSize) -> int:
         pages = max(1, size.pages)
         first: list[bytes] | None = None
         if method == "btree":
-            first = btree_pages(min(btree_level(pages, size.separator), max(0, pages - 2))) if pages > 1 else None
+            first = btree_pages(min(size.level, pages - 2)) if pages > 1 else None
         elif method == "gin":
             first = [gin_metapage(pages, gin_counters(pages))]
         elif method == "brin":

@@ -50,7 +50,7 @@ def dump_schema(url: str, connection: Connection, excluded: Sequence[tuple[str, 
             "--no-policies", "--no-tablespaces", "--no-toast-compression", "--no-table-access-method", "--no-password",
             f"--lock-wait-timeout={LOCK_WAIT_MS}", f"--filter={listing}", f"--file={target}", f"--dbname={_safe(url)}",
         ]  # fmt: skip
-        if _is_superuser(connection) and connection.server_version >= 140000:
+        if is_superuser(connection) and connection.server_version >= 140000:
             command.append("--role=pg_read_all_data")
         environment = os.environ | {"PGAPPNAME": name, "PGCONNECT_TIMEOUT": "10"}
         password = _password(url)
@@ -121,7 +121,8 @@ def _parsed(url: str) -> URL | None:
     return make_url(url)._replace(drivername="postgresql") if "://" in url else None
 
 
-def _is_superuser(connection: Connection) -> bool:
+def is_superuser(connection: Connection) -> bool:
+    """Whether the session's role has all rights."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user")
         row = cursor.fetchone()

@@ -82,16 +82,12 @@ def separator_bytes(columns: Sequence[tuple[float, float]], rows: float, *, dedu
     return expected + reached * (4 + _aligned(8 + width) + 8)
 
 
-def btree_level(pages: int, separator: float, *, grown: bool = False) -> int:
-    """Level of the root of a B-tree of that many pages, its inner entries of that many bytes (`separator_bytes`).
-
-    grown: by insertions, which fill the root before it is split; CREATE INDEX leaves the root as free as other inner pages.
-    """
-    usable = (PAGE_BYTES - _HEADER_BYTES - 16) / max(16.0, separator)
-    fanout, root = max(2.0, usable * _INNER_FILL), max(2.0, usable * (1.0 if grown else _INNER_FILL))
+def btree_level(pages: int, separator: float) -> int:
+    """Level of the root of a B-tree of that many pages as CREATE INDEX makes it (`separator_bytes`: of its inner entries)."""
+    fanout = max(2.0, (PAGE_BYTES - _HEADER_BYTES - 16) * _INNER_FILL / max(16.0, separator))
     level, width = 0, float(max(1, pages - 1))
     while width > 1:
-        width = 1 if width <= root else math.ceil(width / fanout)
+        width = math.ceil(width / fanout)
         level += 1
     return level
 

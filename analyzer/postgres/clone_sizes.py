@@ -82,7 +82,7 @@ def _first_pages(
     if relation.kind in ("r", "m"):
         return []
     if relation.method == "btree" and relation.blocks > 1:
-        level = relation.level if relation.level is not None else btree_level(relation.blocks, separator, grown=True)
+        level = relation.level if relation.level is not None else btree_level(relation.blocks, separator)
         return btree_pages(min(level, max(0, relation.blocks - 2)))
     if relation.method == "gin":
         return [gin_metapage(relation.blocks, gin_counters(relation.blocks))]

@@ -8,7 +8,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from ..errors import ServerError
-from .clone_dump import LOCK_WAIT_MS, dump_schema
+from .clone_dump import LOCK_WAIT_MS, dump_schema, is_superuser
 from .clone_file import (
     FORMAT,
     SENSITIVE,
@@ -24,6 +24,7 @@ from .clone_file import (
     RoleSetting,
     Statistics,
 )
+from .clone_levels import read_levels
 from .clone_ranges import repair_ranges
 from .clone_statistics import fault, read_column_statistics, read_extended_statistics
 from .connect import connect
@@ -95,7 +96,7 @@ WHERE {_USER} AND l.collname NOT IN ('default', 'C', 'POSIX') AND a.attnum > 0 O
 _RELATIONS = f"""
 SELECT n.nspname, c.relname, c.relkind::text, m.amname, t.relname, c.relpages, c.reltuples, c.relallvisible,
        CASE WHEN c.relkind IN ('r', 'm', 'i') THEN pg_catalog.pg_relation_size(c.oid) / {PAGE_BYTES} ELSE 0 END,
-       c.oid,
+       c.oid::bigint,
        COALESCE(s.n_tup_ins, 0), COALESCE(s.n_tup_upd, 0), COALESCE(s.n_tup_hot_upd, 0), COALESCE(s.n_tup_del, 0),
        COALESCE(s.seq_scan, i.idx_scan, 0)
 FROM pg_catalog.pg_class c
@@ -110,7 +111,7 @@ ORDER BY 1, 2
 """  # noqa: S608 - a constant
 _UNREADABLE = f"""
 SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f', 'S') AND {_USER}
+WHERE c.relkind IN ('r', 'p', 'm') AND {_USER}
   AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
 ORDER BY 1, 2
 """  # noqa: S608 - a constant
@@ -154,6 +155,9 @@ def _read(url: str, connection: Connection, *, values: bool, min_max: bool, made
     _check_version(version)
     settings = _settings(connection)
     with connection.cursor() as cursor:
+        if is_superuser(connection) and version >= 140000:
+            # Planning may run the schema's functions: with the rights of a reader, not with all.
+            cursor.execute("SET ROLE pg_read_all_data")
         for name, value in _READING.items():
             cursor.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
     ((database, role, text, block_size),) = _rows(connection, _SERVER)
@@ -171,6 +175,9 @@ def _read(url: str, connection: Connection, *, values: bool, min_max: bool, made
         columns = repair_ranges(connection, columns)
     left_out += [LeftOut(_column_name(one), reason) for one in columns if (reason := _rejected(fault(one)))]
     columns = [one for one in columns if fault(one) is None]
+    extended = read_extended_statistics(connection, values=values)
+    if extended is None:
+        left_out.append(LeftOut("extended statistics", "the role may not read them: GRANT pg_read_all_data TO it"))
     manifest = Manifest(
         format=FORMAT,
         notice=SENSITIVE if values else WITHOUT_VALUES,
@@ -189,9 +196,7 @@ def _read(url: str, connection: Connection, *, values: bool, min_max: bool, made
         relations=tuple(one for one in _relations(connection) if (one.schema, one.table or one.name) not in hidden),
         left_out=tuple(left_out),
     )
-    return CloneFile(
-        manifest, Statistics(tuple(columns), tuple(read_extended_statistics(connection, values=values))), schema
-    )
+    return CloneFile(manifest, Statistics(tuple(columns), tuple(extended or ())), schema)
 
 
 def _check_version(version: int) -> None:
@@ -244,38 +249,16 @@ def _collations(connection: Connection) -> tuple[Collation, ...]:
 
 
 def _relations(connection: Connection) -> list[Relation]:
-    levels = _levels(connection)
+    rows = _rows(connection, _RELATIONS)
+    levels = read_levels(connection, {row[9]: row[8] for row in rows if row[3] == "btree" and row[2] == "i"})
     return [
         Relation(
             schema, name, kind, method, table, pages, tuples, visible, blocks, levels.get(oid),
             inserted, updated, hot, deleted, scans,
         )
         for schema, name, kind, method, table, pages, tuples, visible, blocks, oid, inserted, updated, hot, deleted, scans
-        in _rows(connection, _RELATIONS)
+        in rows
     ]  # fmt: skip
-
-
-def _levels(connection: Connection) -> dict[int, int]:
-    """Level of each B-tree's root by oid, where pageinspect is installed and the role may use it."""
-    found = _rows(
-        connection,
-        "SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_extension e ON e.extname = 'pageinspect'"
-        " WHERE p.proname = 'bt_metap' AND p.pronamespace = e.extnamespace"
-        " AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')"
-        " AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)",
-    )
-    if not found:
-        return {}
-    function = found[0][0].partition("(")[0]
-    sql = (
-        f"SELECT c.oid, (SELECT level FROM {function}(c.oid::regclass::text))"  # noqa: S608 - named by the server
-        " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am m ON m.oid = c.relam"
-        f" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'i' AND m.amname = 'btree' AND {_USER}"
-    )
-    try:
-        return {int(oid): int(level) for oid, level in _rows(connection, sql)}
-    except psycopg2.Error:
-        return {}
 
 
 def _inexact(connection: Connection) -> list[LeftOut]:

@@ -126,13 +126,14 @@ def read_column_statistics(connection: Connection, *, values: bool) -> list[Colu
     return [read(row) if values or row[8] else without_values(read(row)) for row in rows]
 
 
-def read_extended_statistics(connection: Connection, *, values: bool) -> list[ExtendedStatistics]:
-    """Data of CREATE STATISTICS objects; none without rights on pg_statistic_ext_data."""
+def read_extended_statistics(connection: Connection, *, values: bool) -> list[ExtendedStatistics] | None:
+    """Data of CREATE STATISTICS objects; None when there are some, and the role may not read them."""
     version = connection.server_version
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_catalog.has_table_privilege('pg_catalog.pg_statistic_ext_data', 'SELECT')")
         if cursor.fetchone() != (True,):
-            return []
+            cursor.execute("SELECT EXISTS (SELECT FROM pg_catalog.pg_statistic_ext)")
+            return None if cursor.fetchone() == (True,) else []
         inherited = "d.stxdinherit" if version >= 150000 else "false"
         cursor.execute(_EXTENDED % inherited)
         found = []
