@@ -13,6 +13,8 @@ from .analyzer.advise.index_advice import Measure
 from .analyzer.errors import ServerError, SourceError
 from .analyzer.plan import ExplainedQuery, Plan
 from .analyzer.postgres.catalog import read_schema
+from .analyzer.postgres.clone import HollowClone
+from .analyzer.postgres.clone_file import load_clone
 from .analyzer.postgres.connect import connect
 from .analyzer.postgres.explain import MAX_COST, TIMEOUT_S, Explainer, explain_workload
 from .analyzer.sources.grouping import build_workload, merge
@@ -44,7 +46,8 @@ def silent(stage: str, items: Sequence[Any]) -> Iterator[Any]:
 class AnalysisRequest:
     """What to analyse, and what is allowed.
 
-    url: the database that plans; without it only rules that need none run. since: an earlier snapshot of
+    url: the database that plans; without it only rules that need none run. clone: a file of `queryproof clone` that plans in
+    its place (`url` then is only a source of statements). since: an earlier snapshot of
     pg_stat_statements, so that only what came after counts. analyze: recorded SELECTs may be run again (EXPLAIN ANALYZE).
     analyze_writes: INSERT, UPDATE, DELETE and MERGE may be run too, in a transaction that is rolled back. max_cost, max_seconds:
     what is estimated above it is not run; what takes longer is stopped. connections: at the same time, for plain EXPLAIN.
@@ -55,6 +58,7 @@ class AnalysisRequest:
     journal: Path | None = None
     files: tuple[Path, ...] = ()
     url: str | None = None
+    clone: Path | None = None
     pg_stat_statements: bool = False
     since: Snapshot | None = None
     analyze: bool = False
@@ -78,12 +82,17 @@ def analyze(request: AnalysisRequest, progress: Progress = silent) -> Report:
     with ExitStack() as stack:
         connection = _open(request.url, stack) if request.url else None
         workload = read_sources(request, connection)
-        schema = read_schema(connection) if connection is not None else None
+        hollow = _open_clone(request, stack) if request.clone else None
+        if hollow is not None:
+            connection = _open(hollow.url, stack)
+        schema = hollow.schema() if hollow is not None else read_schema(connection) if connection is not None else None
         statements = {
             group.fingerprint: analyse(_text(group), schema)
             for group in progress("Reading statements", workload.groups)
         }
         plans, prover, skipped = _look(request, connection, workload, progress, stack)
+        if hollow is not None:
+            skipped += _missing(hollow)
         case = Case(workload, statements, plans, schema)
         findings, looked_at = judge(case)
         answers = answer(case, findings, looked_at, prover, progress)
@@ -146,6 +155,20 @@ def _look(
         return explainer.measure(sql, runs=WARM_RUNS)
 
     return plans, (builder, measure), ()
+
+
+def _open_clone(request: AnalysisRequest, stack: ExitStack) -> HollowClone:
+    if request.analyze or request.builds:
+        raise SourceError(
+            "a clone holds no rows, so nothing can be run or measured on it: leave out --analyze and --prove"
+        )
+    return stack.enter_context(HollowClone(load_clone(request.clone or Path())))
+
+
+def _missing(hollow: HollowClone) -> tuple[Skipped, ...]:
+    """What the clone does not have, and that its plans are the planner's word alone."""
+    about = Skipped("running statements", f"plans are those of a {hollow.kind}: costs and estimates, never measured")
+    return (about, *(Skipped(note.what, note.reason) for note in hollow.left_out))
 
 
 def _open(url: str, stack: ExitStack) -> Connection:

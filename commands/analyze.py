@@ -20,6 +20,11 @@ SEVERITIES = ("error", "warning", "info")
 @click.option(
     "--url", help="Database that explains the statements. Nothing is run on it, locked or written unless asked for."
 )
+@click.option(
+    "--clone",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File of `queryproof clone` that plans the statements in the database's place.",
+)
 @click.option("--pg-stat-statements", is_flag=True, help="Take the workload of that server as well.")
 @click.option(
     "--since",
@@ -80,6 +85,7 @@ SEVERITIES = ("error", "warning", "info")
 def analyze(
     inputs: tuple[Path, ...],
     url: str | None,
+    clone: Path | None,
     pg_stat_statements: bool,
     since: Path | None,
     run_selects: bool,
@@ -119,6 +125,7 @@ def analyze(
         journal=journals[0] if journals else None,
         files=tuple(path for path in inputs if path not in journals),
         url=url,
+        clone=clone,
         pg_stat_statements=pg_stat_statements,
         since=read_snapshot(since) if since else None,
         analyze=run_selects,

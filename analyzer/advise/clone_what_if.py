@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from ..plan import Plan
-from ..postgres.clone import HollowClone, HypotheticalSize
+from ..postgres.clone import HollowClone
+from ..postgres.clone_indexes import HypotheticalSize
 from ..postgres.clone_pages import btree_level, separator_bytes
 from ..schema import Table
 from ..sql.identifier import quote_qualified
@@ -61,6 +62,8 @@ class CloneWhatIf:
 
     def price(self, sql: str, handles: Collection[str] = (), without: Collection[str] = ()) -> Price:
         """What `plan` would cost, and the indexes it would use."""
+        if self._clone.corrected:
+            return self._priced(self._clone.plan(sql, handles, without))
         text = self._clone.explain(sql, handles, without)
         cost = _COST.search(text)
         used: set[str] = set()
@@ -70,6 +73,13 @@ class CloneWhatIf:
             handle = self._clone.handle_of(name)
             used |= {handle} if handle else self._names.get(name, {name})
         return Price(float(cost["total"]) if cost else 0.0, frozenset(used))
+
+    def _priced(self, plan: Plan) -> Price:
+        used: set[str] = set()
+        for node in plan.root.walk():
+            if node.index is not None:
+                used |= self._names.get(node.index, {node.index})
+        return Price(plan.root.total_cost, frozenset(used))
 
     def _entries(self, index: CandidateIndex, table: Table) -> float | None:
         """Rows that a partial index would hold: the planner's own estimate."""

@@ -118,7 +118,8 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the source is. server_version: server_version_num; values: whether statistics hold values of the data."""
+    """What the source is. server_version: server_version_num; values: whether statistics hold values of the
+    data; settings_role: whose settings statements are planned with, None for those of the login that read the source."""
 
     format: int
     notice: str
@@ -131,6 +132,7 @@ class Manifest:
     locale: Locale
     settings: tuple[tuple[str, str], ...]
     role_settings: tuple[RoleSetting, ...]
+    settings_role: str | None
     extensions: tuple[Extension, ...]
     extension_functions: tuple[ExtensionFunction, ...]
     collations: tuple[Collation, ...]

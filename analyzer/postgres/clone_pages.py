@@ -5,6 +5,7 @@ the counters of a GIN index, the page range and map of a BRIN index. Layouts as 
 brin_page.h and bufpage.h; they are the same from 13 to 18.
 """
 
+import itertools
 import math
 import os
 import struct
@@ -133,6 +134,18 @@ def write_relation(path: Path, pages: int, first: list[bytes], owner: tuple[int,
                 file.write(b"".join(first[:pages]))
             file.truncate(length)
             os.fchown(file.fileno(), *owner)
+
+
+def relation_pages(path: Path) -> int:
+    """Pages of a relation, over all its segments."""
+    total = 0
+    for segment in itertools.count():
+        part = path if segment == 0 else path.with_name(f"{path.name}.{segment}")
+        length = part.stat().st_size // PAGE_BYTES if part.exists() else 0
+        total += length
+        if length < SEGMENT_PAGES:
+            break
+    return total
 
 
 def extend(path: Path, pages: int) -> None:

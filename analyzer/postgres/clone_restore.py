@@ -27,6 +27,11 @@ PURE_EXTENSIONS = frozenset(
 )
 """Extensions that bring types, operators and functions and reach nothing outside the server: created before any object of
 the source exists. Those that PostgreSQL itself marks as trusted are as well; all others (dblink, file_fdw …) are left out."""
+_WITHOUT_EFFECT = frozenset(
+    "pg_stat_statements pg_stat_kcache pg_stat_monitor pg_qualstats pg_wait_sampling hypopg auto_explain amcheck pageinspect "
+    "pg_buffercache pg_freespacemap pg_prewarm pg_visibility pg_walinspect pgstattuple pgrowlocks pg_repack sslinfo".split()
+)
+"""Extensions that no table, index or statement of an application depends on: not missed."""
 OPERATOR_CLASS_EXTENSIONS = ("pg_trgm", "btree_gin", "btree_gist")
 """What candidate indexes may need although the source does not have it yet."""
 
@@ -48,14 +53,26 @@ _AT = re.compile(r"^pg_restore: from TOC entry \d+; \d+ \d+ (?P<what>.*)$")
 _FAILED = re.compile(r"^pg_restore: error: could not execute query: (?:ERROR: +)?(?P<reason>.*)$")
 
 # Opened as a cursor, which PostgreSQL refuses for more than one statement. ANALYZE cannot be slipped in: the word would have
-# to stand inside the parentheses.
+# to stand inside the parentheses. A statement with parameters gets a generic plan, which does not look at the NULLs.
 _EXPLAIN = """
-CREATE FUNCTION {schema}.explain_{name}(statement text) RETURNS text LANGUAGE plpgsql AS $explain$
-DECLARE line record; plan text := '';
+CREATE FUNCTION {schema}.explain_{name}(statement text, generic boolean) RETURNS text LANGUAGE plpgsql AS $explain$
+DECLARE line record; plan text := ''; options text := '{options}'; places text;
 BEGIN
-  FOR line IN EXECUTE 'EXPLAIN ({options}) ' || statement LOOP
+  IF generic AND current_setting('server_version_num')::int >= 160000 THEN
+    options := options || ', GENERIC_PLAN';
+  ELSIF generic THEN
+    EXECUTE 'PREPARE queryproof_statement AS ' || statement;
+    SELECT string_agg('NULL', ', ') INTO places FROM pg_catalog.pg_prepared_statements, unnest(parameter_types)
+      WHERE name = 'queryproof_statement';
+    statement := 'EXECUTE queryproof_statement(' || places || ')';
+    PERFORM pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true);
+  END IF;
+  FOR line IN EXECUTE 'EXPLAIN (' || options || ') ' || statement LOOP
     plan := plan || line."QUERY PLAN"::text || E'\\n';
   END LOOP;
+  IF statement LIKE 'EXECUTE queryproof_statement(%' THEN
+    DEALLOCATE queryproof_statement;
+  END IF;
   RETURN plan;
 END
 $explain$
@@ -128,7 +145,7 @@ def superuser(server: Server, database: str) -> Connection:
     """
     connection = psycopg2.connect(
         host=str(server.directory), port=PORT, user="postgres", dbname=database, connect_timeout=10,
-        options="-c search_path=pg_catalog -c synchronous_commit=off -c client_min_messages=error",
+        options="-c search_path=pg_catalog -c client_min_messages=error",
     )  # fmt: skip
     connection.autocommit = True
     return connection
@@ -180,11 +197,11 @@ def _prepare(connection: Connection, manifest: Manifest) -> list[LeftOut]:
         )
     )
     for extension in manifest.extensions:
-        if extension.name == "plpgsql":
+        if extension.name == "plpgsql" or extension.name in _WITHOUT_EFFECT:
             continue
         reason = "it is not installed here"
         if extension.name in available:
-            reason = "it reaches outside the database"
+            reason = "it is not among those that bring types and functions only"
             if available[extension.name] or extension.name in PURE_EXTENSIONS:
                 try:
                     _create_schema(connection, extension.schema)

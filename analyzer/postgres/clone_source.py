@@ -126,16 +126,21 @@ WHERE c.relrowsecurity AND {_USER} ORDER BY 1, 2
 """  # noqa: S608 - a constant
 
 
-def read_source(url: str, *, values: bool = True, min_max: bool = True, made_at: datetime | None = None) -> CloneFile:
+def read_source(
+    url: str, *, values: bool = True, min_max: bool = True, role: str | None = None, made_at: datetime | None = None
+) -> CloneFile:
     """Everything that a hollow clone needs, over two connections (pg_dump's and ours).
 
     values False: no value of the data is taken along. min_max: read the ends of indexed columns, as the source's planner
-    would, where their histograms may be out of date (through the index, each within 0.1 s, together within a few seconds).
+    would, where their histograms may be out of date (through the index, each within 0.1 s, together within a few seconds). role: of the application, whose planner settings
+    (ALTER ROLE … SET) count; None for those of this login.
     Raises ServerError when the server is too old or new, rights are missing, or somebody would have to wait for us.
     """
     connection = connect(url)
     try:
-        return _read(url, connection, values=values, min_max=min_max and values, made_at=made_at or datetime.now(UTC))
+        return _read(
+            url, connection, values=values, min_max=min_max and values, role=role, made_at=made_at or datetime.now(UTC)
+        )
     except psycopg2.Error as error:
         if connection.closed:
             raise ServerError("the connection to the source was lost while it was read") from None
@@ -150,7 +155,9 @@ def read_source(url: str, *, values: bool = True, min_max: bool = True, made_at:
         connection.close()
 
 
-def _read(url: str, connection: Connection, *, values: bool, min_max: bool, made_at: datetime) -> CloneFile:
+def _read(
+    url: str, connection: Connection, *, values: bool, min_max: bool, role: str | None, made_at: datetime
+) -> CloneFile:
     version = connection.server_version
     _check_version(version)
     settings = _settings(connection)
@@ -160,7 +167,9 @@ def _read(url: str, connection: Connection, *, values: bool, min_max: bool, made
             cursor.execute("SET ROLE pg_read_all_data")
         for name, value in _READING.items():
             cursor.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
-    ((database, role, text, block_size),) = _rows(connection, _SERVER)
+    if role is not None and not _rows(connection, "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", role):
+        raise ServerError(f"the source has no role {role}")
+    ((database, login, text, block_size),) = _rows(connection, _SERVER)
     if block_size != PAGE_BYTES:
         raise ServerError(f"the source was built with pages of {block_size} bytes; only {PAGE_BYTES} are supported")
     unreadable = [(str(schema), str(name)) for schema, name in _rows(connection, _UNREADABLE)]
@@ -186,10 +195,11 @@ def _read(url: str, connection: Connection, *, values: bool, min_max: bool, made
         server_version=version,
         version=text.split()[0],
         database=database,
-        role=role,
+        role=login,
         locale=_locale(connection),
         settings=settings,
         role_settings=_role_settings(connection),
+        settings_role=role,
         extensions=tuple(Extension(*row) for row in _rows(connection, _EXTENSIONS)),
         extension_functions=tuple(ExtensionFunction(*row) for row in _rows(connection, _EXTENSION_FUNCTIONS)),
         collations=_collations(connection),
@@ -282,7 +292,7 @@ def _rejected(reason: str | None) -> str | None:
     return f"rejected: {reason}; plans that depend on them are inexact" if reason else None
 
 
-def _rows(connection: Connection, sql: str) -> Sequence[tuple[Any, ...]]:
+def _rows(connection: Connection, sql: str, *values: Any) -> Sequence[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(sql)
+        cursor.execute(sql, values or None)
         return cursor.fetchall()

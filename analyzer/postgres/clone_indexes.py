@@ -1,0 +1,268 @@
+"""Indexes of a hollow clone: hypothetical ones added, and any of all switched on and off."""
+
+import itertools
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+
+from ..errors import StatementError
+from ..sql.identifier import quote_qualified
+from .clone_pages import (
+    brin_metapage,
+    btree_pages,
+    extend,
+    gin_counters,
+    gin_metapage,
+    relation_pages,
+    write_relation,
+)
+from .server import Server
+
+PREFIX = "queryproof_hypothetical_"
+
+
+@dataclass(frozen=True, slots=True)
+class HypotheticalSize:
+    """What an index would be. pages: of 8 kB; tuples: entries (None: as many as rows); level: of a B-tree's root."""
+
+    pages: int
+    tuples: float | None = None
+    level: int = 1
+
+
+Size = Callable[[str, str], HypotheticalSize]
+"""Estimates the index on one table, named by schema and name: the leaf partitions of a partitioned one, each by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """One index of a handle: its own oid, its table's oid, and its name (a partition's index has another one)."""
+
+    oid: int
+    table: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Heap:
+    """What a table that lost its pages for a moment gets back: number of its file and pg_class's figures."""
+
+    node: int
+    pages: int
+    tuples: float
+    visible: int
+
+
+_TABLES = """
+WITH RECURSIVE found AS (
+  SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'm')
+  UNION ALL SELECT i.inhrelid FROM pg_inherits i JOIN found f ON f.oid = i.inhparent JOIN pg_class c ON c.oid = i.inhrelid
+  WHERE c.relispartition)
+SELECT oid::bigint FROM found
+"""
+_LEAVES = """
+WITH RECURSIVE found AS (
+  SELECT %s::regclass::oid AS oid
+  UNION ALL SELECT i.inhrelid FROM pg_inherits i JOIN found f ON f.oid = i.inhparent)
+SELECT c.oid::bigint, c.relname, x.indrelid::bigint, n.nspname, t.relname, c.relkind::text,
+       COALESCE((SELECT o.option_value::int FROM pg_options_to_table(c.reloptions) o
+                 WHERE o.option_name = 'pages_per_range'), 128)
+FROM found f JOIN pg_class c ON c.oid = f.oid JOIN pg_index x ON x.indexrelid = c.oid
+JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+"""
+_EXISTING = """
+WITH RECURSIVE found AS (
+  SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname || '.' || c.relname = %s AND c.relkind IN ('i', 'I')
+  UNION ALL SELECT i.inhrelid FROM pg_inherits i JOIN found f ON f.oid = i.inhparent)
+SELECT oid::bigint FROM found
+"""
+_HEAPS = """
+SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = ANY(%s::oid[]) AND c.relkind IN ('r', 'm')
+"""
+_FIGURES = """
+SELECT oid::bigint, relfilenode::bigint, relpages, reltuples, relallvisible FROM pg_class
+WHERE oid = ANY(%s::oid[]) AND relkind IN ('r', 'm')
+"""
+# The planner opens invalid indexes to see that they are; dead ones it does not even open. Their table's own row is touched
+# so that every session forgets its list of indexes.
+_SWITCH = """
+WITH changed AS (
+  UPDATE pg_index SET indislive = indexrelid = ANY(%(on)s::oid[]), indisvalid = indexrelid = ANY(%(on)s::oid[])
+  WHERE indexrelid = ANY(%(on)s::oid[] || %(off)s::oid[]) RETURNING indrelid)
+UPDATE pg_class SET relnatts = relnatts WHERE oid IN (SELECT indrelid FROM changed)
+"""
+
+
+class CloneIndexes:
+    """Adds indexes to a clone and switches them. nodes: numbers for files of our own."""
+
+    def __init__(self, server: Server, nodes: "itertools.count[int]") -> None:
+        self._server = server
+        self._nodes = nodes
+        self._names = itertools.count(1)
+        self._leaves: dict[str, tuple[_Leaf, ...]] = {}
+        self._owners: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
+        self._leading: dict[str, str] = {}
+        self._hollowed: dict[int, _Heap] = {}
+        self._existing: dict[str, tuple[int, ...]] = {}
+        self._on: frozenset[int] = frozenset()
+        self._off: frozenset[int] = frozenset()
+        self._certain = True
+
+    def connect(self, root: Connection, owner: Connection) -> None:
+        """Work over these connections: of the superuser, for catalogs, and of the tables' owner, for CREATE INDEX."""
+        self._root, self._owner = root, owner
+        ((self._database,),) = self._rows("SELECT oid::bigint FROM pg_database WHERE datname = current_database()")
+        # After a crash nobody knows whether the last change came through.
+        self._certain = not self._leaves and not self._existing
+
+    def add(self, schema: str, table: str, method: str, definition: Callable[[str], str], size: Size) -> str:
+        """Make an index known, switched off, and return its handle, the name it has in plans.
+
+        definition: CREATE INDEX of that name. Raises StatementError when PostgreSQL refuses it.
+        """
+        handle = f"{PREFIX}{next(self._names)}"
+        tables = [oid for (oid,) in self._rows(_TABLES, schema, table)]
+        if not tables:
+            raise StatementError(f"the clone has no table {schema}.{table}")
+        sizes: dict[tuple[str, str], HypotheticalSize] = {}
+
+        def sized(place: tuple[str, str]) -> HypotheticalSize:
+            if place not in sizes:
+                sizes[place] = size(*place)
+            return sizes[place]
+
+        for place in self._rows(_HEAPS, tables):
+            sized((place[0], place[1]))  # may plan statements, for which the tables must be whole
+        self._hollow(tables)
+        try:
+            with self._owner.cursor() as cursor:
+                cursor.execute(definition(handle))
+        except psycopg2.Error as error:
+            if self._owner.closed:
+                raise
+            raise StatementError(
+                f"PostgreSQL refuses the index ({error.pgcode}): {(error.diag.message_primary or '').strip()}"
+            ) from None
+        leaves: list[_Leaf] = []
+        pages = 0
+        for oid, name, heap, heap_schema, heap_name, kind, ranges in self._rows(
+            _LEAVES, quote_qualified(schema, handle)
+        ):
+            leaves.append(_Leaf(oid, heap, name))
+            if kind == "i":
+                one = sized((heap_schema, heap_name))
+                self._resize(oid, heap, method, ranges, one)
+                pages += max(1, one.pages)
+        self._run(_SWITCH, {"on": [], "off": [leaf.oid for leaf in leaves]})
+        self._leaves[handle] = tuple(leaves)
+        self._owners |= {leaf.name: handle for leaf in leaves}
+        self._sizes[handle] = pages * 8192
+        return handle
+
+    def size_bytes(self, handle: str) -> int:
+        """Estimated size of an added index."""
+        return self._sizes[handle]
+
+    def handle_of(self, name: str) -> str | None:
+        """The handle that an index's name in a plan belongs to, None for an index of the source."""
+        return self._owners.get(name)
+
+    def leading_key(self, name: str) -> str:
+        """First key of the index of that name in a plan, as PostgreSQL prints it; empty when there is none."""
+        if name not in self._leading:
+            rows = self._rows("SELECT pg_get_indexdef(c.oid, 1, true) FROM pg_class c WHERE c.relname = %s", name)
+            self._leading[name] = str(rows[0][0]) if rows else ""
+        return self._leading[name]
+
+    def qualified(self, name: str) -> list[str]:
+        """`schema.name` of every index of that name."""
+        rows = self._rows(
+            "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE c.relname = %s AND c.relkind IN ('i', 'I')",
+            name,
+        )
+        return [str(one) for (one,) in rows]
+
+    def switch(self, handles: Collection[str], without: Collection[str]) -> None:
+        """Let the planner see exactly these hypothetical indexes, and all existing ones but these (schema.name)."""
+        self._fill()
+        wanted = frozenset(leaf.oid for handle in handles for leaf in self._leaves[handle])
+        hidden = frozenset(oid for name in without for oid in self._oids(name))
+        if self._certain:
+            on = (wanted - self._on) | (self._off - hidden)
+            off = (self._on - wanted) | (hidden - self._off)
+        else:
+            every = frozenset(leaf.oid for leaves in self._leaves.values() for leaf in leaves)
+            existing = frozenset(oid for oids in self._existing.values() for oid in oids)
+            on, off = wanted | (existing - hidden), (every - wanted) | hidden
+        if on or off:
+            self._run(_SWITCH, {"on": list(on), "off": list(off)})
+        self._on, self._off, self._certain = wanted, hidden, True
+
+    def _hollow(self, tables: Collection[int]) -> None:
+        """Point these tables to an empty file, so that CREATE INDEX reads nothing; `_fill` puts the long ones back."""
+        wanted = [oid for oid in tables if oid not in self._hollowed]
+        for oid, *figures in self._rows(_FIGURES, wanted) if wanted else ():
+            node = next(self._nodes)
+            write_relation(self._path(node), 0, [], self._server.owner)
+            self._hollowed[oid] = _Heap(*figures)
+            self._run("UPDATE pg_class SET relfilenode = %s WHERE oid = %s", (node, oid))
+
+    def _fill(self) -> None:
+        for oid, heap in self._hollowed.items():
+            # Up to 17 CREATE INDEX sets the table's figures to what it found: nothing.
+            self._run(
+                "UPDATE pg_class SET relfilenode = %s, relpages = %s, reltuples = %s, relallvisible = %s WHERE oid = %s",
+                (heap.node, heap.pages, heap.tuples, heap.visible, oid),
+            )
+        self._hollowed = {}
+
+    def _resize(self, oid: int, heap: int, method: str, ranges: int, size: HypotheticalSize) -> None:
+        """Give an index its length, its metapage and its number of entries."""
+        pages, first = max(1, size.pages), None
+        if method == "btree" and pages > 1:
+            first = btree_pages(min(size.level, pages - 2))
+        elif method == "gin":
+            first = [gin_metapage(pages, gin_counters(pages))]
+        elif method == "brin":
+            first = [brin_metapage(relation_pages(self._path(self._hollowed[heap].node)), ranges)]
+        node = None
+        if first is not None:
+            node = next(self._nodes)
+            write_relation(self._path(node), pages, first, self._server.owner)
+        else:
+            ((path,),) = self._rows("SELECT pg_relation_filepath(%s::oid)", oid)
+            extend(self._server.data / path, pages)
+        self._run(
+            "UPDATE pg_class SET relpages = %s, reltuples = %s, relfilenode = COALESCE(%s, relfilenode) WHERE oid = %s",
+            (pages, size.tuples if size.tuples is not None else self._hollowed[heap].tuples, node, oid),
+        )
+
+    def _oids(self, name: str) -> tuple[int, ...]:
+        if name not in self._existing:
+            found = tuple(oid for (oid,) in self._rows(_EXISTING, name))
+            if not found:
+                raise StatementError(f"the clone has no index {name}")
+            self._existing[name] = found
+        return self._existing[name]
+
+    def _path(self, node: int) -> Path:
+        return self._server.data / "base" / str(self._database) / str(node)
+
+    def _run(self, sql: str, values: Any) -> None:
+        with self._root.cursor() as cursor:
+            cursor.execute(sql, values)
+
+    def _rows(self, sql: str, *values: Any) -> Sequence[tuple[Any, ...]]:
+        with self._root.cursor() as cursor:
+            cursor.execute(sql, values)
+            return cursor.fetchall()
