@@ -11,6 +11,11 @@ from .tree import Node, body, kind, literal, operator, strings, walk
 
 Found = tuple[Occurrence, Predicate]
 
+SAME_ROW = "compared with its own row"
+VOLATILE = "compared with a value that changes from row to row"
+CONVERTED = "converted to the other side's type"
+"""In place of an operator: why the comparison can use no index."""
+
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "@>": "<@", "<@": "@>", "<<": ">>", ">>": "<<",
             "<<=": ">>=", ">>=": "<<=", "~": "", "~*": ""}  # fmt: skip
 _KINDS: dict[str, PredicateKind] = {
@@ -27,6 +32,11 @@ _FRACTIONS = ("numeric", "float8", "float4")
 _VOLATILE = frozenset(
     ("random", "clock_timestamp", "timeofday", "gen_random_uuid", "uuidv4", "uuidv7", "nextval", "currval", "setval")
 )
+_INDEXED_FUNCTIONS = frozenset(
+    "starts_with st_intersects st_contains st_within st_dwithin st_covers st_coveredby st_overlaps st_touches st_crosses "
+    "st_equals st_3dintersects st_containsproperly".split()
+)
+"""Functions that the planner turns into index conditions by their support functions."""
 _DIGITLESS = frozenset("^$.*+?()[]{}|\\")
 
 
@@ -95,10 +105,18 @@ def _predicates(node: Node) -> Iterator[Found]:
             yield from _other(node, "IS")
     elif name == "A_Expr":
         yield from _comparison(fields, node)
-    elif name == "FuncCall" and strings(fields["funcname"])[-1] == "starts_with" and len(fields.get("args", ())) == 2:
-        left, right = fields["args"]
-        if side := _side(left):
-            yield from _made(side, "^@", "like-prefix", right)
+    elif (
+        name == "FuncCall"
+        and strings(fields["funcname"])[-1] in _INDEXED_FUNCTIONS
+        and len(fields.get("args", ())) >= 2
+    ):
+        called = strings(fields["funcname"])[-1]
+        for mine, value in (
+            (fields["args"][:2], fields["args"][1::-1]) if called != "starts_with" else (fields["args"],)
+        ):
+            if side := _side(mine):
+                form: PredicateKind = "like-prefix" if called == "starts_with" else "contains"
+                yield from _made(side, "^@" if called == "starts_with" else called, form, value)
     else:
         yield from _other(node, name.upper())
 
@@ -138,7 +156,8 @@ def _comparison(fields: Node, node: Node) -> Iterator[Found]:
         else:
             yield from _two_sided(left, right, name, node, similar=form == "AEXPR_SIMILAR")
     else:
-        yield from _other(node, name if form != "AEXPR_DISTINCT" else "IS DISTINCT FROM")
+        spelled = {"AEXPR_DISTINCT": "IS DISTINCT FROM", "AEXPR_NOT_DISTINCT": "IS NOT DISTINCT FROM"}
+        yield from _other(node, spelled.get(form, name))
 
 
 def _in(left: Node, items: list[Node], node: Node) -> Iterator[Found]:
@@ -171,6 +190,8 @@ def _two_sided(left: Node, right: Node, name: str, node: Node, *, similar: bool 
     if known is not None:
         for mine, value, sign in ((left, right, name), (right, left, _FLIPPED.get(name, name))):
             side = _side(mine)
+            if similar and "FuncCall" in value:
+                value = value["FuncCall"]["args"][0]
             if side is None or not sign or (mine is right and name in ("~~", "~~*", "^@", "?", "?|", "?&")):
                 continue
             if mine is right and name == "@@" and side.scan in occurrences(left):
@@ -234,8 +255,17 @@ def _type(scan: Occurrence, column: str | None) -> str:
 
 def _made(side: _Side, name: str, form: PredicateKind, value: Node, *, row: bool = False) -> Iterator[Found]:
     foreign = occurrences(value)
-    if side.scan in foreign or _moves(value) or _converts(side, value, name):
-        yield side.scan, Predicate(*side[1:3], name, "other")
+    hindrance = (
+        SAME_ROW
+        if side.scan in foreign
+        else VOLATILE
+        if _moves(value)
+        else CONVERTED
+        if _converts(side, value, name)
+        else ""
+    )
+    if hindrance:
+        yield side.scan, Predicate(*side[1:3], hindrance, "other")
         return
     join = bool(foreign) or any(kind(one) in ("Fenced", "Opaque") for one in walk(value))
     if join and side.fenced:
@@ -248,6 +278,11 @@ def _made(side: _Side, name: str, form: PredicateKind, value: Node, *, row: bool
 
 
 def _value(value: Node) -> tuple[str | None, int | None]:
+    """The literal's text and the placeholder's index; a list of literals is `('a', 'b')`."""
+    if "List" in value:
+        texts = [_value(item)[0] for item in value["List"]["items"]]
+        known = [text for text in texts if text is not None]
+        return (f"({', '.join(known)})" if known and len(known) == len(texts) else None), None
     bare = value
     while "TypeCast" in bare:
         bare = bare["TypeCast"]["arg"]

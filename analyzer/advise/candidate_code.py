@@ -1,0 +1,161 @@
+"""A candidate index as the user takes it over: DDL, Alembic revision, line of the SQLAlchemy model."""
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from ..recommendation import Code
+from ..sql.identifier import quote_identifier, quote_qualified
+
+if TYPE_CHECKING:
+    from .candidate_index import CandidateIndex
+
+MAX_NAME_BYTES = 63
+
+
+def index_codes(index: "CandidateIndex", name: str) -> tuple[Code, ...]:
+    """The three forms, in the order in which the report shows them."""
+    return (
+        Code("DDL", "sql", "\n".join(f"{statement};" for statement in ddl(index, name))),
+        Code("Alembic migration", "python", migration(index, name)),
+        Code("Model", "python", model_line(index, name)),
+    )
+
+
+def ddl(index: "CandidateIndex", name: str) -> list[str]:
+    """The statements to run one after the other, each outside a transaction."""
+    statements = []
+    if index.extension:
+        statements.append(f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(index.extension)}")
+    if not index.partitions:
+        return [*statements, index.definition(name, concurrently=True)]
+    return statements + _partition_recipe(index, name)
+
+
+def _partition_recipe(index: "CandidateIndex", name: str) -> list[str]:
+    """CONCURRENTLY is refused on a partitioned table: an empty parent index first, then each part, then their attachment.
+
+    A part that is itself partitioned is built without CONCURRENTLY by PostgreSQL's own recursion.
+    """
+    unique = "UNIQUE " if index.unique else ""
+    parent = index.target(index.schema, index.table)
+    statements = [f"CREATE {unique}INDEX {quote_identifier(name)} ON ONLY {parent}"]
+    for schema, table in index.partitions:
+        part = partition_index_name(name, table)
+        statements.append(
+            f"CREATE {unique}INDEX CONCURRENTLY {quote_identifier(part)} ON {index.target(schema, table)}"
+        )
+        statements.append(
+            f"ALTER INDEX {quote_qualified(index.schema, name)} ATTACH PARTITION {quote_qualified(schema, part)}"
+        )
+    return statements
+
+
+def partition_index_name(name: str, partition: str) -> str:
+    """The parent index's name and the partition's, at most 63 bytes."""
+    full = f"{name}_{partition}"
+    if len(full.encode()) <= MAX_NAME_BYTES:
+        return full
+    digest = hashlib.sha256(full.encode()).hexdigest()[:8]
+    return f"{full.encode()[: MAX_NAME_BYTES - 9].decode(errors='ignore')}_{digest}"
+
+
+def invalid_index_check(index: "CandidateIndex", name: str) -> str:
+    """A query that returns a row when a build that failed has left the index behind, invalid."""
+    regclass = quote_qualified(index.schema, name).replace("'", "''")
+    return f"SELECT indexrelid::regclass FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass('{regclass}') AND NOT indisvalid"  # noqa: S608 - a quoted identifier
+
+
+def migration(index: "CandidateIndex", name: str) -> str:
+    """upgrade and downgrade of an Alembic revision; both run outside its transaction, as CONCURRENTLY needs."""
+    if index.partitions:
+        return _partitioned_migration(index, name)
+    schema = [f"schema={index.schema!r}"] if index.schema != "public" else []
+    keys = "[" + ", ".join(_python_keys(index, "sa.text")) + "]"
+    options = [*_python_options(index, "sa.text"), "postgresql_concurrently=True"]
+    arguments = [repr(name), repr(index.table), keys, *schema, *options]
+    drop = ", ".join([repr(name), f"table_name={index.table!r}", *schema, "postgresql_concurrently=True"])
+    return "\n".join(
+        [
+            "def upgrade() -> None:",
+            *_extension(index),
+            "    with op.get_context().autocommit_block():",
+            "        # A build that failed leaves an invalid index behind: it is taken away before trying again.",
+            f"        op.drop_index({drop}, if_exists=True)",
+            "        op.create_index(",
+            *(f"            {argument}," for argument in arguments),
+            "        )",
+            "",
+            "",
+            "def downgrade() -> None:",
+            "    with op.get_context().autocommit_block():",
+            f"        op.drop_index({drop}, if_exists=True)",
+        ]
+    )
+
+
+def _partitioned_migration(index: "CandidateIndex", name: str) -> str:
+    dropped = f"DROP INDEX IF EXISTS {quote_qualified(index.schema, name)}"
+    return "\n".join(
+        [
+            "def upgrade() -> None:",
+            *_extension(index),
+            "    with op.get_context().autocommit_block():",
+            f"        op.execute({_literal(dropped)})",
+            *(f"        op.execute({_literal(statement)})" for statement in _partition_recipe(index, name)),
+            "",
+            "",
+            "def downgrade() -> None:",
+            f"    op.execute({_literal(dropped)})",
+        ]
+    )
+
+
+def _literal(statement: str) -> str:
+    """The statement for op.execute, which reads `:name` as a parameter unless the colon is escaped."""
+    return repr(statement.replace(":", "\\:"))
+
+
+def _extension(index: "CandidateIndex") -> list[str]:
+    if not index.extension:
+        return []
+    return [f"    op.execute('CREATE EXTENSION IF NOT EXISTS {quote_identifier(index.extension)}')"]
+
+
+def model_line(index: "CandidateIndex", name: str) -> str:
+    """The `Index(…)` of `__table_args__`."""
+    return f"Index({', '.join([repr(name), *_python_keys(index, 'text'), *_python_options(index, 'text')])})"
+
+
+def _python_keys(index: "CandidateIndex", text: str) -> list[str]:
+    """A plain column by its name; anything else as text, in which `:` would begin a parameter."""
+    return [
+        repr(key.column)
+        if key.column is not None and not key.order and not key.operator_class
+        else repr(key.column)
+        if key.column is not None and not key.order and _class_by_name(index)
+        else f"{text}({key.sql.replace(':', chr(92) + ':')!r})"
+        for key in index.keys
+    ]
+
+
+def _class_by_name(index: "CandidateIndex") -> bool:
+    """Whether operator classes are given by `postgresql_ops`, which only plain columns can have."""
+    return all(key.column is not None and not key.order for key in index.keys if key.operator_class)
+
+
+def _python_options(index: "CandidateIndex", text: str) -> list[str]:
+    options = ["unique=True"] if index.unique else []
+    if index.method != "btree":
+        options.append(f"postgresql_using={index.method!r}")
+    classes = {key.column: key.operator_class for key in index.keys if key.column and key.operator_class}
+    if classes and _class_by_name(index):
+        options.append(f"postgresql_ops={classes!r}")
+    if index.include:
+        options.append(f"postgresql_include={list(index.include)!r}")
+    if index.nulls_not_distinct:
+        options.append("postgresql_nulls_not_distinct=True")
+    if index.options:
+        options.append(f"postgresql_with={dict(index.options)!r}")
+    if index.predicate:
+        options.append(f"postgresql_where={text}({index.predicate.replace(':', chr(92) + ':')!r})")
+    return options
