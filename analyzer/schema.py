@@ -96,6 +96,8 @@ class Table:
     """Rows updated since then, and those of them that needed no new index entries."""
     distinct_groups: tuple[tuple[tuple[str, ...], float], ...] = ()
     """Columns with the number of their distinct combinations, from extended statistics."""
+    modified: int | None = None
+    """Rows changed since the last ANALYZE; None when not known."""
 
     def column(self, name: str) -> Column | None:
         """The column of that exact name, or None."""

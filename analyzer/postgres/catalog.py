@@ -22,7 +22,8 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.reltuples, c.relpages,
              JOIN pg_catalog.pg_class cc ON cc.oid = ci.inhrelid
              JOIN pg_catalog.pg_namespace cn ON cn.oid = cc.relnamespace
              WHERE ci.inhparent = c.oid AND cc.relispartition ORDER BY cn.nspname, cc.relname),
-       COALESCE(s.seq_scan, 0) + COALESCE(s.idx_scan, 0), COALESCE(s.n_tup_upd, 0), COALESCE(s.n_tup_hot_upd, 0)
+       COALESCE(s.seq_scan, 0) + COALESCE(s.idx_scan, 0), COALESCE(s.n_tup_upd, 0), COALESCE(s.n_tup_hot_upd, 0),
+       s.n_mod_since_analyze
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_stat_user_tables s ON s.relid = c.oid
@@ -163,8 +164,9 @@ def read_schema(connection: Connection) -> Schema:
                 updates=int(updates),
                 hot_updates=int(hot),
                 distinct_groups=groups.get(oid, ()),
+                modified=int(modified) if modified is not None else None,
             )
-            for oid, schema, name, kind, rows, pages, size, writes, parent, key, partitions, scans, updates, hot in tables
+            for oid, schema, name, kind, rows, pages, size, writes, parent, key, partitions, scans, updates, hot, modified in tables
         ),
         server_version=connection.server_version,
         search_path=tuple(path),

@@ -121,6 +121,17 @@ class MissingIndex(Rule):
         )
 
 
+def claimed_nodes(case: Case) -> dict[str, frozenset[int]]:
+    """By fingerprint, the scans that this rule speaks of, so that no other rule tells the same of them again."""
+    if case.schema is None:
+        return {}
+    found: dict[str, set[int]] = {}
+    for verdict in MissingIndex().check(case):
+        if isinstance(verdict, Finding) and verdict.plan_node is not None and verdict.subject.fingerprint is not None:
+            found.setdefault(verdict.subject.fingerprint, set()).add(verdict.plan_node)
+    return {fingerprint: frozenset(nodes) for fingerprint, nodes in found.items()}
+
+
 def _scans(node: PlanNode, parents: tuple[PlanNode, ...]) -> Iterator[tuple[PlanNode, tuple[PlanNode, ...]]]:
     if node.relation is not None and node.type.endswith("Scan"):
         yield node, parents

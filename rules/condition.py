@@ -1,0 +1,157 @@
+"""EXPLAIN's conditions, which PostgreSQL writes with every parenthesis, taken apart."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ..analyzer.sql.tokens import Token, significant
+
+_WORDS = frozenset(("and", "or", "not", "is", "null", "true", "false", "any", "all", "array", "case", "when", "then", "else", "end", "from", "at", "time", "zone", "collate", "interval", "row"))  # fmt: skip
+_TYPES = frozenset("text integer bigint smallint numeric date timestamp timestamptz time double precision real boolean uuid json jsonb varchar char character varying bpchar without with bytea tsvector tsquery regclass oid name year month day hour minute second epoch dow doy week quarter".split())  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`left operator right`, outer parentheses gone; NOT is not looked into."""
+
+    left: str
+    operator: str
+    right: str
+
+
+@lru_cache(maxsize=4096)
+def arms(text: str, word: str) -> tuple[str, ...]:
+    """What stands between the topmost ANDs (or ORs); the text itself when there are none."""
+    inner = unwrap(text)
+    depth, begin, parts = 0, 0, []
+    for token in significant(inner):
+        if token.text in ("(", "["):
+            depth += 1
+        elif token.text in (")", "]"):
+            depth -= 1
+        elif depth == 0 and token.word == word.lower():
+            parts.append(inner[begin : token.start].strip())
+            begin = token.start + len(token.text)
+    if not parts:
+        return (text,)
+    return (*parts, inner[begin:].strip())
+
+
+@lru_cache(maxsize=4096)
+def conjuncts(text: str) -> tuple["Comparison", ...]:
+    """The comparisons that are joined by AND at the top."""
+    return tuple(found for arm in arms(text, "AND") if (found := comparison(arm)) is not None)
+
+
+def comparison(text: str) -> Comparison | None:
+    """The comparison that the text is, or None."""
+    inner = unwrap(text)
+    depth = 0
+    for token in significant(inner):
+        if token.text in ("(", "["):
+            depth += 1
+        elif token.text in (")", "]"):
+            depth -= 1
+        elif depth == 0 and token.word in ("and", "or", "not", "is", "case"):
+            return None
+        elif depth == 0 and token.kind == "operator" and token.start > 0 and token.text not in ("->", "->>", "#>", "#>>", "+", "-", "*", "/", "%", "||"):  # fmt: skip
+            left, right = inner[: token.start].strip(), inner[token.start + len(token.text) :].strip()
+            return Comparison(unwrap(left), token.text, unwrap(right)) if left and right else None
+    return None
+
+
+@lru_cache(maxsize=4096)
+def unwrap(text: str) -> str:
+    """The text without parentheses around the whole of it."""
+    text = text.strip()
+    while text.startswith("(") and text.endswith(")"):
+        depth = 0
+        tokens = significant(text)
+        for number, token in enumerate(tokens):
+            depth += {"(": 1, ")": -1}.get(token.text, 0)
+            if depth == 0:
+                if number != len(tokens) - 1:
+                    return text
+                break
+        if depth:
+            return text
+        text = text[1:-1].strip()
+    return text
+
+
+@lru_cache(maxsize=4096)
+def columns(text: str) -> tuple[str, ...]:
+    """Names that stand for columns, qualified as written, in order and once each."""
+    tokens = significant(text)
+    found: list[str] = []
+    place = 0
+    while place < len(tokens):
+        token = tokens[place]
+        if not _is_name(token) or (place and tokens[place - 1].text == "::"):
+            # A type's name may have several words.
+            place += 1
+            continue
+        end = place + 1
+        while end + 1 < len(tokens) and tokens[end].text == "." and tokens[end + 1].kind in ("word", "quoted"):
+            end += 2
+        called = end < len(tokens) and tokens[end].text == "("
+        full = "".join(one.text for one in tokens[place:end])
+        if not called and not (token.word in _TYPES and end == place + 1 and _after_cast(tokens, place)):
+            found.append(full)
+        place = end
+    return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=4096)
+def functions(text: str) -> tuple[str, ...]:
+    """Names of the functions called, as written."""
+    tokens = significant(text)
+    return tuple(
+        dict.fromkeys(
+            (f"{tokens[n - 2].text}." if n >= 2 and tokens[n - 1].text == "." else "") + token.text
+            for n, token in enumerate(tokens[:-1])
+            if tokens[n + 1].text == "(" and token.kind in ("word", "quoted") and token.word not in _WORDS
+        )
+    )
+
+
+def column(text: str) -> str | None:
+    """The column's bare name when the text is one column, qualified or not."""
+    match = re.fullmatch(r'(?:(?:"(?:[^"]|"")*"|[^\W\d][\w$]*)\.){0,2}("(?:[^"]|"")*"|[^\W\d][\w$]*)', text)
+    return bare(match[1]) if match and text.lower() not in ("true", "false", "null") else None
+
+
+def cast(text: str) -> tuple[str, str] | None:
+    """(column, type) of a cast column such as `(t.id)::numeric`."""
+    match = re.fullmatch(r"\((?P<name>[^()']+)\)::(?P<type>[\w \"()\[\].]+)", text)
+    name = column(match["name"]) if match else None
+    return (name, match["type"]) if match and name is not None else None
+
+
+def constant(text: str) -> bool:
+    """Whether no column takes part in it."""
+    return not columns(text)
+
+
+def bare(name: str) -> str:
+    """The last part of a name, without its quotes."""
+    last = str(re.findall(r'"(?:[^"]|"")*"|[^".]+', name)[-1])
+    return last[1:-1].replace('""', '"') if last.startswith('"') else last
+
+
+def qualifier(name: str) -> str | None:
+    """The alias before a column's name, if any."""
+    parts = re.findall(r'"(?:[^"]|"")*"|[^".]+', name)
+    return bare(parts[-2]) if len(parts) > 1 else None
+
+
+def _is_name(token: Token) -> bool:
+    return (token.kind == "word" and token.word not in _WORDS) or token.kind == "quoted"
+
+
+def _after_cast(tokens: list[Token], place: int) -> bool:
+    """Whether the word goes on with the name of a type, such as `timestamp without time zone`."""
+    back = place - 1
+    while back >= 0 and tokens[back].kind == "word" and (tokens[back].word in _TYPES or tokens[back].word in ("time", "zone")):  # fmt: skip
+        back -= 1
+    return back >= 0 and (tokens[back].text == "::" or (tokens[back].text in ("(", ",") and tokens[back - 1].word in ("extract", "date_part")))  # fmt: skip

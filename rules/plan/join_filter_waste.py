@@ -1,0 +1,62 @@
+"""join-filter-waste."""
+
+from collections.abc import Iterator
+
+from ...analyzer.postgres.literals import without_literals
+from ..finding import Fact, Finding, LookedAt
+from ..plan_context import PlanContext, rows
+from ..plan_rule import PlanRule
+from ..remedy import number
+
+PER_ROW = 10.0
+MIN_REMOVED = 10_000.0
+
+
+class JoinFilterWaste(PlanRule):
+    """A nested loop compares every row with every row and throws nearly all pairs away.
+
+    ## Why it is slow
+    With no equality to look up or hash by, the join tests the product of both sides.
+
+    ## Setup
+    ```sql
+    CREATE TABLE bands (lo int, hi int);
+    INSERT INTO bands SELECT n * 10, n * 10 + 9 FROM generate_series(1, 500) n;
+    CREATE TABLE marks (v int);
+    INSERT INTO marks SELECT n FROM generate_series(1, 500) n;
+    ANALYZE bands, marks;
+    ```
+
+    ## Bad
+    ```sql
+    SELECT count(*) FROM bands b JOIN marks m ON m.v > b.lo AND m.v < b.hi
+    ```
+
+    ## Good
+    ```sql
+    SELECT count(*) FROM bands b JOIN marks m ON m.v = b.lo
+    ```
+    """
+
+    code = "PLN016"
+
+    def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
+        for node in context.executed:
+            removed = node.removed_by_join_filter or 0.0
+            if node.type not in ("Nested Loop", "Hash Join", "Merge Join") or removed < max(
+                PER_ROW * rows(node), MIN_REMOVED
+            ):
+                continue
+            yield self.finding(
+                context,
+                node,
+                f"{number(removed)} pairs of rows are compared and thrown away to keep {number(rows(node))}",
+                [
+                    Fact("rows removed by join filter", removed, "rows"),
+                    Fact("rows kept", rows(node), "rows"),
+                    Fact("condition", without_literals(node.join_filter or "")),
+                ],
+                share=context.subtree_share(node) if node.type == "Nested Loop" else context.share(node),
+                title="Join by an equality or by a range that an index can look up",
+                reason="An equality can be hashed; a range can be looked up in an index with LATERAL … ORDER BY … LIMIT 1, or by GiST on a range type.",
+            )

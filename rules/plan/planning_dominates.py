@@ -1,0 +1,69 @@
+"""planning-dominates."""
+
+from collections.abc import Iterator
+
+from ..finding import Fact, Finding, LookedAt
+from ..plan_context import PlanContext
+from ..plan_rule import PlanRule
+
+MIN_PLANNING_MS = 10.0
+
+
+class PlanningDominates(PlanRule):
+    """Planning the query takes longer than running it.
+
+    ## Why it is slow
+    Every partition, join and index is considered anew for each execution. Prepared statements plan once; fewer
+    partitions and joins plan faster.
+
+    ## Bad
+    ```text
+    Index Scan using orders_pkey on orders  (cost=0.29..8.31 rows=1 width=72) (actual time=0.031..0.032 rows=1 loops=1)
+      Index Cond: (id = 42)
+    Planning Time: 14.210 ms
+    Execution Time: 0.120 ms
+    ```
+
+    ## Good
+    ```text
+    Index Scan using orders_pkey on orders  (cost=0.29..8.31 rows=1 width=72) (actual time=0.031..0.032 rows=1 loops=1)
+      Index Cond: (id = 42)
+    Planning Time: 0.110 ms
+    Execution Time: 0.120 ms
+    ```
+    """
+
+    code = "PLN034"
+
+    def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
+        plan = context.plan
+        if (
+            plan.planning_ms is None
+            or plan.execution_ms is None
+            or plan.planning_ms <= max(plan.execution_ms, MIN_PLANNING_MS)
+        ):
+            return
+        planning = plan.planning
+        facts = [
+            Fact("planning time", plan.planning_ms, "ms"),
+            Fact("execution time", plan.execution_ms, "ms"),
+            Fact("tables", sum(1 for node in context.nodes if node.relation)),
+        ]
+        if planning is not None and planning.memory_used_kb:
+            facts.append(Fact("memory used for planning", planning.memory_used_kb * 1024, "bytes"))
+        if planning is not None and planning.usage is not None:
+            facts.append(
+                Fact("blocks touched for planning", planning.usage.shared_hit + planning.usage.shared_read, "blocks")
+            )
+        yield self.finding(
+            context,
+            None,
+            f"Planning took {plan.planning_ms:.1f} ms, running it {plan.execution_ms:.1f} ms",
+            facts,
+            share=1.0,
+            ceiling=self.severity,
+            title="Prepare the statement, or give the planner less to consider",
+            reason="A prepared statement is planned once. Fewer partitions and joins, and = ANY(array) for long lists, plan faster; a first run after "
+            "connecting also reads the catalog.",
+            kind="setting",
+        )

@@ -1,0 +1,144 @@
+"""row-misestimate."""
+
+from collections.abc import Iterator
+
+from ...analyzer.plan import PlanNode
+from ...analyzer.postgres.literals import without_literals
+from ...analyzer.recommendation import Code
+from ...analyzer.sql.identifier import quote_identifier
+from ..condition import bare, columns
+from ..finding import Fact, Finding, LookedAt, Severity
+from ..plan_context import PlanContext, misestimate, rows
+from ..plan_context import name as node_name
+from ..plan_rule import PlanRule
+from ..remedy import analyze, number
+
+FACTOR = 10.0
+"""From here on explain.depesz.com and pev2 colour an estimate."""
+MANY = 100.0
+"""Rows: with fewer than these on both sides no choice of plan matters."""
+JOINS = ("Nested Loop", "Hash Join", "Merge Join")
+EXCLUDED = (
+    "BitmapAnd",
+    "BitmapOr",
+    "Bitmap Index Scan",
+    "ModifyTable",
+    "CTE Scan",
+    "WorkTable Scan",
+    "Recursive Union",
+    "Hash",
+    "Materialize",
+    "Memoize",
+)
+"""Nodes that count no rows, count them twice, or whose estimate is always a guess."""
+
+
+class RowMisestimate(PlanRule):
+    """The planner expected a row count that is wrong by a factor of ten or more, and chose the plan for it.
+
+    ## Why it is slow
+    Join order, join method and memory are all chosen for the expected number of rows. Where the error begins is the
+    place to mend it: the nodes above inherit it. Stale statistics, correlated columns and expressions without
+    statistics are the usual causes.
+
+    ## Setup
+    ```sql
+    CREATE TABLE cars (id int, make text, model text);
+    INSERT INTO cars SELECT n, 'make' || n % 100, 'model' || n % 100 FROM generate_series(1, 50000) n;
+    CREATE TABLE parts (car_id int, part int);
+    INSERT INTO parts SELECT n % 50000, n FROM generate_series(1, 100000) n;
+    ANALYZE cars, parts;
+    ```
+
+    ## Bad
+    ```sql
+    SELECT count(*) FROM cars c JOIN parts p ON p.car_id = c.id WHERE c.make = 'make7' AND c.model = 'model7'
+    ```
+
+    ## Good
+    ```sql
+    SELECT max(p.part) FROM cars c JOIN parts p ON p.car_id = c.id
+    ```
+    """
+
+    code = "PLN001"
+
+    def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
+        for node in context.executed:
+            factor = misestimate(node)
+            if (
+                factor < FACTOR
+                or max(rows(node), node.plan_rows) < MANY
+                or not _comparable(context, node)
+                or _inherits(node)
+            ):
+                continue
+            joins = [above for above in context.ancestors(node) if above.type in JOINS]
+            share = max((context.subtree_share(join) for join in joins), default=context.subtree_share(node))
+            fewer = (node.actual_rows or 0.0) < node.plan_rows
+            read = node.filter or node.index_cond or node.recheck_cond
+            yield self.finding(
+                context,
+                node,
+                f"{number(node.plan_rows)} rows were expected of {node_name(node)} and {number(node.actual_rows or 0.0)} came: "
+                f"the estimate is off by {number(factor)}×"
+                + ("" if joins else ", with no join above that it could mislead"),
+                [
+                    Fact("expected rows per loop", node.plan_rows, "rows"),
+                    Fact("actual rows per loop", node.actual_rows or 0.0, "rows"),
+                    Fact("factor", round(factor, 1)),
+                    Fact("direction", "fewer than expected" if fewer else "more than expected"),
+                ]
+                + ([Fact("condition", without_literals(read))] if read else []),
+                share=share,
+                ceiling=self.severity if joins else Severity.INFO,
+                title=f"Give the planner better statistics of {node_name(node)}",
+                reason="ANALYZE refreshes them; for conditions on several columns, extended statistics tell how these depend on one "
+                "another; for one skewed column, a larger statistics target does.",
+                kind="setting",
+                code=_code(node, read),
+            )
+
+
+def _comparable(context: PlanContext, node: PlanNode) -> bool:
+    """Whether expected and actual rows mean the same: nothing stopped the node early, reran it, or shared out its rows."""
+    if node.type in EXCLUDED or node.processes > 1 or node.partial_mode == "Partial" or context.stops_early(node):
+        return False
+    for above, below in context.path(node):
+        if above.type == "Merge Join" and below.parent_relationship in ("Outer", "Inner"):
+            return False
+        if above.join_type in ("Semi", "Anti", "Right Semi", "Right Anti") and below.parent_relationship == "Inner":
+            return False
+        if above.type in ("Sort", "HashAggregate", "GroupAggregate", "Aggregate"):
+            return True
+    return True
+
+
+def _inherits(node: PlanNode) -> bool:
+    inputs = [child for child in node.children if child.parent_relationship not in ("InitPlan", "SubPlan")]
+    if node.type.startswith("Gather"):
+        return False
+    return any(
+        misestimate(child) >= FACTOR
+        for child in inputs
+        if child.type not in ("BitmapAnd", "BitmapOr", "Bitmap Index Scan")
+    )
+
+
+def _code(node: PlanNode, read: str | None) -> list[Code]:
+    if node.relation is None:
+        return []
+    codes = [analyze(node)]
+    names = [bare(one) for one in columns(read)] if read else []
+    if len(set(names)) > 1:
+        table = (f"{quote_identifier(node.schema)}." if node.schema else "") + quote_identifier(node.relation)
+        listed = ", ".join(quote_identifier(one) for one in dict.fromkeys(names[:8]))
+        name = quote_identifier(f"st_{node.relation}"[:60])
+        codes.append(
+            Code(
+                "Extended statistics",
+                "sql",
+                f"CREATE STATISTICS {name} (dependencies, ndistinct, mcv) ON {listed} FROM {table};\n{codes[0].text}",
+            )
+        )
+    return codes

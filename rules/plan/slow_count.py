@@ -1,0 +1,90 @@
+"""slow-count."""
+
+from collections.abc import Iterator
+
+from ...analyzer.plan import PlanNode
+from ...analyzer.recommendation import Code
+from ...analyzer.sql.identifier import quote_identifier
+from ..finding import Fact, Finding, LookedAt, Severity
+from ..plan_context import PlanContext, rows
+from ..plan_rule import PlanRule
+from ..remedy import number
+
+MANY = 10_000.0
+ESTIMATE = "SELECT reltuples::bigint FROM pg_class WHERE oid ="
+SLOW_MS = 100.0
+"""Below it a count is worth knowing, no more; so is one with a condition, which no counter could replace."""
+SCANS = ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Foreign Scan")
+
+
+class SlowCount(PlanRule):
+    """count(*) reads very many rows to return one number.
+
+    ## Why it is slow
+    PostgreSQL keeps no row count: every count(*) visits every row that it counts.
+
+    ## Setup
+    ```sql
+    CREATE TABLE orders (id int PRIMARY KEY, customer_id int, status text, note text);
+    INSERT INTO orders SELECT n, n % 5000, 's' || n % 20, repeat('x', 60) FROM generate_series(1, 50000) n;
+    ANALYZE orders;
+    ```
+
+    ## Bad
+    ```sql
+    SELECT count(*) FROM orders
+    ```
+
+    ## Good
+    ```sql
+    SELECT max(id) FROM orders
+    ```
+    """
+
+    code = "PLN028"
+
+    def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
+        node = context.plan.root
+        while node.type in ("Limit", "Result", "Subquery Scan") and len(node.children) == 1:
+            node = node.children[0]
+        if node.type != "Aggregate" or node.group_key or not node.children or not _counts(node):
+            return
+        counted = sum(rows(one) for one in context.executed if one.relation and one.type in SCANS)
+        if counted < MANY:
+            return
+        elapsed = context.elapsed_ms or 0.0
+        bare = not any(one.filter or one.index_cond or one.recheck_cond or one.hash_cond for one in context.executed)
+        yield self.finding(
+            context,
+            node,
+            f"{number(counted)} rows are read to be counted",
+            [Fact("rows counted", counted, "rows")],
+            share=context.subtree_share(node),
+            ceiling=self.severity if bare and elapsed >= SLOW_MS else Severity.INFO,
+            title="Estimate the number, keep a counter, or count by a narrow index",
+            reason="pg_class.reltuples is near enough for display; a counter kept by triggers is exact; an index-only scan reads far less "
+            "where VACUUM is up to date.",
+            code=[
+                Code(
+                    "Estimate",
+                    "sql",
+                    f"{ESTIMATE} {_literal(context)}::regclass;",
+                )
+            ],
+        )
+
+
+def _counts(node: PlanNode) -> bool:
+    if node.output:
+        return any("count(" in one for one in node.output)
+    # Without VERBOSE: count(*) alone gives one bigint, and needs no column of what it counts.
+    below = node.children[0]
+    if below.partial_mode == "Partial" or below.type.startswith("Gather"):
+        return node.plan_width == 8 and below.plan_width == 8
+    return node.plan_width == 8 and below.plan_width == 0
+
+
+def _literal(context: PlanContext) -> str:
+    named = next((one for one in context.nodes if one.relation), None)
+    table = quote_identifier(named.relation or "?") if named is not None else "?"
+    return "'" + table.replace("'", "''") + "'"

@@ -1,0 +1,123 @@
+"""One plan with all that is known around it: what plan rules look at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..analyzer.plan import Plan, PlanNode
+from ..analyzer.query import CallSite
+from ..analyzer.schema import Schema, Table
+from ..analyzer.sql.statement import Statement
+
+BLOCKING = frozenset(("Sort", "Hash", "Aggregate", "HashAggregate", "GroupAggregate", "MixedAggregate", "SetOp"))
+"""Nodes that read their input to its end before a Limit above them can stop it. GroupAggregate does so for no input but its
+current group; it is listed because its rows are not its input's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the plan itself does not tell. total_ms: recorded for all calls; claimed: ids of nodes that another rule speaks of
+    already; earlier: plans that the same statement had before."""
+
+    statement: Statement | None = None
+    schema: Schema | None = None
+    fingerprint: str | None = None
+    total_ms: float | None = None
+    place: CallSite | None = None
+    claimed: frozenset[int] = frozenset()
+    in_workload: bool = False
+    earlier: tuple[Plan, ...] = ()
+
+
+class PlanContext:
+    """The plan, its nodes in order, and what share of its time each takes."""
+
+    def __init__(self, plan: Plan, around: Around | None = None) -> None:
+        self.plan = plan
+        self.around = around or Around()
+        self.nodes = tuple(plan.root.walk())
+        self._parents = {child.id: node for node in self.nodes for child in node.children}
+        self.executed = tuple(node for node in self.nodes if node.actual_loops != 0)
+        self.timed = plan.root.total_ms is not None
+        self.elapsed_ms = plan.elapsed_ms if plan.analyzed else None
+        self._whole = self.elapsed_ms if self.timed else plan.root.total_cost
+
+    def parent(self, node: PlanNode) -> PlanNode | None:
+        """The node above, None above the root."""
+        return self._parents.get(node.id)
+
+    def ancestors(self, node: PlanNode) -> Iterator[PlanNode]:
+        """The nodes above, the nearest first."""
+        above = self._parents.get(node.id)
+        while above is not None:
+            yield above
+            above = self._parents.get(above.id)
+
+    def path(self, node: PlanNode) -> Iterator[tuple[PlanNode, PlanNode]]:
+        """(node above, its child on the way down), the nearest first."""
+        below = node
+        for above in self.ancestors(node):
+            yield above, below
+            below = above
+
+    def share(self, *nodes: PlanNode) -> float:
+        """Share of the execution's time that the nodes take by themselves (0–1); of the cost where no times are known."""
+        if self.timed:
+            return self.share_of_ms(sum(node.self_ms or 0.0 for node in nodes))
+        return min(1.0, sum(node.self_cost for node in nodes) / self._whole) if self._whole else 0.0
+
+    def subtree_share(self, node: PlanNode) -> float:
+        """Share of the execution's time that the node and everything below it take."""
+        if self.timed:
+            return self.share(*node.walk())
+        return min(1.0, node.total_cost / self._whole) if self._whole else 0.0
+
+    def share_of_ms(self, ms: float) -> float:
+        """Share of the execution's time; 0 where no times are known."""
+        return min(1.0, ms / self.elapsed_ms) if self.elapsed_ms else 0.0
+
+    def table(self, node: PlanNode) -> Table | None:
+        """The node's table in the catalog, None without one."""
+        if self.around.schema is None or node.relation is None:
+            return None
+        return self.around.schema.table(node.relation, node.schema)
+
+    def relation(self, node: PlanNode) -> PlanNode | None:
+        """The node itself if it names a table, else the one above that a Bitmap Index Scan works for."""
+        if node.relation is not None:
+            return node
+        return next((above for above in self.ancestors(node) if above.relation is not None), None)
+
+    def stops_early(self, node: PlanNode) -> PlanNode | None:
+        """The Limit that may stop this node before its end; None where something reads it to the end."""
+        for above, below in self.path(node):
+            if above.type in BLOCKING or below.parent_relationship in ("InitPlan", "SubPlan"):
+                return None
+            if above.type in ("Hash Join", "Nested Loop") and below.parent_relationship == "Inner" and above.type != "Nested Loop":  # fmt: skip
+                return None
+            if above.type == "Limit":
+                return above
+        return None
+
+
+def rows(node: PlanNode) -> float:
+    """Rows of all loops: actual ones, else the planner's."""
+    return node.rows if node.rows is not None else node.plan_rows
+
+
+def rows_read(node: PlanNode) -> float:
+    """Rows the scan has looked at: kept and thrown away."""
+    return rows(node) + (node.removed or 0.0) + (node.removed_by_recheck or 0.0)
+
+
+def misestimate(node: PlanNode) -> float:
+    """The factor, at least 1, by which the row estimate per loop is off; 1 where nothing was run."""
+    if not node.actual_loops or node.actual_rows is None:
+        return 1.0
+    high, low = max(node.actual_rows, node.plan_rows), min(node.actual_rows, node.plan_rows)
+    return high / max(1.0, low) if high > 1.0 else 1.0
+
+
+def name(node: PlanNode) -> str:
+    """What people call the node: its table, index, CTE or function, else its type."""
+    own = node.relation or node.cte_name or node.function or (node.alias if "Scan" in node.type else None) or node.index
+    return own or node.type

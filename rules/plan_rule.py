@@ -1,0 +1,146 @@
+"""Base of the rules about plans: in a workload's analysis, and for a lone plan."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ..analyzer.plan import PlanNode
+from ..analyzer.recommendation import ActionKind, Code, Evidence, Recommendation
+from .finding import Fact, Finding, LookedAt, Severity, Subject
+from .plan_context import Around, PlanContext
+from .plan_context import name as node_name
+from .rule import Case, Rule
+
+MIN_SHARE = 0.05
+"""Of the execution's time: below it nothing is more than `info`."""
+MIN_MS = 1.0
+"""A call that could save less is not worth a warning."""
+GRAVE_MS = 100.0
+"""A call that could save more is an error, where the rule is certain enough to speak of errors."""
+MIN_COST = 1_000.0
+"""Planner's units of a plan that was not run, below which nothing is more than `info`: a few milliseconds."""
+
+
+class PlanRule(Rule):
+    """A rule that looks at one plan at a time. `severity` is its ceiling; what is at stake decides within it."""
+
+    severity = Severity.WARNING
+
+    @abstractmethod
+    def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
+        """Yield what there is to say of this plan."""
+
+    def check(self, case: Case) -> Iterator[Finding | LookedAt]:
+        """Look at every plan of the workload. What is merely worth knowing of one plan stands among what was looked at, and
+        of a scan that another rule has claimed no second story is told."""
+        for context in contexts(case):
+            for verdict in self.look(context):
+                if isinstance(verdict, LookedAt):
+                    yield verdict
+                elif verdict.plan_node in context.around.claimed:
+                    continue
+                elif verdict.severity is Severity.INFO:
+                    yield LookedAt(self.name, verdict.subject, f"{verdict.message}; little is at stake")
+                else:
+                    yield verdict
+
+    def finding(
+        self,
+        context: PlanContext,
+        node: PlanNode | None,
+        message: str,
+        facts: Sequence[Fact],
+        *,
+        share: float,
+        title: str,
+        reason: str,
+        kind: ActionKind = "sql-rewrite",
+        code: Sequence[Code] = (),
+        ceiling: Severity | None = None,
+        detail: str = "",
+    ) -> Finding:
+        """A finding with its remedy. share: of the execution's time that could be saved at most (0–1)."""
+        around, plan = context.around, context.plan
+        elapsed = context.elapsed_ms
+        at_stake = share * around.total_ms if around.total_ms is not None else share * elapsed if elapsed else None
+        evidence = Evidence(
+            "measured" if plan.analyzed else "planned",
+            "figures of a real run" if plan.analyzed else "the planner's estimates; nothing was run",
+        )
+        place = context.relation(node) if node is not None else None
+        table = None if place is None else f"{place.schema}.{place.relation}" if place.schema else place.relation
+        weighed = (
+            Fact("share of the execution", round(share, 4)),
+            Fact("node", node.type if node else "the whole plan"),
+        )
+        finding = Finding(
+            rule=self.name,
+            code=self.code,
+            severity=self._severity(context, share, ceiling or self.severity),
+            subject=Subject(around.fingerprint, table, (), detail or (node_name(node) if node is not None else "")),
+            message=message,
+            facts=(*facts, *weighed),
+            evidence=evidence,
+            at_stake_ms=at_stake,
+            place=around.place,
+            plan_node=node.id if node is not None else None,
+        )
+        remedy = Recommendation(
+            id=finding.identity,
+            kind=kind,
+            title=title,
+            reason=reason,
+            evidence=Evidence("estimated", "the time that the guilty nodes take now is the most that can be saved"),
+            code=tuple(code),
+            settles=(finding.identity,),
+            saves_ms=None,
+            place=around.place,
+        )
+        return replace(finding, remedy=remedy)
+
+    def silence(self, context: PlanContext, node: PlanNode, reason: str) -> LookedAt:
+        """The node looked suspicious and is left alone."""
+        return LookedAt(self.name, Subject(context.around.fingerprint, node.relation, (), node_name(node)), reason)
+
+    def _severity(self, context: PlanContext, share: float, ceiling: Severity) -> Severity:
+        if share < MIN_SHARE:
+            return Severity.INFO
+        if context.elapsed_ms is None:
+            wanted = Severity.WARNING if context.plan.root.total_cost >= MIN_COST else Severity.INFO
+        else:
+            ms = share * context.elapsed_ms
+            total = share * (context.around.total_ms or 0.0)
+            grave = ms >= GRAVE_MS or total >= 10 * GRAVE_MS
+            wanted = Severity.ERROR if grave else Severity.WARNING if ms >= MIN_MS else Severity.INFO
+        return max(wanted, ceiling, key=lambda one: one.rank)
+
+
+_last: list[tuple[Case, tuple[PlanContext, ...]]] = []
+"""The case judged last: every rule asks for the same contexts."""
+
+
+def contexts(case: Case) -> tuple[PlanContext, ...]:
+    """Every plan of the workload in its surroundings."""
+    if not _last or _last[0][0] is not case:
+        _last[:] = [(case, tuple(_contexts(case)))]
+    return _last[0][1]
+
+
+def _contexts(case: Case) -> Iterator[PlanContext]:
+    from .plan.missing_index import claimed_nodes
+
+    claimed = claimed_nodes(case)
+    for group in case.workload.groups:
+        explained = case.plans.get(group.fingerprint)
+        if explained is None or explained.plan is None:
+            continue
+        around = Around(
+            statement=case.statements.get(group.fingerprint),
+            schema=case.schema,
+            fingerprint=group.fingerprint,
+            total_ms=group.total_ms,
+            place=group.call_sites[0][0] if group.call_sites else None,
+            claimed=claimed.get(group.fingerprint, frozenset()),
+            in_workload=True,
+        )
+        yield PlanContext(explained.plan, around)

@@ -1,0 +1,39 @@
+"""Texts of remedies that several plan rules share."""
+
+import math
+from collections.abc import Sequence
+
+from ..analyzer.plan import PlanNode
+from ..analyzer.recommendation import Code
+from ..analyzer.sql.identifier import quote_identifier
+
+MOST_WORK_MEM_MB = 1024
+"""What we ever propose for one session: every sort and hash of every worker may take as much."""
+
+
+def work_mem(needed_kb: float) -> tuple[int, Code]:
+    """(MB, code) for a session or role: the next power of two; never more than 1 GB."""
+    megabytes = max(8, 2 ** math.ceil(math.log2(max(1.0, needed_kb / 1024))))
+    megabytes = min(MOST_WORK_MEM_MB, megabytes)
+    return megabytes, Code("Setting for one transaction", "sql", f"SET LOCAL work_mem = '{megabytes}MB';")
+
+
+def create_index(node: PlanNode, columns: Sequence[str], *, method: str = "", suffix: str = "", expression: str = "") -> Code:  # fmt: skip
+    """CREATE INDEX CONCURRENTLY for a scan's table."""
+    table = quote_identifier(node.relation or "?")
+    if node.schema:
+        table = f"{quote_identifier(node.schema)}.{table}"
+    what = f"({expression})" if expression else ", ".join(f"{quote_identifier(one)}{suffix}" for one in columns)
+    using = f" USING {method}" if method else ""
+    return Code("DDL", "sql", f"CREATE INDEX CONCURRENTLY ON {table}{using} ({what});")
+
+
+def analyze(node: PlanNode) -> Code:
+    """ANALYZE for a scan's table."""
+    table = quote_identifier(node.relation or "?")
+    return Code("Statistics", "sql", f"ANALYZE {quote_identifier(node.schema) + '.' if node.schema else ''}{table};")
+
+
+def number(value: float) -> str:
+    """A count with thin spaces between thousands."""
+    return f"{value:,.0f}".replace(",", "\u202f")

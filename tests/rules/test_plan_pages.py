@@ -1,0 +1,97 @@
+"""The pages of the rules about plans are their tests: Bad is reported, Good is silent, on plans of a real server.
+
+All pages share one database, each in a schema of its own. Statements before the last set the session up. A page whose plan
+the embedded server cannot make (JIT, other versions, a cold cache, workers) quotes one as `text`.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+
+import psycopg2
+import pytest
+
+from queryproof.analyzer.plan import Plan
+from queryproof.analyzer.postgres.catalog import read_schema
+from queryproof.analyzer.postgres.plan_reader import read_plan, read_plans
+from queryproof.analyzer.postgres.server import Server
+from queryproof.analyzer.schema import Schema
+from queryproof.analyzer.sql.tokens import split_statements
+from queryproof.rules.finding import Finding, LookedAt, Severity
+from queryproof.rules.judge_plan import judge_plan, plan_rules
+from queryproof.rules.plan_context import Around, PlanContext
+from queryproof.rules.plan_rule import PlanRule
+
+Connection = psycopg2.extensions.connection
+
+
+@pytest.fixture(scope="module")
+def connection(server: Server) -> Iterator[Connection]:
+    server.create_database("plan_pages")
+    opened = psycopg2.connect(server.url("plan_pages", "app").replace("+psycopg2", ""))
+    opened.autocommit = True
+    yield opened
+    opened.close()
+
+
+def block(rule: PlanRule, heading: str) -> tuple[str, str] | None:
+    match = re.search(rf"^## {heading}\n```(\w+)\n(.*?)```", rule.page, re.MULTILINE | re.DOTALL)
+    return (match[1], match[2]) if match else None
+
+
+def explain(connection: Connection, text: str) -> Plan:
+    *before, last = split_statements(text)
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        for statement in before:
+            cursor.execute(statement)
+        cursor.execute(f"EXPLAIN (ANALYZE, VERBOSE, BUFFERS, WAL, SETTINGS, FORMAT JSON) {last}")
+        ((document,),) = cursor.fetchall()
+        cursor.execute("ROLLBACK")
+    return read_plan(json.dumps(document))
+
+
+def verdicts(rule: PlanRule, heading: str, connection: Connection) -> tuple[list[Finding], list[LookedAt]]:
+    page = block(rule, heading)
+    assert page is not None
+    language, text = page
+    if language == "text":
+        *earlier, last = read_plans(text)
+        return judge_plan(PlanContext(last, Around(earlier=tuple(earlier))))
+    schema = read_schema(connection)
+    return judge_plan(PlanContext(explain(connection, text), Around(schema=schema)))
+
+
+@pytest.fixture
+def prepared(request: pytest.FixtureRequest, connection: Connection) -> Iterator[PlanRule]:
+    rule: PlanRule = request.param
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA page; SET search_path = page, public")
+        setup = block(rule, "Setup")
+        if setup is not None:
+            cursor.execute(setup[1])
+    yield rule
+    with connection.cursor() as cursor:
+        cursor.execute("ROLLBACK; SET client_min_messages = error; DROP SCHEMA page CASCADE; RESET ALL")
+
+
+@pytest.mark.parametrize("prepared", plan_rules(), ids=lambda rule: rule.name, indirect=True)
+def test_bad_is_reported_and_good_is_silent(prepared: PlanRule, connection: Connection) -> None:
+    rule = prepared
+    findings, looked_at = verdicts(rule, "Bad", connection)
+    assert rule.name in [one.rule for one in findings] + [one.rule for one in looked_at]
+    for finding in findings:
+        assert finding.remedy is not None
+        assert finding.remedy.settles == (finding.identity,)
+        assert all(fact.value != "" or fact.name in ("settings", "functions", "condition") for fact in finding.facts)
+    findings, looked_at = verdicts(rule, "Good", connection)
+    assert rule.name not in [one.rule for one in findings] + [one.rule for one in looked_at]
+    assert [one.rule for one in findings if one.severity is not Severity.INFO] == []
+
+
+def test_every_finding_of_the_catalogue_has_its_rule() -> None:
+    assert [rule.code for rule in plan_rules()] == [f"PLN{number:03}" for number in range(1, 53)]
+
+
+def test_a_schema_is_optional(connection: Connection) -> None:
+    assert isinstance(read_schema(connection), Schema)
