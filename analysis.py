@@ -24,6 +24,7 @@ from .analyzer.sources.sql_files import read_sql_files
 from .analyzer.sql.parse import analyse
 from .analyzer.workload import QueryGroup, Skipped, Workload
 from .answering import answer
+from .orm_proof import read_proofs, with_proofs
 from .reports.assemble import assemble
 from .reports.report import Report
 from .rules.judge import judge
@@ -96,6 +97,8 @@ def analyze(request: AnalysisRequest, progress: Progress = silent) -> Report:
         case = Case(workload, statements, plans, schema)
         findings, looked_at = judge(case)
         answers = answer(case, findings, looked_at, prover, progress)
+        if request.journal is not None:
+            answers.recommendations = with_proofs(answers.recommendations, read_proofs(request.journal))
         return assemble(
             case,
             answers.findings,

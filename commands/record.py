@@ -50,6 +50,12 @@ def size(context: click.Context, parameter: click.Parameter, value: str | None) 
     metavar="SIZE",
     help="Limit of the journal of each process, such as 500MB; the oldest records make place. No limit unless given.",
 )
+@click.option(
+    "--prove",
+    is_flag=True,
+    help="Run the program again with each N+1's option added at its query, and keep queries and time before and after. "
+    "What a program writes is then rolled back.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def record(
     output: Path,
@@ -58,6 +64,7 @@ def record(
     level: int,
     deep: bool,
     max_size: int | None,
+    prove: bool,
     command: tuple[str, ...],
 ) -> None:
     """Run COMMAND and record every SQL statement that SQLAlchemy sends in it.
@@ -69,6 +76,7 @@ def record(
         queryproof record -- python app.py
         queryproof record -- pytest tests/
         queryproof record --output /tmp/journal -- uvicorn shop.main:app
+        queryproof record --prove -- python report.py
     """
     from ..analyzer.record.launcher import run
     from ..analyzer.sources.journal import has_recording, set_aside
@@ -77,6 +85,8 @@ def record(
         previous = set_aside(output)
         click.echo(f"queryproof: the earlier recording is now {previous}", err=True)
     code = run(command, output, parameters=not no_parameters, level=2 if deep else level, max_size=max_size)
+    if has_recording(output) and prove:
+        show_proofs(command, output, code)
     if has_recording(output):
         click.echo(f"queryproof: recorded to {output}; next: queryproof analyze {output} [--url URL]", err=True)
     else:
@@ -85,3 +95,23 @@ def record(
             err=True,
         )
     sys.exit(code)
+
+
+def show_proofs(command: tuple[str, ...], output: Path, code: int) -> None:
+    """Prove the edits of a recording and tell what came of each."""
+    from ..orm_proof import prove_orm_edits
+    from ..reports.numbers import duration
+
+    def say(line: str) -> None:
+        click.echo(f"queryproof: {line}", err=True)
+
+    proofs = prove_orm_edits(command, output, code, say)
+    if not proofs:
+        say("nothing to prove: no relationship was loaded one by one")
+    for proof in proofs:
+        place = f"{proof.origin.file}:{proof.origin.line}"
+        if proof.queries_after is None or proof.ms_after is None:
+            say(f"{place}: no proof: {proof.refused}")
+        else:
+            times = f"{duration(proof.ms_before)} → {duration(proof.ms_after)}"
+            say(f"{place}: {proof.queries_before} queries → {proof.queries_after}, {times}, measured")

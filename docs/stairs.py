@@ -16,6 +16,7 @@ STAIRS = (
     ("demo",),
     ("sample_db",),
     ("analysis",),
+    ("orm_proof",),
     ("answering",),
     ("reports",),
     ("rules",),

@@ -59,13 +59,15 @@ def _gain(action: Recommendation) -> str:
         return ""
     first = max(action.evidence.queries, key=lambda one: (one.before.ms or 0.0) - (one.after.ms or 0.0))
     before, after = first.before, first.after
+    if before.queries is not None and after.queries is not None:
+        measured = before.ms is not None and after.ms is not None
+        times = f", {duration(before.ms)} → {duration(after.ms)}" if measured else ""
+        return f"  {figure(before.queries)} queries → {'' if measured else '≈ '}{figure(after.queries)}{times}"
     if before.ms is not None and after.ms is not None:
         about = "" if action.evidence.kind == "measured" else "≈ "
         return f"  {duration(before.ms)} → {about}{duration(after.ms)}, {factor(before.ms, after.ms)}"
     if before.cost is not None and after.cost is not None:
         return f"  planner's cost {figure(before.cost)} → {figure(after.cost)}, {factor(before.cost, after.cost)}"
-    if before.queries is not None and after.queries is not None:
-        return f"  {figure(before.queries)} queries → ≈ {figure(after.queries)}"
     if before.rows_read is not None and after.rows_read is not None:
         return f"  {figure(before.rows_read)} rows read → ≈ {figure(after.rows_read)}"
     return ""

@@ -12,6 +12,8 @@ JOURNAL = "QUERYPROOF_JOURNAL"
 PARAMETERS = "QUERYPROOF_PARAMETERS"
 LEVEL = "QUERYPROOF_LEVEL"
 MAX_SIZE = "QUERYPROOF_MAX_SIZE"
+TRIAL = "QUERYPROOF_TRIAL"
+ROLLBACK = "QUERYPROOF_ROLLBACK"
 
 
 class Watcher:
@@ -57,10 +59,19 @@ def install() -> None:
         )
         recorder = Recorder(journal, level=int(os.environ.get(LEVEL, "1")))
         recorder.install()
+        if os.environ.get(ROLLBACK):
+            from .rollback import Rollback
+
+            Rollback().install()
         atexit.register(recorder.finish)
         recorders.append(recorder)
 
     def orm() -> None:
+        if os.environ.get(TRIAL):
+            from . import orm
+            from .trial import trial_from_environment
+
+            orm.trial = trial_from_environment()
         for recorder in recorders:
             recorder.install_orm()  # type: ignore[attr-defined] # a Recorder
 

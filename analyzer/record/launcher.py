@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import OutputError, QueryproofError
-from .bootstrap import JOURNAL, LEVEL, MAX_SIZE, PARAMETERS
+from .bootstrap import JOURNAL, LEVEL, MAX_SIZE, PARAMETERS, ROLLBACK, TRIAL
 from .call_site import APPLICATION_PATHS
 
 SITE = Path(__file__).resolve().parent / "site"
@@ -23,11 +23,15 @@ def run(
     level: int = 1,
     max_size: int | None = None,
     application: Sequence[Path] = (),
+    trial: Path | None = None,
+    roll_back: bool = False,
+    quiet: bool = False,
 ) -> int:
     """Run the command to its end and return its exit code (128 + n when signal n killed it).
 
     directory: where the journal goes. parameters, level, max_size: as for `record`; max_size counts for each process.
-    application: installed directories whose frames count as application code.
+    application: installed directories whose frames count as application code. trial: edits to make on the way (`trial.py`).
+    roll_back: nothing the program writes through SQLAlchemy stays (`rollback.py`). quiet: its output is thrown away.
     Raises QueryproofError when there is no such command, OutputError when the journal's directory cannot be made.
     """
     if shutil.which(command[0]) is None:
@@ -48,9 +52,12 @@ def run(
         LEVEL: str(level),
         MAX_SIZE: str(max_size) if max_size is not None else "",
         APPLICATION_PATHS: os.pathsep.join(map(str, application)),
+        TRIAL: str(trial) if trial is not None else "",
+        ROLLBACK: "1" if roll_back else "",
     }
+    output = subprocess.DEVNULL if quiet else None
     try:
-        process = subprocess.Popen(list(command), env=environment)
+        process = subprocess.Popen(list(command), env=environment, stdin=output, stdout=output, stderr=output)
     except OSError as error:
         raise QueryproofError(f"{command[0]} cannot be run: {error.strerror}") from None
     return _wait(process)

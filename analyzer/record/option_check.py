@@ -47,10 +47,26 @@ def option_check(state: Any, origin: object) -> dict[str, object] | None:
 
 def build_option(path: Sequence[Any], load_options: Any) -> dict[str, object]:
     """The option for a loader path (mapper, relationship, mapper, relationship …) beside the options the query has already."""
+    chain, problem, _ = _compiled(path, load_options)
+    return chain.told(problem)
+
+
+def loader_option(path: Sequence[Any], present: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """The same option as an object, and those of the present options that may stay beside it.
+
+    Raises ValueError with the mapper's objection when it does not compile.
+    """
+    chain, problem, kept = _compiled(path, present)
+    if problem is not None:
+        raise ValueError(problem)
+    return chain.option, kept
+
+
+def _compiled(path: Sequence[Any], load_options: Any) -> tuple["_Chain", str | None, list[Any]]:
     steps = list(zip(path[::2], path[1::2], strict=False))[:MAX_STEPS]
     present = [one for one in load_options if not isinstance(one, UserDefinedOption)]
     used = _strategies(present)
-    result: dict[str, object] = {}
+    first: tuple[_Chain, str | None, list[Any]] | None = None
     for by_type in (True, False):
         chain = _Chain(steps, used, by_type)
         try:
@@ -58,10 +74,11 @@ def build_option(path: Sequence[Any], load_options: Any) -> dict[str, object]:
             kept = [one for one in present if not chain.conflicts(one)]
             str(select(steps[0][0].entity).options(*kept, chain.option).compile())
         except Exception as error:  # noqa: BLE001 - whatever the mapper objects to is the answer, told in the finding
-            result = result or chain.told(f"{type(error).__name__}: {error}"[:300])
+            first = first or (chain, f"{type(error).__name__}: {error}"[:300], [])
         else:
-            return chain.told(None)
-    return result
+            return chain, None, kept
+    assert first is not None
+    return first
 
 
 class _Chain:

@@ -17,6 +17,7 @@ from sqlalchemy.orm.interfaces import UserDefinedOption
 from .call_site import CallStack, call_stack, mark_function
 from .faults import armed, reach
 from .option_check import option_check
+from .trial import Trial
 
 MAX_SHAPES = 10_000
 """Descriptions that are remembered; later ones are worked out each time."""
@@ -73,6 +74,9 @@ class Flush:
         self.stack = stack
         self.auto = stack.mark == "autoflush"
 
+
+trial: Trial | None = None
+"""The edits that are tried in this process; set before the first query by whoever proves them."""
 
 _flushes = itertools.count(1)
 _flush: ContextVar[Flush | None] = ContextVar("queryproof_flush", default=None)
@@ -132,6 +136,8 @@ def attach(state: ORMExecuteState, load: Load, option: str) -> None:
         if armed:
             reach("recorder.origin")
         state.statement = state.statement.options(Origin(load))
+        if trial is not None:
+            trial.change(state, load.stack.sites[0] if load.stack.sites else None)
 
 
 def check_option(state: ORMExecuteState, load: Load) -> None:

@@ -173,11 +173,11 @@ def _gains(action: Recommendation) -> list[dict[str, object]]:
     before, after = best.before, best.after
     approximately = "" if action.evidence.kind == "measured" else "≈ "
     rows = (
+        ("queries", before.queries, after.queries, figure),
         ("time", before.ms, after.ms, duration),
         ("planner's cost", before.cost, after.cost, figure) if before.ms is None else ("", None, None, figure),
         ("buffers", before.buffers, after.buffers, figure),
         ("rows read", before.rows_read, after.rows_read, figure),
-        ("queries", before.queries, after.queries, figure),
     )
     return [
         {

@@ -1,0 +1,232 @@
+"""Proves ORM edits: the same program again with the option at the query line, counted and timed beside the run without it."""
+
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import msgspec
+
+from .analyzer.errors import SourceError
+from .analyzer.query import CallSite, RecordedQuery
+from .analyzer.recommendation import Evidence, Measurement, QueryEvidence, Recommendation
+from .analyzer.record.launcher import run
+from .analyzer.record.trial import TrialEdit, told_file, write_trial
+from .analyzer.sources.journal import Recording, read_journal, read_recording
+from .analyzer.sql.tokens import significant
+
+FILE = "proof.json"
+VERSION = 1
+LOADS = ("lazy", "eager")
+ROUNDS = 3
+SHORT_S = 5.0
+"""A program that ends sooner is run three times on each side, in turn, and the median times count."""
+READS = frozenset("select with values table show explain pragma savepoint release rollback set".split())
+ORIGIN = (
+    "the program was run again with the option added at this line; counted and timed are the query of this line and every "
+    "load of its instances' relationships, over the whole run"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OrmProof:
+    """What adding eager loading at one query line did. Queries and milliseconds are those of the line's own query and of all
+    loads of its instances' relationships; milliseconds are medians over `rounds` runs. refused: why there is no proof; the figures after are then None."""
+
+    origin: CallSite
+    root: str
+    paths: tuple[tuple[str, ...], ...]
+    ms_recorded: float
+    queries_before: int
+    ms_before: float
+    queries_after: int | None = None
+    ms_after: float | None = None
+    rounds: int = 0
+    rolled_back: bool = False
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    code: int
+    queries: list[RecordedQuery]
+    problems: dict[CallSite, str]
+    seconds: float
+
+
+def prove_orm_edits(
+    command: Sequence[str], journal: Path, code: int, say: Callable[[str], None], *, rounds: int = ROUNDS
+) -> tuple[OrmProof, ...]:
+    """Run the command again, once for all edits, and keep what came of it beside the journal. code: its exit code before.
+    rounds: runs on each side of a program that ends within seconds; a longer one is run once.
+
+    A program whose writes were committed is run twice more, with and without the edits, inside a transaction that is rolled
+    back, so that both begin with the same data. Whatever cannot be compared is refused with the reason.
+    """
+    recording = read_recording(journal)
+    queries = list(recording.queries)
+    edits = lazy_edits(queries)
+    if not edits:
+        return ()
+    commits = _commits_writes(recording)
+    say(f"proving {len(edits)} edits: running the program again{', rolling back what it writes' if commits else ''} …")
+    recorded = _Run(code, queries, {}, 0.0)
+    befores = [] if commits else [recorded]
+    afters: list[_Run] = []
+    while len(afters) < rounds and (not afters or afters[0].seconds < SHORT_S):
+        if len(befores) == len(afters):
+            befores.append(_run(command, (), roll_back=commits))
+        afters.append(_run(command, edits, roll_back=commits) if befores[-1].code == code else befores[-1])
+        if afters[-1].code != code:
+            break
+    proofs = tuple(_proof(edit, recorded, befores, afters, commits) for edit in edits)
+    (journal / FILE).write_bytes(msgspec.json.encode({"version": VERSION, "proofs": proofs}))
+    return proofs
+
+
+def read_proofs(journal: Path) -> tuple[OrmProof, ...]:
+    """The proofs kept beside a journal, () when there are none. Raises SourceError when the file is damaged or newer."""
+    path = journal / FILE
+    if not path.is_file():
+        return ()
+    try:
+        document = msgspec.json.decode(path.read_bytes(), type=_Document)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise SourceError(f"{path} cannot be read ({error}): delete it, or record with --prove again") from None
+    if document.version != VERSION:
+        raise SourceError(f"{path} was written by another queryproof (version {document.version}): record again")
+    return document.proofs
+
+
+def with_proofs(recommendations: Iterable[Recommendation], proofs: Sequence[OrmProof]) -> list[Recommendation]:
+    """The recommendations, those that a proof belongs to with its figures as evidence, or with the reason for its absence."""
+    by_place = {proof.origin: proof for proof in proofs}
+    return [
+        _with_proof(one, by_place[one.place])
+        if one.kind == "orm-edit" and one.place in by_place and one.evidence.queries
+        else one
+        for one in recommendations
+    ]
+
+
+def lazy_edits(queries: Sequence[RecordedQuery]) -> tuple[TrialEdit, ...]:
+    """An edit for each query line whose instances were asked one by one for a relationship, by two parents at least."""
+    parents: defaultdict[tuple[CallSite, str], defaultdict[tuple[str, ...], set[str | None]]]
+    parents = defaultdict(lambda: defaultdict(set))
+    for query in queries:
+        load = query.orm
+        if load is not None and load.kind == "lazy" and load.origin is not None and load.root and load.path:
+            parents[load.origin, load.root][load.path].add(load.parent)
+    edits = []
+    for (place, root), paths in sorted(parents.items()):
+        wanted = tuple(sorted(path for path, of in paths.items() if len(of) > 1))
+        if wanted:
+            edits.append(TrialEdit(place.file, place.line, place.function, root, wanted))
+    return tuple(edits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    version: int
+    proofs: tuple[OrmProof, ...]
+
+
+def _run(command: Sequence[str], edits: tuple[TrialEdit, ...], *, roll_back: bool) -> _Run:
+    with tempfile.TemporaryDirectory(prefix="queryproof-") as place:
+        directory, trial = Path(place) / "journal", Path(place) / "trial.json"
+        write_trial(edits, trial)
+        start = time.monotonic()
+        code = run(command, directory, parameters=False, trial=trial, roll_back=roll_back, quiet=True)
+        problems = {}
+        if told_file(trial).is_file():
+            for line in told_file(trial).read_bytes().splitlines():
+                file, number, function, problem = msgspec.json.decode(line)
+                problems[CallSite(file, number, function)] = problem
+        try:
+            queries = read_journal(directory)[0]
+        except SourceError:
+            queries = []
+        return _Run(code, queries, problems, time.monotonic() - start)
+
+
+def _proof(
+    edit: TrialEdit, recorded: _Run, befores: Sequence[_Run], afters: Sequence[_Run], rolled_back: bool
+) -> OrmProof:
+    origin = CallSite(edit.file, edit.line, edit.function)
+    figures = [_figures(one.queries, origin) for one in befores]
+    figures_after = [_figures(one.queries, origin) for one in afters]
+    proof = OrmProof(
+        origin=origin,
+        root=edit.root,
+        paths=edit.paths,
+        ms_recorded=_figures(recorded.queries, origin).ms,
+        queries_before=figures[0].queries,
+        ms_before=median(one.ms for one in figures),
+        rolled_back=rolled_back,
+    )
+    code = recorded.code
+    counts, counts_after = {one.queries for one in figures}, {one.queries for one in figures_after}
+    runs, runs_after = {one.runs for one in figures}, {one.runs for one in figures_after}
+    wrong = next((one.code for one in befores if one.code != code), None)
+    wrong_after = next((one.code for one in afters if one.code != code), None)
+    problem = next((one.problems[origin] for one in afters if origin in one.problems), None)
+    if wrong is not None:
+        how = "with its writes rolled back" if rolled_back else "run again"
+        why = f"{how}, the program ended with exit code {wrong} instead of {code}"
+    elif wrong_after is not None:
+        why = f"with the option, the program ended with exit code {wrong_after} instead of {code}"
+    elif problem is not None:
+        why = f"the option could not be added: {problem}"
+    elif runs != runs_after or len(counts) > 1 or len(counts_after) > 1:
+        why = "the program does not send the same queries each time it runs: two runs cannot be compared"
+    elif min(counts_after) >= min(counts):
+        why = f"with the option there were {min(counts_after)} queries instead of {min(counts)}"
+    else:
+        after = median(one.ms for one in figures_after)
+        return replace(proof, queries_after=min(counts_after), ms_after=after, rounds=len(afters))
+    return replace(proof, refused=why)
+
+
+class _Figures(NamedTuple):
+    """Runs of the origin query; statements and milliseconds of it and of all loads that hang on it."""
+
+    runs: int
+    queries: int
+    ms: float
+
+
+def _figures(queries: Sequence[RecordedQuery], origin: CallSite) -> _Figures:
+    own = [one for one in queries if one.call_site == origin and one.orm is not None and one.orm.kind not in LOADS]
+    loads = [one for one in queries if one.orm is not None and one.orm.kind in LOADS and one.orm.origin == origin]
+    return _Figures(len(own), len(own) + len(loads), sum(one.duration_ms for one in (*own, *loads)))
+
+
+def _commits_writes(recording: Recording) -> bool:
+    """Whether the recorded run kept anything it wrote. A transaction whose end is not known counts as kept."""
+    writing = {(one.process, one.transaction) for one in recording.queries if _writes(one.sql)}
+    undone = {(one.process, one.transaction) for one in recording.events if one.kind == "rollback"}
+    return bool(writing - undone)
+
+
+def _writes(sql: str) -> bool:
+    head = significant(sql[:200])
+    return bool(head) and (head[0].word not in READS)
+
+
+def _with_proof(one: Recommendation, proof: OrmProof) -> Recommendation:
+    if proof.refused is not None or proof.queries_after is None or proof.ms_after is None:
+        origin = f"{one.evidence.origin}; the proof was tried and does not stand: {proof.refused}"
+        return replace(one, evidence=replace(one.evidence, origin=origin))
+    rounds = f" (median of {proof.rounds} runs each way)" if proof.rounds > 1 else ""
+    how = f"{ORIGIN}{rounds}, {'inside a transaction that was rolled back' if proof.rolled_back else 'which writes nothing'}"
+    evidence = QueryEvidence(
+        one.evidence.queries[0].fingerprint,
+        Measurement(ms=proof.ms_before, queries=proof.queries_before, plan_id=one.evidence.queries[0].before.plan_id),
+        Measurement(ms=proof.ms_after, queries=proof.queries_after),
+    )
+    saved = proof.ms_recorded * max(0.0, 1 - proof.ms_after / proof.ms_before) if proof.ms_before else 0.0
+    return replace(one, evidence=Evidence("measured", how, (evidence,)), saves_ms=saved)
