@@ -1,8 +1,5 @@
 """Every statement shape that PostgreSQL can plan gets a plan on every major, from its normalised text alone."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
 from queryproof.analyzer.postgres.connect import connect
@@ -10,11 +7,7 @@ from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.workload import ParameterSample, QueryGroup
 
-_spec = importlib.util.spec_from_file_location("queryproof_shapes", Path(__file__).with_name("shapes.py"))
-assert _spec is not None
-assert _spec.loader is not None
-shapes = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(shapes)
+from . import shapes
 
 
 @pytest.fixture(scope="module")

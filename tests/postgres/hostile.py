@@ -1,0 +1,165 @@
+"""A database full of traps, and what must be the same after every attack on it."""
+
+import contextlib
+import select
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+
+from queryproof.analyzer.errors import StatementError
+from queryproof.analyzer.postgres.connect import connect
+from queryproof.analyzer.postgres.explain import Explainer
+from queryproof.analyzer.postgres.outcome import ConnectionLost
+from queryproof.analyzer.postgres.server import Server
+from queryproof.analyzer.query import Parameters
+from queryproof.analyzer.workload import ParameterSample, QueryGroup
+
+from .attacks import HIJACK, HOSTILE_EXTRAS, HOSTILE_SETUP, STUBBORN_SETUP
+
+_FOREIGN = """
+CREATE EXTENSION dblink; CREATE EXTENSION postgres_fdw;
+CREATE SERVER loop FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '{host}', port '{port}', dbname '{name}', use_remote_estimate 'true');
+CREATE USER MAPPING FOR app SERVER loop OPTIONS (user 'app', password_required 'false');
+CREATE USER MAPPING FOR postgres SERVER loop OPTIONS (user 'postgres', password_required 'false');
+GRANT USAGE ON FOREIGN SERVER loop TO app;
+CREATE FOREIGN TABLE far_accounts (id int, email text) SERVER loop OPTIONS (table_name 'accounts');
+CREATE FOREIGN TABLE far_spending (x int) SERVER loop OPTIONS (table_name 'spending');
+GRANT ALL ON far_accounts, far_spending TO app;
+"""
+_STATE = """
+SELECT (SELECT string_agg(relname || relkind::text || relnatts || coalesce(relacl::text, ''), ',' ORDER BY relname) FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace OR relpersistence = 't'),
+       (SELECT string_agg(rolname || rolsuper::text, ',' ORDER BY rolname) FROM pg_roles),
+       (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_description), (SELECT count(*) FROM pg_db_role_setting),
+       (SELECT count(*) FROM pg_largeobject_metadata), (SELECT count(*) FROM pg_replication_slots),
+       (SELECT count(*) FROM pg_prepared_xacts), (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'),
+       (SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+        WHERE a.backend_type = 'client backend' AND l.pid <> pg_backend_pid()),
+       (SELECT count(*) FROM pg_stat_activity WHERE pid = (SELECT pid FROM victims)),
+       (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'queryproof' AND state <> 'idle' AND pid <> pg_backend_pid()),
+       (SELECT pg_conf_load_time()), (SELECT max(stats_reset) FROM pg_stat_database WHERE datname = current_database())
+"""
+_CONTENT = "(SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM {} t)"
+_SESSION = """
+SELECT pg_catalog.current_setting('role'), session_user::pg_catalog.text, pg_catalog.current_setting('work_mem'),
+       pg_catalog.current_setting('search_path'), pg_catalog.current_setting('transaction_read_only'),
+       pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('plan_cache_mode'),
+       (SELECT pg_catalog.count(*) FROM pg_catalog.pg_prepared_statements),
+       (SELECT pg_catalog.count(*) FROM pg_catalog.pg_cursors),
+       (SELECT pg_catalog.count(*) FROM pg_catalog.pg_listening_channels())
+"""
+
+
+class Fortress:
+    """The database `name` on a server, one idle session of the application, and a watcher. file: must never come to be."""
+
+    def __init__(self, server: Server, name: str, file: Path, *, hijack: bool = False) -> None:
+        self.file = file
+        server.create_database(name)
+        self.url = server.url(name, "app")
+        self.admin_url = server.url(name, "postgres")
+        setup = HOSTILE_SETUP + STUBBORN_SETUP + (HIJACK if hijack else "")
+        self._execute(self.url, setup.replace("FILE", str(file)))
+        self._execute(self.admin_url, HOSTILE_EXTRAS.replace("FILE", str(file)))
+        with contextlib.suppress(psycopg2.Error):
+            self._execute(self.admin_url, _FOREIGN.format(host=server.directory, port=5432, name=name))
+        if hijack:
+            for role in ("app", "postgres"):
+                self._execute(
+                    self.admin_url,
+                    f"ALTER ROLE {role} IN DATABASE {name} SET search_path = public, pg_catalog;"
+                    f"ALTER ROLE {role} IN DATABASE {name} SET standard_conforming_strings = off",
+                )
+        self._victim = connect(self.url)
+        self._watcher = psycopg2.connect(server.url(name, "postgres").replace("+psycopg2", ""))
+        self._watcher.autocommit = True
+        with self._watcher.cursor() as cursor:
+            cursor.execute("SET search_path = pg_catalog, public; LISTEN canary")
+            cursor.execute("INSERT INTO victims VALUES (%s)", (self._victim.info.backend_pid,))
+            cursor.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
+            tables = sorted(row[0] for row in cursor.fetchall())
+        self._contents = "SELECT " + ", ".join(_CONTENT.format(table) for table in tables)
+        self.before = self.state()
+
+    def state(self) -> tuple[object, ...]:
+        """Everything that an attack could change, sequences aside."""
+        with self._watcher.cursor() as cursor:
+            try:
+                cursor.execute(self._contents)
+                content = cursor.fetchone()
+            except psycopg2.Error as error:
+                content = (str(error),)
+            cursor.execute(_STATE)
+            rest = cursor.fetchone()
+        if select.select([self._watcher], [], [], 0)[0]:
+            self._watcher.poll()
+        return (content, rest, len(self._watcher.notifies), self.file.exists())
+
+    def close(self) -> None:
+        """Close the sessions."""
+        self._victim.close()
+        self._watcher.close()
+
+    @staticmethod
+    def _execute(url: str, sql: str) -> None:
+        connection = connect(url)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(sql)
+        finally:
+            connection.close()
+
+
+@contextlib.contextmanager
+def fortress(server: Server, name: str, file: Path, *, hijack: bool = False) -> Iterator[Fortress]:
+    """A fortress for the duration of the block."""
+    built = Fortress(server, name, file, hijack=hijack)
+    try:
+        yield built
+    finally:
+        built.close()
+
+
+def session(connection: Connection) -> object:
+    """What a session could keep."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SESSION)
+        return cursor.fetchone()
+
+
+def group(sql: str, values: Parameters | None = ()) -> QueryGroup:
+    """A query group with one sample."""
+    sample = ParameterSample(sql, values, 1.0, "recorded values of the slowest calls")
+    return QueryGroup("f", sql, 1, 1.0, 1.0, 1.0, 1.0, 1.0, 1, 0, (), (sample,), ())
+
+
+def damage(
+    place: Fortress, user: str, samples: list[tuple[str, Parameters | None]], *, timeout_s: float = 5.0
+) -> list[str]:
+    """The texts after which something was not as before; explained without running, run, run for writes, and measured."""
+    url = place.url if user == "app" else place.admin_url
+    connection = connect(url)
+
+    def explainer(**allowed: bool) -> Explainer:
+        return Explainer(
+            connection, analyze=allowed.get("analyze", False), analyze_writes=allowed.get("writes", False),
+            allow_superuser=True, timeout_s=timeout_s, reconnect=lambda: connect(url),
+        )  # fmt: skip
+
+    explainers = [explainer(), explainer(analyze=True), explainer(analyze=True, writes=True)]
+    kept = session(connection)
+    harmed = []
+    for sql, values in samples:
+        for one in explainers:
+            with contextlib.suppress(ConnectionLost):
+                one.explain(group(sql, values))
+        with contextlib.suppress(StatementError):
+            explainers[1].measure(sql, 1)
+        if place.state() != place.before or connection.closed or session(connection) != kept:
+            harmed.append(sql)
+            place.before = place.state()
+    for one in explainers:
+        one.close()
+    return harmed
