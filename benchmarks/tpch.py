@@ -17,7 +17,7 @@ from queryproof.analysis import AnalysisRequest, analyze
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.sources.pg_stat_statements import snapshot
-from queryproof.cli import show
+from queryproof.commands.command import show
 
 OUTPUT = Path("queryproof-report-tpch")
 KEYS = {

@@ -25,6 +25,7 @@ from ..sql.tokens import tokenize
 from .binaries import find_binaries, find_major
 from .catalog import read_schema
 from .clone_columns import fill_columns
+from .clone_ends import Ends
 from .clone_extended import fill_extended
 from .clone_file import CloneFile, LeftOut
 from .clone_indexes import CloneIndexes, Size
@@ -67,7 +68,8 @@ class HollowClone:
         self._server = Server(binaries, hollow=True)
         self._role = role if role is not None else clone.manifest.settings_role
         self._nodes = itertools.count(FIRST_NODE)
-        self._indexes = CloneIndexes(self._server, self._nodes)
+        self._ends = Ends(clone.statistics.columns)
+        self._indexes = CloneIndexes(self._server, self._ends, self._nodes)
         self._connections: tuple[psycopg2.extensions.connection, ...] = ()
         self._restarts = 0
 
@@ -100,6 +102,11 @@ class HollowClone:
     def url(self) -> str:
         """URL of the clone for its owner, a role without rights beyond it. Statements may be planned there and never run."""
         return self._server.url(DATABASE, "app")
+
+    @property
+    def directory(self) -> Path:
+        """Where the clone's server keeps everything."""
+        return self._server.directory
 
     @property
     def server_pid(self) -> int | None:
@@ -192,7 +199,7 @@ class HollowClone:
         ):
             notes += fill_columns(owner, root, self.file.statistics.columns)
             notes += fill_extended(owner, root, self.file.statistics.extended)
-            fill_sizes(self._server, root, self.file, self._nodes)
+            fill_sizes(self._server, root, self.file, self._ends, self._nodes)
         self.left_out = tuple(notes)
         self._connect()
 

@@ -21,6 +21,8 @@ FROM pg_statistic_ext e JOIN pg_namespace s ON s.oid = e.stxnamespace
 JOIN pg_class t ON t.oid = e.stxrelid JOIN pg_namespace n ON n.oid = t.relnamespace
 WHERE s.nspname = %s AND e.stxname = %s
 """
+_HEADS = {0xA352BFA4: "=di", 0xB4549A2C: "=dh"}
+"""Layout of an item of pg_ndistinct and of pg_dependencies, by the magic number in front (statistics_format headers)."""
 _KINDS = ("pg_ndistinct", "pg_dependencies", "pg_mcv_list")
 
 
@@ -112,15 +114,17 @@ def _write_expressions(
 def _renumber(data: bytes, mapping: Mapping[int, int]) -> bytes:
     """pg_ndistinct or pg_dependencies with the attribute numbers of the clone (dropped columns are not dumped).
 
-    Both are three uint32 (magic, type, count), then for each item a float8, a count and as many int16 numbers.
+    Both are three uint32 (magic, type, count), then for each item a float8, a count (int32 and int16) and as many int16.
     """
     out = bytearray(data)
-    # psycopg2 gives the value without its length word.
-    _, _, items = struct.unpack_from("=III", data, 0)
+    magic, _, items = struct.unpack_from("=III", data, 0)
+    head = _HEADS.get(magic)
+    if head is None:
+        raise ValueError("malformed")
     at = 12
     for _ in range(items):
-        _, count = struct.unpack_from("=di", data, at)
-        at += 12
+        _, count = struct.unpack_from(head, data, at)
+        at += struct.calcsize(head)
         for _ in range(count):
             (number,) = struct.unpack_from("=h", data, at)
             struct.pack_into("=h", out, at, mapping.get(number, number))

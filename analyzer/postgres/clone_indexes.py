@@ -11,6 +11,7 @@ from psycopg2.extensions import connection as Connection
 
 from ..errors import StatementError
 from ..sql.identifier import quote_qualified
+from .clone_ends import FIRST_KEYS, Ends
 from .clone_pages import (
     brin_metapage,
     btree_pages,
@@ -101,10 +102,11 @@ UPDATE pg_class SET relnatts = relnatts WHERE oid IN (SELECT indrelid FROM chang
 
 
 class CloneIndexes:
-    """Adds indexes to a clone and switches them. nodes: numbers for files of our own."""
+    """Adds indexes to a clone and switches them. ends: lowest and highest values of columns; nodes: numbers for files of our own."""
 
-    def __init__(self, server: Server, nodes: "itertools.count[int]") -> None:
+    def __init__(self, server: Server, ends: Ends, nodes: "itertools.count[int]") -> None:
         self._server = server
+        self._ends = ends
         self._nodes = nodes
         self._names = itertools.count(1)
         self._leaves: dict[str, tuple[_Leaf, ...]] = {}
@@ -230,7 +232,8 @@ class CloneIndexes:
         """Give an index its length, its metapage and its number of entries."""
         pages, first = max(1, size.pages), None
         if method == "btree" and pages > 1:
-            first = btree_pages(min(size.level, pages - 2))
+            ends = self._ends.entries(self._root, self._rows(FIRST_KEYS + " AND x.indexrelid = %s", oid))
+            first = btree_pages(min(size.level, pages - 2), ends.get(oid, []))
         elif method == "gin":
             first = [gin_metapage(pages, gin_counters(pages))]
         elif method == "brin":

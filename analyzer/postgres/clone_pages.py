@@ -40,13 +40,13 @@ class GinCounters:
     entries: int
 
 
-def btree_pages(level: int, *, same_image: bool = True) -> list[bytes]:
+def btree_pages(level: int, entries: Sequence[bytes] = ()) -> list[bytes]:
     """The first pages of a B-tree whose root is at that level: metapage, then one page for each level, the root first.
 
-    same_image: btm_allequalimage, whether equal keys always look the same (deduplication); the planner does not read it.
+    entries: index tuples of the only leaf, in the index's order.
     """
     meta = struct.pack(
-        "=IIIIIII4xd?7x", _BTREE_MAGIC, _BTREE_VERSION, 1, level, 1, level, 0, -1.0, same_image
+        "=IIIIIII4xd?7x", _BTREE_MAGIC, _BTREE_VERSION, 1, level, 1, level, 0, -1.0, False
     )  # fmt: skip
     pages = [_page(meta, _opaque(0, _META), lower=_HEADER_BYTES + 48)]
     for above in range(level, 0, -1):
@@ -57,7 +57,13 @@ def btree_pages(level: int, *, same_image: bool = True) -> list[bytes]:
         pointer = struct.pack("=I", upper | 1 << 15 | 8 << 17)
         special = _opaque(above, _ROOT if above == level else 0)
         pages.append(_page(pointer, special, lower=_HEADER_BYTES + 4, upper=upper, item=downlink))
-    pages.append(_page(b"", _opaque(0, _LEAF | (0 if level else _ROOT)), lower=_HEADER_BYTES))
+    pointers, content, upper = b"", b"", PAGE_BYTES - 16
+    for entry in entries:
+        upper -= len(entry)
+        content = entry + content
+        pointers += struct.pack("=I", upper | 1 << 15 | len(entry) << 17)
+    special = _opaque(0, _LEAF | (0 if level else _ROOT))
+    pages.append(_page(pointers, special, lower=_HEADER_BYTES + len(pointers), upper=upper, item=content))
     return pages
 
 
@@ -119,6 +125,13 @@ def brin_metapage(table_pages: int, pages_per_range: int) -> bytes:
         "=IIII", _BRIN_MAGIC, _BRIN_VERSION, pages_per_range, math.ceil(ranges / _BRIN_RANGES_PER_MAP_PAGE)
     )
     return _page(meta, struct.pack("=HHHH", 0, 0, 0, _BRIN_META), lower=_HEADER_BYTES + len(meta))
+
+
+def write_table(path: Path, pages: int, owner: tuple[int, int]) -> None:
+    """A table's files, all hole, and a visibility map by which its first page is visible to everyone (see `clone_ends`)."""
+    write_relation(path, pages, [], owner)
+    header = struct.pack("=QHHHHHHI", 0, 0, 0, _HEADER_BYTES, PAGE_BYTES, PAGE_BYTES, PAGE_BYTES | _LAYOUT_VERSION, 0)
+    write_relation(path.with_name(f"{path.name}_vm"), 1, [header + b"\x01"], owner)
 
 
 def write_relation(path: Path, pages: int, first: list[bytes], owner: tuple[int, int]) -> None:

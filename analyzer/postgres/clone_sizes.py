@@ -7,6 +7,7 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
+from .clone_ends import FIRST_KEYS, Ends
 from .clone_file import CloneFile, Relation
 from .clone_pages import (
     brin_metapage,
@@ -17,6 +18,7 @@ from .clone_pages import (
     gin_metapage,
     separator_bytes,
     write_relation,
+    write_table,
 )
 from .server import Server
 
@@ -51,7 +53,7 @@ _NODES = (
 )
 
 
-def fill_sizes(server: Server, root: Connection, clone: CloneFile, nodes: "itertools.count[int]") -> None:
+def fill_sizes(server: Server, root: Connection, clone: CloneFile, ends: Ends, nodes: "itertools.count[int]") -> None:
     """Figures of pg_class, and files as long as the source's with the metapages that the planner reads."""
     ((database,),) = _rows(root, "SELECT oid FROM pg_database WHERE datname = current_database()")
     present = {(schema, name): (oid, path) for schema, name, oid, path in _rows(root, _PRESENT)}
@@ -61,33 +63,38 @@ def fill_sizes(server: Server, root: Connection, clone: CloneFile, nodes: "itert
         execute_values(cursor, _FIGURES, figures, template="(%s, %s, %s, %s)", page_size=1000)
         tables = {(r.schema, r.name): r for _, r in relations}
         separators, ranges = _separators(root), _pages_per_range(root)
+        entries = ends.entries(root, _rows(root, FIRST_KEYS))
         files: list[tuple[int, int]] = []
         for (oid, path), relation in relations:
             if relation.blocks == 0 or path is None:
                 continue
-            first = _first_pages(relation, tables, separators.get(oid, 20.0), ranges.get(oid, 128))
-            if first is None:
-                extend(server.data / path, relation.blocks)
+            node = next(nodes)
+            place = server.data / "base" / str(database) / str(node)
+            if relation.kind in ("r", "m"):
+                write_table(place, relation.blocks, server.owner)
             else:
-                files.append((oid, next(nodes)))
-                place = server.data / "base" / str(database) / str(files[-1][1])
+                table = tables.get((relation.schema, relation.table or ""))
+                first = _first_pages(
+                    relation, table, separators.get(oid, 20.0), ranges.get(oid, 128), entries.get(oid, [])
+                )
+                if first is None:
+                    extend(server.data / path, relation.blocks)
+                    continue
                 write_relation(place, relation.blocks, first, server.owner)
+            files.append((oid, node))
         execute_values(cursor, _NODES, files, template="(%s, %s)", page_size=1000)
 
 
 def _first_pages(
-    relation: Relation, tables: dict[tuple[str, str], Relation], separator: float, pages_per_range: int
+    index: Relation, table: Relation | None, separator: float, pages_per_range: int, entries: list[bytes]
 ) -> list[bytes] | None:
-    """The pages that must not be holes; None for access methods whose file is best only lengthened."""
-    if relation.kind in ("r", "m"):
-        return []
-    if relation.method == "btree" and relation.blocks > 1:
-        level = relation.level if relation.level is not None else btree_level(relation.blocks, separator)
-        return btree_pages(min(level, max(0, relation.blocks - 2)))
-    if relation.method == "gin":
-        return [gin_metapage(relation.blocks, gin_counters(relation.blocks))]
-    if relation.method == "brin":
-        table = tables.get((relation.schema, relation.table or ""))
+    """The pages of an index that must not be holes; None for access methods whose file is best only lengthened."""
+    if index.method == "btree" and index.blocks > 1:
+        level = index.level if index.level is not None else btree_level(index.blocks, separator)
+        return btree_pages(min(level, max(0, index.blocks - 2)), entries)
+    if index.method == "gin":
+        return [gin_metapage(index.blocks, gin_counters(index.blocks))]
+    if index.method == "brin":
         return [brin_metapage(table.blocks if table else 0, pages_per_range)]
     return None
 

@@ -77,6 +77,8 @@ class Server:
     Raises ServerError when it cannot start; the message carries PostgreSQL's own last words.
     """
 
+    _hollow = False
+
     def __init__(self, binaries: Binaries | None = None, *, hollow: bool = False) -> None:
         """hollow: for clones, whose pages are written by hand: without checksums and without preloaded libraries."""
         self.binaries = binaries or find_binaries()
