@@ -42,14 +42,15 @@ _journals: "weakref.WeakSet[Journal]" = weakref.WeakSet()
 
 
 class References:
-    """What is written once and then named by its number: `known` gives the number of what stands in the journal twice.
+    """What is written once and then named by its number: `known` gives that field for what stands in the journal twice.
 
     The second use writes it again, so that damage in one place never takes the text of many executions with it.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, comma: str) -> None:
         self.kind = kind
-        self.known: dict[object, int] = {}
+        self.comma = comma
+        self.known: dict[object, str] = {}
         self.once: dict[object, int] = {}
         self.bytes = 0
 
@@ -71,9 +72,9 @@ class Journal:
         self.directory = Path(os.path.abspath(directory))
         self.parameters = parameters
         self.dropped = 0
-        self.statements = References("s")
-        self.stacks = References("k")
-        self.shapes = References("o")
+        self.statements = References("s", "")
+        self.stacks = References("k", ",")
+        self.shapes = References("o", ",")
         self._half = max(max_size // 2, 1) if max_size is not None else None
         self._file: int | None = None
         self._begin()
@@ -104,8 +105,8 @@ class Journal:
         for references in (self.statements, self.stacks, self.shapes):
             references.clear()
 
-    def refer(self, references: References, key: object, body: Callable[[], str]) -> int | None:
-        """The number under which `body()`, the inside of a JSON object, stands in the journal; None when there are too many.
+    def refer(self, references: References, key: object, body: Callable[[], str]) -> str | None:
+        """The field that refers to `body()`, the inside of a JSON object, by its number; None when there are too many.
 
         Writes it before its number is given to anyone: a record never refers to what a kill could still prevent.
         """
@@ -126,12 +127,13 @@ class Journal:
             if generation == self._generation:
                 break
         references.bytes += len(inside)
+        field = f'{references.comma}"{references.kind}":{number}'
         if again:
-            references.known[key] = number
+            references.known[key] = field
             references.once.pop(key, None)
         else:
             references.once[key] = number
-        return number
+        return field
 
     def write(self, record: str) -> bool:
         """Append one record: a JSON object in ASCII without its closing brace. True when it has reached the file."""

@@ -29,8 +29,9 @@ LEVELS = (0, 1, 2)
 Listener = Callable[..., None]
 
 _ids = itertools.count(1)
-_perf_counter = time.perf_counter
-_time = time.time
+_perf_counter = time.perf_counter_ns
+_time_ns = time.time_ns
+_local = threading.local()
 
 
 class Recorder:
@@ -52,6 +53,7 @@ class Recorder:
         # Names of our own attributes and option: two recorders in one process do not know of each other.
         self._start = f"_queryproof_start_{number}"
         self._transaction = f"_queryproof_transaction_{number}"
+        self._fields = f"_queryproof_fields_{number}"
         self.option = f"_queryproof_load_{number}"
         self._flush: Callable[[], Any] = _no_flush
         self._orm: list[tuple[Any, str, Listener]] = []
@@ -170,8 +172,8 @@ class Recorder:
             setattr(context, self._start, None)
             rows = cursor.rowcount
             self._record(
-                conn, statement, parameters, context, executemany, (now - start) * 1000.0,
-                rows if type(rows) is int and rows >= 0 else None, None,
+                conn, statement, parameters, context, executemany, now - start,
+                rows if type(rows) is int else -1, None,
             )  # fmt: skip
         except Exception as error:  # noqa: BLE001 - as above
             self._fault(error)
@@ -187,8 +189,8 @@ class Recorder:
                 reach("recorder.failed")
             setattr(context, self._start, None)
             self._record(
-                conn, failure.statement, failure.parameters, context, context.executemany, (now - start) * 1000.0,
-                None, type(failure.original_exception).__name__,
+                conn, failure.statement, failure.parameters, context, context.executemany, now - start, -1,
+                type(failure.original_exception).__name__,
             )  # fmt: skip
         except Exception as error:  # noqa: BLE001 - as above
             self._fault(error)
@@ -198,6 +200,7 @@ class Recorder:
             if armed:
                 reach("recorder.transaction")
             setattr(conn, self._transaction, next(self._transactions))
+            setattr(conn, self._fields, None)
         except Exception as error:  # noqa: BLE001 - as above
             self._fault(error)
 
@@ -221,14 +224,15 @@ class Recorder:
             transaction = getattr(conn, self._transaction, None)
             if ends:
                 setattr(conn, self._transaction, None)
+                setattr(conn, self._fields, None)
             if self.faults >= MAX_FAULTS or self.journal is None:
                 return
             if armed:
                 reach("recorder.transaction")
-            record = f'{{"t":"e","e":"{kind}","i":{next(self._sequence)},"at":{_time():.6f}{self._stack(call_stack())}'
+            record = f'{{"t":"e","e":"{kind}","i":{next(self._sequence)},"at":{_time_ns() // 1000}{self._stack(call_stack())}'
             if transaction is not None:
                 record += f',"tx":{transaction}'
-            scope = current_scope()
+            scope = current_scope.get()
             if scope is not None:
                 record += f',"u":{scope.fragment}'
             self.journal.write(record + _thread())
@@ -278,8 +282,8 @@ class Recorder:
     # Records.
 
     def _record(
-        self, conn: Any, statement: str, parameters: Any, context: Any, many: bool, milliseconds: float,
-        rows: int | None, error: str | None,
+        self, conn: Any, statement: str, parameters: Any, context: Any, many: bool, nanoseconds: int,
+        rows: int, error: str | None,
     ) -> None:  # fmt: skip
         load = context.execution_options.get(self.option)
         sequence = next(self._sequence)
@@ -291,25 +295,23 @@ class Recorder:
         else:
             flush = self._flush()
             stack = flush.stack if flush is not None else call_stack()
-        scope = current_scope()
+        scope = current_scope.get()
         if scope is not None:
             if armed:
                 reach("recorder.scope")
-            scope.count(statement, milliseconds, stack, load.shape.relationship if load is not None else None)
+            scope.count(statement, nanoseconds / 1e6, stack, load.shape.relationship if load is not None else None)
         journal = self.journal
         if journal is None:
             return
-        number = journal.statements.known.get(statement)
-        text = self._text(statement) if number is None else f'"s":{number}'
+        # Built by hand: this is the common record, and json.dumps alone would cost as much as all of it.
+        text = journal.statements.known.get(statement)
+        place = journal.stacks.known.get(stack)
         record = (
-            f'{{"t":"q","i":{sequence},{text},"at":{_time():.6f},"d":{milliseconds:.4f}'
-            f'{self._stack(stack)},"dr":{quote(conn.dialect.driver)}'
+            f'{{"t":"q","i":{sequence},{self._text(statement) if text is None else text},"at":{_time_ns() // 1000},'
+            f'"d":{nanoseconds}{self._stack(stack) if place is None else place}{self._connection(conn)}{_thread()}'
         )
-        if rows is not None:
+        if rows >= 0:
             record += f',"n":{rows}'
-        transaction = getattr(conn, self._transaction, None)
-        if transaction is not None:
-            record += f',"tx":{transaction}'
         if scope is not None:
             record += f',"u":{scope.fragment}'
         if error is not None:
@@ -322,7 +324,6 @@ class Recorder:
             count = len(parameters) if type(parameters) in (list, tuple) else 1
             record += f',"m":{count}'
             parameters = parameters[0] if count and type(parameters) in (list, tuple) else parameters
-        record += _thread()
         if journal.parameters and parameters is not None:
             if armed:
                 reach("recorder.parameters")
@@ -337,6 +338,15 @@ class Recorder:
         if self._reads is not None:
             self._reads.tick()
 
+    def _connection(self, conn: Any) -> str:
+        """The fields that name the driver and the transaction, kept on the connection while the transaction lasts."""
+        fields: str | None = getattr(conn, self._fields, None)
+        if fields is None:
+            transaction = getattr(conn, self._transaction, None)
+            fields = f',"dr":{quote(conn.dialect.driver)}' + ("" if transaction is None else f',"tx":{transaction}')
+            setattr(conn, self._fields, fields)
+        return fields
+
     def _text(self, statement: str) -> str:
         """The field that names a statement which is not known yet."""
         if armed:
@@ -346,27 +356,23 @@ class Recorder:
         if len(statement) > MAX_RECORD:
             # Not remembered: it would stay in memory.
             return text_fields(statement)
-        number = journal.refer(journal.statements, statement, lambda: text_fields(statement))
-        return text_fields(statement) if number is None else f'"s":{number}'
+        return journal.refer(journal.statements, statement, lambda: text_fields(statement)) or text_fields(statement)
 
     def _stack(self, stack: CallStack) -> str:
         journal = self.journal
         assert journal is not None
         if not stack.sites:
             return ""
-        number = journal.stacks.known.get(stack)
-        if number is None:
-            number = journal.refer(journal.stacks, stack, lambda: f'"st":{stack.json}')
-        return f',"k":{number}' if number is not None else f',"st":{stack.json}'
+        known = journal.stacks.known.get(stack)
+        return known or journal.refer(journal.stacks, stack, lambda: f'"st":{stack.json}') or f',"st":{stack.json}'
 
     def _load(self, load: Any) -> str:
         journal = self.journal
         assert journal is not None
         shape = load.shape
-        number = journal.shapes.known.get(shape)
-        if number is None:
-            number = journal.refer(journal.shapes, shape, lambda: str(shape.inside))
-        text = f',"o":{number}' if number is not None else f',"o":{{{shape.inside}}}'
+        text = journal.shapes.known.get(shape)
+        if text is None:
+            text = journal.refer(journal.shapes, shape, lambda: str(shape.inside)) or f',"o":{{{shape.inside}}}'
         if load.parent is not None:
             text += f',"pa":"{load.parent}"'
         if load.origin is not None:
@@ -413,7 +419,10 @@ def _thread() -> str:
     """The fields that name the thread and the asyncio task, without importing asyncio for those who do not use it."""
     if armed:
         reach("recorder.thread")
-    text = f',"th":{quote(threading.current_thread().name)}'
+    try:
+        text: str = _local.text
+    except AttributeError:
+        text = _local.text = f',"th":{quote(threading.current_thread().name)}'
     asyncio = sys.modules.get("asyncio")
     if asyncio is not None and asyncio._get_running_loop() is not None:
         task = asyncio.current_task()

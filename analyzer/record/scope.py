@@ -15,7 +15,8 @@ MAX_NAME = 200
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-_current: ContextVar["scope | None"] = ContextVar("queryproof_scope", default=None)
+current_scope: ContextVar["scope | None"] = ContextVar("queryproof_scope", default=None)
+"""The innermost scope around the caller."""
 _numbers = itertools.count(1)
 
 
@@ -66,16 +67,16 @@ class scope:
         self._fragment = None
         self.queries = 0
         self.milliseconds = 0.0
-        self.outer = _current.get()
+        self.outer = current_scope.get()
         place = call_stack()
-        self._tokens.append((_current.set(self), fallback.set(place if place.sites else fallback.get())))
+        self._tokens.append((current_scope.set(self), fallback.set(place if place.sites else fallback.get())))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        current, place = self._tokens.pop()
-        for variable, token in ((_current, current), (fallback, place)):
+        scopes, places = self._tokens.pop()
+        for variable, token in ((current_scope, scopes), (fallback, places)):
             try:
                 variable.reset(token)  # type: ignore[arg-type] # each with its own
             except ValueError:
@@ -84,11 +85,6 @@ class scope:
 
 
 MAX_STATEMENTS = 1_000
-
-
-def current_scope() -> scope | None:
-    """The innermost scope around the caller."""
-    return _current.get()
 
 
 def propagate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

@@ -245,9 +245,9 @@ class Records:
         return RecordedQuery(
             sql=text[0],
             parameters=_parameters(record),
-            duration_ms=float(record["d"]),
+            duration_ms=_duration(record["d"]),
             rows=int(rows) if rows is not None else None,
-            started_at=float(record["at"]),
+            started_at=_moment(record["at"]),
             process=run,
             sequence=int(record["i"]),
             thread=str(record.get("th", "")),
@@ -414,6 +414,16 @@ def _check(value: dict[str, Any]) -> OptionCheck:
 
 def _pairs(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple((str(one), str(other)) for one, other in value or ())
+
+
+def _duration(value: Any) -> float:
+    """Milliseconds: whole nanoseconds, and in version 1 milliseconds with a point."""
+    return value / 1e6 if type(value) is int else float(value)
+
+
+def _moment(value: Any) -> float:
+    """Seconds since the epoch: whole microseconds, and in version 1 seconds with a point."""
+    return value / 1e6 if type(value) is int else float(value)
 
 
 def _text(value: Any) -> str | None:

@@ -15,10 +15,10 @@ from queryproof.analyzer.sources.sql_files import read_sql_files
 
 
 def put(journal: Journal, sql: str, n: int, milliseconds: float) -> None:
-    number = None
+    text = None
     if len(sql) <= 64 * 1024:
-        number = journal.statements.known.get(sql) or journal.refer(journal.statements, sql, lambda: text_fields(sql))
-    text = f'"s":{number}' if number else text_fields(sql)
+        text = journal.statements.known.get(sql) or journal.refer(journal.statements, sql, lambda: text_fields(sql))
+    text = text or text_fields(sql)
     journal.write(f'{{"t":"q","i":{n},{text},"at":{1.0 + n},"d":{milliseconds},"th":"main"')
 
 
