@@ -8,18 +8,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .analysis import analyze
     from .analyzer.errors import QueryproofError
+    from .analyzer.record.asgi import ASGIMiddleware
     from .analyzer.record.recorder import record
     from .analyzer.record.scope import propagate, scope
+    from .analyzer.record.wsgi import WSGIMiddleware
 
-__all__ = ["QueryproofError", "__version__", "analyze", "propagate", "record", "scope"]
+__all__ = [
+    "ASGIMiddleware",
+    "QueryproofError",
+    "WSGIMiddleware",
+    "__version__",
+    "analyze",
+    "propagate",
+    "record",
+    "scope",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ASGIMiddleware": ".analyzer.record.asgi",
     "QueryproofError": ".analyzer.errors",
     "analyze": ".analysis",
     "propagate": ".analyzer.record.scope",
     "record": ".analyzer.record.recorder",
     "scope": ".analyzer.record.scope",
+    "WSGIMiddleware": ".analyzer.record.wsgi",
 }
 
 

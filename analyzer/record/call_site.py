@@ -16,6 +16,8 @@ from .faults import armed, reach
 MAX_FRAMES = 5
 MAX_WALK = 400
 """Frames looked at: a deep recursion must not make every statement slow."""
+MAX_BEYOND = 12
+"""Frames looked at beyond the innermost application frame: a framework's own may be many."""
 MAX_CODES = 50_000
 """Code objects that are remembered; a program that makes ever new code has its later places worked out each time."""
 MAX_STACKS = 50_000
@@ -69,46 +71,63 @@ def mark_function(function: object, mark: str) -> None:
         _names[id(code)] = Mark(mark)
 
 
-def call_stack() -> CallStack:
-    """The application's frames above the caller, under asyncio the awaiting ones too; NOWHERE when there is none."""
+def call_stack(skip: int = 0) -> CallStack:
+    """The application's frames above the caller, under asyncio the awaiting ones too; NOWHERE when there is none.
+
+    skip: frames above the caller that cannot be the application's; not looking at them is what makes the walk cheap.
+    """
     if armed:
         reach("call_site.walk")
     key: list[object] = []
     frames: list[FrameType] = []
-    _walk(sys._getframe(1), key, frames)
-    if len(frames) < MAX_FRAMES:
-        greenlet = sys.modules.get("greenlet")
-        if greenlet is not None:
-            # Under asyncio SQLAlchemy runs in a greenlet of its own; the coroutine that awaits it is on the parent's stack.
-            current = greenlet.getcurrent()
-            if type(current).__name__ == "_AsyncIoGreenlet" and current.parent is not None:
-                _walk(current.parent.gr_frame, key, frames)
-    if not frames:
-        return fallback.get()
-    whole = tuple(key)
-    return _stacks.get(whole) or _new_stack(whole, frames)
-
-
-def _walk(frame: FrameType | None, key: list[object], frames: list[FrameType]) -> None:
     names = _names
-    for _ in range(MAX_WALK):
-        if frame is None:
-            return
+    try:
+        frame: FrameType | None = sys._getframe(skip + 1)
+    except ValueError:
+        frame = sys._getframe(1)
+    left = MAX_WALK
+    awaited = False
+    while True:
+        if frame is None or not left:
+            if awaited or (frame := _awaiting()) is None:
+                break
+            awaited = True
+            left = MAX_BEYOND if frames else MAX_WALK
+        left -= 1
         code = frame.f_code
         name = names.get(id(code), _UNKNOWN)
         if name is not None:
             if name is _UNKNOWN:
                 name = _learn(code)
             if type(name) is str:
+                if not frames:
+                    left = MAX_BEYOND
                 key.append(id(code))
                 key.append(frame.f_lasti)
                 frames.append(frame)
                 if len(frames) == MAX_FRAMES:
-                    return
+                    break
             elif name is not None and not key:
                 # The innermost stands: an autoflush inside a refresh is an autoflush.
                 key.append(name)
         frame = frame.f_back
+    if not frames:
+        return fallback.get()
+    whole = tuple(key)
+    return _stacks.get(whole) or _new_stack(whole, frames)
+
+
+def _awaiting() -> FrameType | None:
+    """Under asyncio SQLAlchemy runs in a greenlet of its own; the coroutine that awaits it is on the parent's stack."""
+    greenlet = sys.modules.get("greenlet")
+    if greenlet is None:
+        return None
+    current = greenlet.getcurrent()
+    parent = current.parent
+    if parent is None or type(current).__name__ != "_AsyncIoGreenlet":
+        return None
+    frame: FrameType | None = parent.gr_frame
+    return frame
 
 
 def _learn(code: CodeType) -> str | None:

@@ -17,10 +17,10 @@ import sys
 import threading
 import time
 import weakref
-import zlib
 from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring_ascii as quote
 from pathlib import Path
+from zlib import crc32
 
 from .faults import armed, reach, swallow
 
@@ -308,7 +308,7 @@ def text_fields(sql: str) -> str:
     limit = MAX_RECORD // 8 if not sql.isascii() else MAX_RECORD * 5 // 8
     # Six bytes a character at worst once escaped; the rest of the record is small.
     if len(sql) > limit or (len(sql) > MAX_RECORD // 8 and len(quote(sql)) > MAX_RECORD * 3 // 4):
-        digest = zlib.crc32(sql.encode("utf-8", "surrogatepass"))
+        digest = crc32(sql.encode("utf-8", "surrogatepass"))
         return f'"sql":{quote(sql[: min(limit, MAX_RECORD // 8)])},"length":{len(sql)},"digest":"{digest:08x}"'
     return f'"sql":{quote(sql)}'
 
@@ -328,8 +328,7 @@ def encode_line(record: Mapping[str, object]) -> bytes:
 
 
 def _sealed(record: str) -> bytes:
-    data = record.encode("ascii")
-    return b'%b,"crc":"%08x"}\n' % (data, zlib.crc32(data))
+    return f'{record},"crc":"{crc32(record.encode("ascii")):08x}"}}\n'.encode("ascii")
 
 
 def _moved_up(file: int) -> int:

@@ -123,7 +123,7 @@ def describe(state: ORMExecuteState) -> Load | None:
         return None
     if armed:
         reach("recorder.orm")
-    stack = call_stack()
+    stack = call_stack(2)
     if state.is_relationship_load or state.is_column_load:
         return _load(state, stack)
     return _query(state, stack)

@@ -26,6 +26,9 @@ MAX_FAULTS = 10
 LEVELS = (0, 1, 2)
 """0: time, rows, place, transactions. 1: what the ORM was doing, too. 2: which loaded attributes are read, too."""
 
+CURSOR_FRAMES = 4
+"""Frames between the walk and whoever has sent a statement: ours, and two of SQLAlchemy's at least."""
+
 Listener = Callable[..., None]
 
 _ids = itertools.count(1)
@@ -68,6 +71,7 @@ class Recorder:
             (target, "rollback_savepoint", self._back_to_savepoint),
             (target, "release_savepoint", self._released),
         ]
+        self._module: Any = None
         self._reads: Any = None
         self._roots: Any = None
 
@@ -85,6 +89,8 @@ class Recorder:
         from . import orm
         from .roots import Roots
 
+        # Kept at hand: this module is imported by programs that have no ORM.
+        self._module = orm
         orm.mark_functions()
         self._flush = orm.current_flush
         self._roots = Roots(self)
@@ -242,13 +248,12 @@ class Recorder:
     def _orm_execute(self, state: Any) -> None:
         if self.faults >= MAX_FAULTS:
             return
+        orm = self._module
         try:
-            from .orm import attach, check_option, describe
-
-            load = describe(state)
+            load = orm.describe(state)
             if load is not None:
-                attach(state, load, self.option)
-                check_option(state, load)
+                orm.attach(state, load, self.option)
+                orm.check_option(state, load)
                 if self._reads is not None and load.path and load.parent is None:
                     self._reads.eager(load)
         except Exception as error:  # noqa: BLE001 - as above
@@ -256,26 +261,20 @@ class Recorder:
 
     def _healed_orm_execute(self, state: Any) -> None:
         try:
-            from .orm import heal
-
-            heal(state)
+            self._module.heal(state)
         except Exception as error:  # noqa: BLE001 - as above
             self._fault(error)
         self._orm_execute(state)
 
     def _before_flush(self, session: Any, context: Any, instances: Any) -> None:
         try:
-            from .orm import begin_flush
-
-            begin_flush(session)
+            self._module.begin_flush(session)
         except Exception as error:  # noqa: BLE001 - as above
             self._fault(error)
 
     def _flushed(self, session: Any, other: Any) -> None:
         try:
-            from .orm import end_flush
-
-            end_flush(session)
+            self._module.end_flush(session)
         except Exception as error:  # noqa: BLE001 - as above
             self._fault(error)
 
@@ -294,7 +293,7 @@ class Recorder:
                 load.sequence = sequence
         else:
             flush = self._flush()
-            stack = flush.stack if flush is not None else call_stack()
+            stack = flush.stack if flush is not None else call_stack(CURSOR_FRAMES)
         scope = current_scope.get()
         if scope is not None:
             if armed:
@@ -419,9 +418,8 @@ def _thread() -> str:
     """The fields that name the thread and the asyncio task, without importing asyncio for those who do not use it."""
     if armed:
         reach("recorder.thread")
-    try:
-        text: str = _local.text
-    except AttributeError:
+    text: str | None = getattr(_local, "text", None)
+    if text is None:
         text = _local.text = f',"th":{quote(threading.current_thread().name)}'
     asyncio = sys.modules.get("asyncio")
     if asyncio is not None and asyncio._get_running_loop() is not None:

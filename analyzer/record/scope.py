@@ -30,6 +30,7 @@ class scope:
 
     def __init__(self, name: str | Callable[[], str], kind: str = "block") -> None:
         self._name = name
+        self._known: str | None = None
         self.kind = kind
         self.id = 0
         self.queries = 0
@@ -43,7 +44,9 @@ class scope:
     @property
     def name(self) -> str:
         """The name; one that is only known later is asked for when the first statement comes."""
-        return (self._name if isinstance(self._name, str) else self._name())[:MAX_NAME]
+        if self._known is None:
+            self._known = (self._name if isinstance(self._name, str) else self._name())[:MAX_NAME]
+        return self._known
 
     @property
     def fragment(self) -> str:
@@ -54,6 +57,7 @@ class scope:
 
     def count(self, text: str, milliseconds: float, place: CallStack, relationship: str | None) -> None:
         """Add one statement to this scope and to those around it."""
+        _ = self.name
         inner: scope | None = self
         while inner is not None:
             inner.queries += 1
@@ -65,10 +69,11 @@ class scope:
     def __enter__(self) -> Self:
         self.id = next(_numbers)
         self._fragment = None
+        self._known = None
         self.queries = 0
         self.milliseconds = 0.0
         self.outer = current_scope.get()
-        place = call_stack()
+        place = call_stack() if self.kind != "request" else NOWHERE
         self._tokens.append((current_scope.set(self), fallback.set(place if place.sites else fallback.get())))
         return self
 

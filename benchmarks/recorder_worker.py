@@ -1,0 +1,212 @@
+"""One contender in a process of its own: runs a batch for each line it reads and answers with CPU microseconds per query."""
+
+import contextlib
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, ForeignKey, create_engine, event, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from sqlalchemy.pool import StaticPool
+
+ROWS = 100
+
+
+class Base(DeclarativeBase):
+    """Base of the two models."""
+
+
+class Parent(Base):
+    """A row to look up, with a collection to load lazily."""
+
+    __tablename__ = "parents"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    children: Mapped[list["Child"]] = relationship()
+
+
+class Child(Base):
+    """One for each parent."""
+
+    __tablename__ = "children"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    parent_id: Mapped[int] = mapped_column(ForeignKey("parents.id"))
+
+
+def selects(session: Session) -> None:
+    """One ORM select by key for each row."""
+    for number in range(1, ROWS + 1):
+        session.scalars(select(Parent).where(Parent.id == number)).first()
+
+
+def lazy_loads(session: Session) -> None:
+    """One query, then one lazy load for each row."""
+    for parent in session.scalars(select(Parent)).all():
+        _ = parent.children
+
+
+def core(session: Session) -> None:
+    """One Core select for each row: no ORM event, so that what only hears the ORM pays nothing."""
+    connection = session.connection()
+    for number in range(1, ROWS + 1):
+        connection.execute(select(Parent.name).where(Parent.id == number)).first()
+
+
+WORKLOADS: dict[str, Callable[[Session], None]] = {"select": selects, "lazy": lazy_loads, "core": core}
+OPEN = contextlib.ExitStack()
+Contender = Callable[[Engine], contextlib.AbstractContextManager[Any]]
+
+
+def _listeners(engine: Engine) -> contextlib.AbstractContextManager[Any]:
+    def empty(*arguments: object) -> None:
+        return
+
+    event.listen(Engine, "before_cursor_execute", empty)
+    event.listen(Engine, "after_cursor_execute", empty)
+    event.listen(Session, "do_orm_execute", empty)
+    return contextlib.nullcontext()
+
+
+def _cursor_listeners(engine: Engine) -> contextlib.AbstractContextManager[Any]:
+    def empty(*arguments: object) -> None:
+        return
+
+    event.listen(Engine, "before_cursor_execute", empty)
+    event.listen(Engine, "after_cursor_execute", empty)
+    return contextlib.nullcontext()
+
+
+def _queryproof(level: int) -> Contender:
+    def start(engine: Engine) -> contextlib.AbstractContextManager[Any]:
+        from queryproof import record
+
+        # Entered once, as `queryproof record` does: the journal stays open.
+        place = Path(tempfile.mkdtemp(prefix="bench-recorder-"))
+        OPEN.enter_context(record(None, place, level=level))
+        return contextlib.nullcontext()
+
+    return start
+
+
+def _queryguard(engine: Engine) -> contextlib.AbstractContextManager[Any]:
+    from pytest_queryguard import record_queries
+
+    return record_queries()
+
+
+def _queryspy(engine: Engine) -> contextlib.AbstractContextManager[Any]:
+    import queryspy
+
+    return queryspy.record()
+
+
+@contextlib.contextmanager
+def _querycount(engine: Engine) -> Iterator[None]:
+    from pytest_querycount import backends
+    from pytest_querycount.backends import sqlalchemy as backend
+    from pytest_querycount.recorder import Recorder
+
+    backend.install()
+    recorder = Recorder()
+    backends.push(recorder)
+    try:
+        yield
+    finally:
+        backends.pop(recorder)
+
+
+def _easy_profile(engine: Engine) -> contextlib.AbstractContextManager[Any]:
+    from easy_profile import SessionProfiler
+
+    return SessionProfiler(engine)
+
+
+def _sqltap(engine: Engine) -> contextlib.AbstractContextManager[Any]:
+    import sqltap
+
+    return sqltap.ProfilingSession(engine)
+
+
+def _opentelemetry(engine: Engine) -> contextlib.AbstractContextManager[Any]:
+    from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(InMemorySpanExporter()))
+    SQLAlchemyInstrumentor().instrument(engine=engine, tracer_provider=provider, skip_dep_check=True)
+    return contextlib.nullcontext()
+
+
+ONCE: dict[str, Contender] = {
+    "bare": lambda engine: contextlib.nullcontext(),
+    "bare again": lambda engine: contextlib.nullcontext(),
+    "floor: cursor listeners": _cursor_listeners,
+    "floor: cursor and ORM listeners": _listeners,
+    "queryproof level 0": _queryproof(0),
+    "queryproof level 1": _queryproof(1),
+    "queryproof level 2": _queryproof(2),
+    "opentelemetry": _opentelemetry,
+}
+"""Set up once; the others are entered anew for each batch, outside the measured time, so that their lists stay short."""
+EACH: dict[str, Contender] = {
+    "pytest-queryguard": _queryguard,
+    "queryspy": _queryspy,
+    "pytest-querycount": _querycount,
+    "sqlalchemy-easy-profile": _easy_profile,
+    "sqltap": _sqltap,
+}
+
+
+def serve(name: str) -> None:
+    """Answer lines until the input ends."""
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Parent(id=n, name=str(n), children=[Child(id=n)]) for n in range(1, ROWS + 1)])
+        session.commit()
+    if name in ONCE:
+        ONCE[name](engine)
+    for line in sys.stdin:
+        workload = WORKLOADS[line.strip()]
+        entered = EACH[name](engine) if name in EACH else contextlib.nullcontext()
+        with entered, Session(engine) as session:
+            session.connection()
+            start = time.process_time()
+            workload(session)
+            used = time.process_time() - start
+        sys.stdout.write(f"{used / ROWS * 1e6:.3f}\n")
+        sys.stdout.flush()
+
+
+def remember(executions: int) -> None:
+    """Peak resident megabytes before and after that many recorded executions with ever new texts and places."""
+    from queryproof import record
+
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Parent(id=n, name=str(n)) for n in range(1, ROWS + 1)])
+        session.commit()
+    with record(None, Path(tempfile.mkdtemp(prefix="bench-recorder-")), max_size=50_000_000):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for number in range(executions // ROWS // 2):
+            with Session(engine) as session:
+                selects(session)
+                connection = session.connection()
+                for other in range(ROWS):
+                    connection.exec_driver_sql(f"SELECT {number * ROWS + other}")
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    sys.stdout.write(f"{before / 1024:.1f} {after / 1024:.1f}\n")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "memory":
+        remember(int(sys.argv[2]))
+    else:
+        serve(sys.argv[1])
