@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .analyzer.errors import QueryproofError
     from .analyzer.record.asgi import ASGIMiddleware
     from .analyzer.record.recorder import record
+    from .analyzer.record.scaling import scaling
     from .analyzer.record.scope import propagate, scope
     from .analyzer.record.wsgi import WSGIMiddleware
 
@@ -21,6 +22,7 @@ __all__ = [
     "analyze",
     "propagate",
     "record",
+    "scaling",
     "scope",
 ]
 __version__ = "0.1.0"
@@ -31,6 +33,7 @@ _HOMES = {
     "analyze": ".analysis",
     "propagate": ".analyzer.record.scope",
     "record": ".analyzer.record.recorder",
+    "scaling": ".analyzer.record.scaling",
     "scope": ".analyzer.record.scope",
     "WSGIMiddleware": ".analyzer.record.wsgi",
 }

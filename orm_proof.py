@@ -72,7 +72,7 @@ def prove_orm_edits(
     edits = lazy_edits(queries)
     if not edits:
         return ()
-    commits = _commits_writes(recording)
+    commits = commits_writes(recording)
     say(f"proving {len(edits)} edits: running the program again{', rolling back what it writes' if commits else ''} …")
     recorded = _Run(code, queries, {}, 0.0)
     befores = [] if commits else [recorded]
@@ -157,13 +157,13 @@ def _proof(
     edit: TrialEdit, recorded: _Run, befores: Sequence[_Run], afters: Sequence[_Run], rolled_back: bool
 ) -> OrmProof:
     origin = CallSite(edit.file, edit.line, edit.function)
-    figures = [_figures(one.queries, origin) for one in befores]
-    figures_after = [_figures(one.queries, origin) for one in afters]
+    figures = [figures_at(one.queries, origin) for one in befores]
+    figures_after = [figures_at(one.queries, origin) for one in afters]
     proof = OrmProof(
         origin=origin,
         root=edit.root,
         paths=edit.paths,
-        ms_recorded=_figures(recorded.queries, origin).ms,
+        ms_recorded=figures_at(recorded.queries, origin).ms,
         queries_before=figures[0].queries,
         ms_before=median(one.ms for one in figures),
         rolled_back=rolled_back,
@@ -191,7 +191,7 @@ def _proof(
     return replace(proof, refused=why)
 
 
-class _Figures(NamedTuple):
+class Figures(NamedTuple):
     """Runs of the origin query; statements and milliseconds of it and of all loads that hang on it."""
 
     runs: int
@@ -199,13 +199,14 @@ class _Figures(NamedTuple):
     ms: float
 
 
-def _figures(queries: Sequence[RecordedQuery], origin: CallSite) -> _Figures:
+def figures_at(queries: Sequence[RecordedQuery], origin: CallSite) -> Figures:
+    """What one query line and the loads of its instances' relationships took in a run."""
     own = [one for one in queries if one.call_site == origin and one.orm is not None and one.orm.kind not in LOADS]
     loads = [one for one in queries if one.orm is not None and one.orm.kind in LOADS and one.orm.origin == origin]
-    return _Figures(len(own), len(own) + len(loads), sum(one.duration_ms for one in (*own, *loads)))
+    return Figures(len(own), len(own) + len(loads), sum(one.duration_ms for one in (*own, *loads)))
 
 
-def _commits_writes(recording: Recording) -> bool:
+def commits_writes(recording: Recording) -> bool:
     """Whether the recorded run kept anything it wrote. A transaction whose end is not known counts as kept."""
     writing = {(one.process, one.transaction) for one in recording.queries if _writes(one.sql)}
     undone = {(one.process, one.transaction) for one in recording.events if one.kind == "rollback"}

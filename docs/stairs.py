@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 STAIRS = (
     ("cli", "__main__", "pytest_plugin"),
-    ("commands",),
+    ("commands", "testing"),
     ("demo",),
     ("sample_db",),
     ("analysis",),
@@ -34,7 +34,7 @@ STAIRS = (
     ),
 )
 """From top to bottom. A module imports from its own stair and from those below."""
-PACKAGES = ("analyzer", "commands", "rules", "reports", "sample_db")
+PACKAGES = ("analyzer", "commands", "rules", "reports", "sample_db", "testing")
 
 
 def level(module: str) -> int | None:

@@ -10,7 +10,7 @@ import queryproof
 from docs import stairs
 
 ROOT = Path(str(queryproof.__file__)).parent
-FOLDERS = ("analyzer", "commands", "rules", "reports", "sample_db")
+FOLDERS = ("analyzer", "commands", "rules", "reports", "sample_db", "testing")
 
 
 def test_the_list_of_packages_is_the_tree() -> None:
@@ -25,7 +25,7 @@ def test_the_list_of_packages_is_the_tree() -> None:
 
 
 def test_public_names_are_these() -> None:
-    names = "ASGIMiddleware QueryproofError WSGIMiddleware __version__ analyze propagate record scope"
+    names = "ASGIMiddleware QueryproofError WSGIMiddleware __version__ analyze propagate record scaling scope"
     assert sorted(queryproof.__all__) == names.split()
     for name in queryproof.__all__:
         assert getattr(queryproof, name) is not None

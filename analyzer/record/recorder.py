@@ -18,7 +18,7 @@ from ..errors import QueryproofError
 from .call_site import CallStack, call_stack
 from .faults import armed, reach, swallow
 from .journal import MAX_RECORD, Journal, text_fields, warn
-from .scope import current_scope
+from .scope import current_scope, whole
 from .values import encode_parameters
 
 MAX_FAULTS = 10
@@ -238,7 +238,7 @@ class Recorder:
             record = f'{{"t":"e","e":"{kind}","i":{next(self._sequence)},"at":{_time_ns() // 1000}{self._stack(call_stack())}'
             if transaction is not None:
                 record += f',"tx":{transaction}'
-            scope = current_scope.get()
+            scope = current_scope.get() or whole.scope
             if scope is not None:
                 record += f',"u":{scope.fragment}'
             self.journal.write(record + _thread())
@@ -294,11 +294,17 @@ class Recorder:
         else:
             flush = self._flush()
             stack = flush.stack if flush is not None else call_stack(CURSOR_FRAMES)
-        scope = current_scope.get()
+        scope = current_scope.get() or whole.scope
         if scope is not None:
             if armed:
                 reach("recorder.scope")
-            scope.count(statement, nanoseconds / 1e6, stack, load.shape.relationship if load is not None else None)
+            scope.count(
+                statement,
+                nanoseconds / 1e6,
+                stack,
+                load.shape.relationship if load is not None else None,
+                parameters,
+            )
         journal = self.journal
         if journal is None:
             return

@@ -38,6 +38,8 @@ class scope:
         self.outer: scope | None = None
         self.statements: list[tuple[str, float, CallStack, str | None]] | None = None
         """(text, ms, place, relationship) of each statement, where somebody collects them; at most `limit`."""
+        self.collect: Callable[[str, float, CallStack, str | None, object], None] | None = None
+        """Called with text, ms, place, relationship and bound values of each statement counted here."""
         self._fragment: str | None = None
         self._tokens: list[tuple[Token[scope | None], Token[CallStack]]] = []
 
@@ -55,7 +57,9 @@ class scope:
             self._fragment = f"[{quote(self.kind)},{quote(self.name)},{self.id}]"
         return self._fragment
 
-    def count(self, text: str, milliseconds: float, place: CallStack, relationship: str | None) -> None:
+    def count(
+        self, text: str, milliseconds: float, place: CallStack, relationship: str | None, parameters: object = None
+    ) -> None:
         """Add one statement to this scope and to those around it."""
         _ = self.name
         inner: scope | None = self
@@ -64,6 +68,8 @@ class scope:
             inner.milliseconds += milliseconds
             if inner.statements is not None and len(inner.statements) < MAX_STATEMENTS:
                 inner.statements.append((text, milliseconds, place, relationship))
+            if inner.collect is not None:
+                inner.collect(text, milliseconds, place, relationship, parameters)
             inner = inner.outer
 
     def __enter__(self) -> Self:
@@ -72,7 +78,7 @@ class scope:
         self._known = None
         self.queries = 0
         self.milliseconds = 0.0
-        self.outer = current_scope.get()
+        self.outer = current_scope.get() or whole.scope
         place = call_stack() if self.kind != "request" else NOWHERE
         self._tokens.append((current_scope.set(self), fallback.set(place if place.sites else fallback.get())))
         return self
@@ -90,6 +96,25 @@ class scope:
 
 
 MAX_STATEMENTS = 1_000
+
+
+class _Whole:
+    """The scope of statements outside any block, in whatever thread or task."""
+
+    scope: "scope | None" = None
+
+
+whole = _Whole()
+
+
+def whole_process(of: scope | None) -> scope | None:
+    """From now on statements outside any block belong to this scope, whatever thread or task sends them; None: to no scope.
+
+    For whoever runs one piece of work at a time, such as a test runner, whose plug-ins start loops in contexts of their own.
+    Returns the scope that was set before.
+    """
+    before, whole.scope = whole.scope, of
+    return before
 
 
 def propagate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

@@ -14,6 +14,8 @@ FACTOR = 10.0
 MANY = 100.0
 CHANGED = 0.1
 """Of the table: what autovacuum itself takes as the time to analyse again."""
+GUESSES = (0.001, 0.005)
+"""Shares that the planner takes for containment and text search where no statistics can tell (contsel, tsmatchsel)."""
 GROWN = 2.0
 """Rows a whole scan has seen over those the catalog tells of, or the other way round."""
 SCANS = ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan")
@@ -60,7 +62,7 @@ class StaleStats(PlanRule):
             changed = table.modified if table is not None else None
             if factor < FACTOR or max(rows(node), node.plan_rows) < MANY:
                 continue
-            if not whole and not _aged(node, table):
+            if not whole and (not _aged(node, table) or _guessed(node, table)):
                 continue
             facts = [
                 Fact("expected rows per loop", node.plan_rows, "rows"),
@@ -84,6 +86,11 @@ class StaleStats(PlanRule):
                 kind="setting",
                 code=[analyze(node)],
             )
+
+
+def _guessed(node: PlanNode, table: Table | None) -> bool:
+    """Whether the estimate is one of the planner's constants: then ANALYZE would not change it."""
+    return table is not None and any(abs(node.plan_rows - (table.rows or 0.0) * share) <= 1.0 for share in GUESSES)
 
 
 def _aged(node: PlanNode, table: Table | None) -> bool:

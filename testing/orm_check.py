@@ -1,0 +1,67 @@
+"""The ORM rules on a single test: recorded beside everything else, judged when the test is over."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..analyzer.errors import SourceError
+from ..analyzer.record.journal import Journal
+from ..analyzer.record.recorder import Recorder
+from ..analyzer.sources.journal import Recording, read_recording
+
+if TYPE_CHECKING:
+    from ..rules.finding import Finding
+
+N_PLUS_ONE = frozenset(("n-plus-one", "column-load-in-loop", "repeated-query", "interleaved-n-plus-one"))
+
+
+class OrmCheck:
+    """What a test has sent, with everything the rules want to know of it; `recording` is None when it sent nothing."""
+
+    def __init__(self, directory: Path) -> None:
+        self.recorder = Recorder(Journal(directory, parameters=True))
+        self.recording: Recording | None = None
+
+
+@contextmanager
+def orm_check() -> Iterator[OrmCheck]:
+    """Record what the block sends; the recording is there when it is over."""
+    with tempfile.TemporaryDirectory(prefix="queryproof-") as place:
+        check = OrmCheck(Path(place) / "journal")
+        check.recorder.install()
+        check.recorder.install_orm()
+        try:
+            yield check
+        finally:
+            check.recorder.remove()
+            try:
+                check.recording = read_recording(Path(place) / "journal")
+            except SourceError:
+                check.recording = None
+
+
+def n_plus_one_messages(recording: Recording | None) -> list[str]:
+    """What the rules about queries in loops say of it: a sentence, the query's place, the option to add."""
+    if recording is None:
+        return []
+    # The rules need a parser: only a test that wants them pays for it.
+    from ..analyzer.sources.grouping import build_workload
+    from ..analyzer.sql.parse import analyse
+    from ..rules.judge import judge
+    from ..rules.rule import Case
+
+    workload = build_workload(recording.queries, (recording.source,), recording.events, recording.uses)
+    statements = {group.fingerprint: analyse(group.text, None) for group in workload.groups}
+    findings, _ = judge(Case(workload, statements, {}, None))
+    return [_message(one) for one in findings if one.rule in N_PLUS_ONE]
+
+
+def _message(finding: "Finding") -> str:
+    lines = [f"  {finding.rule}: {finding.message}"]
+    if finding.place is not None:
+        lines.append(f"      query at {finding.place.file}:{finding.place.line} in {finding.place.function}")
+    if finding.remedy is not None and finding.remedy.code:
+        lines.append(f"      add {finding.remedy.code[0].text}")
+    return "\n".join(lines)
