@@ -61,6 +61,24 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class LoaderEdit:
+    """A loader option to add to the statement that is executed at `place`: what a diff of the user's file is made from.
+
+    root: class name of the statement's root entity. option: as in `OptionCheck`, `{root}` standing for the name of an aliased
+    root. loaders, classes, replaces: as in `OptionCheck`. unique: `.unique()` must stand before the rows are read.
+    """
+
+    place: CallSite
+    root: str
+    option: str
+    loaders: tuple[str, ...]
+    classes: tuple[tuple[str, str], ...]
+    replaces: tuple[tuple[str, str], ...] = ()
+    aliased: bool = False
+    unique: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Alternative:
     """Something else that was tried or considered, and why it was not chosen."""
 
@@ -84,3 +102,5 @@ class Recommendation:
     saves_ms: float | None = None
     place: CallSite | None = None
     alternatives: tuple[Alternative, ...] = ()
+    edit: LoaderEdit | None = None
+    """Of kind `orm-edit`, where one option at one place is the whole remedy."""
