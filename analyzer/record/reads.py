@@ -152,7 +152,7 @@ class Reads:
                     use.relationships.setdefault(name, [0, 0])[0] += 1
             setattr(state, TAG, Tag(use))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the application goes on; it is counted
-            self._recorder._fault(error)
+            self._recorder.fault(error)
 
     def note(self, tag: Tag, name: str, instance: Any) -> None:
         """The attribute of that name is read (or set) for the first time on this instance."""
@@ -171,7 +171,7 @@ class Reads:
             else:
                 use.lazy.add(name)
         except Exception as error:  # noqa: BLE001 - as above
-            self._recorder._fault(error)
+            self._recorder.fault(error)
 
 
 class _Patch:

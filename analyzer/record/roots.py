@@ -57,7 +57,7 @@ class Roots:
             load.roots += 1
             self._pending[load] = None
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the application goes on; it is counted
-            self._recorder._fault(error)
+            self._recorder.fault(error)
 
     def write(self) -> None:
         """Write the counts that have come to an end. Called when the next statement is sent, and at the end."""

@@ -194,7 +194,7 @@ def test_a_fault_in_the_recorder_never_reaches_the_application(
     def fail(*arguments: Any) -> None:
         raise ValueError("a fault of ours")
 
-    monkeypatch.setattr("queryproof.analyzer.record.recorder.call_stack", fail)
+    monkeypatch.setattr("queryproof.analyzer.record.records.call_stack", fail)
     engine = create_engine("sqlite://")
     with record(engine, tmp_path) as recorder, engine.connect() as connection:
         assert [connection.execute(text("SELECT 7")).scalar() for _ in range(30)] == [7] * 30

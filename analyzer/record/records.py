@@ -1,0 +1,199 @@
+"""The journal's records of executions and of transactions' ends, as text."""
+
+import itertools
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from json.encoder import encode_basestring_ascii as quote
+from typing import Any
+
+from .call_site import CallStack, call_stack
+from .faults import armed, reach
+from .journal import MAX_RECORD, Journal, text_fields
+from .scope import current_scope, whole
+from .values import encode_parameters
+
+CURSOR_FRAMES = 4
+"""Frames between the walk and whoever has sent a statement: ours, and two of SQLAlchemy's at least."""
+
+_time_ns = time.time_ns
+_local = threading.local()
+
+
+class Records:
+    """Tells each execution to its scope and, where there is a journal, writes it down. May raise: its caller guards.
+
+    number: sets the names that this recorder uses on connections apart from those of another in the same process.
+    """
+
+    def __init__(self, journal: Journal | None, number: int) -> None:
+        self.journal = journal
+        self.option = f"_queryproof_load_{number}"
+        """Execution option that ties the ORM's Load to its statement."""
+        self.flush: Callable[[], Any] = _no_flush
+        self.reads: Any = None
+        self.roots: Any = None
+        self._transaction = f"_queryproof_transaction_{number}"
+        self._fields = f"_queryproof_fields_{number}"
+        self._sequence = itertools.count(1)
+        self._transactions = itertools.count(1)
+
+    def begin(self, conn: Any) -> None:
+        """A transaction has begun on this connection."""
+        setattr(conn, self._transaction, next(self._transactions))
+        setattr(conn, self._fields, None)
+
+    def event(self, conn: Any, kind: str, ends: bool) -> None:
+        """A transaction's event, such as `commit` or `release savepoint`; ends: the transaction is over."""
+        transaction = getattr(conn, self._transaction, None)
+        if ends:
+            setattr(conn, self._transaction, None)
+            setattr(conn, self._fields, None)
+        if self.journal is None:
+            return
+        if armed:
+            reach("recorder.transaction")
+        record = (
+            f'{{"t":"e","e":"{kind}","i":{next(self._sequence)},"at":{_time_ns() // 1000}{self._stack(call_stack())}'
+        )
+        if transaction is not None:
+            record += f',"tx":{transaction}'
+        scope = current_scope.get() or whole.scope
+        if scope is not None:
+            record += f',"u":{scope.fragment}'
+        self.journal.write(record + _thread())
+
+    def execution(
+        self, conn: Any, statement: str, parameters: Any, context: Any, many: bool, nanoseconds: int,
+        rows: int, error: str | None,
+    ) -> None:  # fmt: skip
+        """One execution of a statement. many: parameters are several sets; rows: -1 when the driver does not say; error: its type's name."""
+        load = context.execution_options.get(self.option)
+        sequence = next(self._sequence)
+        flush = None
+        if load is not None:
+            stack = load.stack
+            if load.sequence == 0:
+                load.sequence = sequence
+        else:
+            flush = self.flush()
+            stack = flush.stack if flush is not None else call_stack(CURSOR_FRAMES)
+        scope = current_scope.get() or whole.scope
+        if scope is not None:
+            if armed:
+                reach("recorder.scope")
+            scope.count(
+                statement,
+                nanoseconds / 1e6,
+                stack,
+                load.shape.relationship if load is not None else None,
+                parameters,
+            )
+        journal = self.journal
+        if journal is None:
+            return
+        # Built by hand: this is the common record, and json.dumps alone would cost as much as all of it.
+        text = journal.statements.known.get(statement)
+        place = journal.stacks.known.get(stack)
+        record = (
+            f'{{"t":"q","i":{sequence},{self._text(statement) if text is None else text},"at":{_time_ns() // 1000},'
+            f'"d":{nanoseconds}{self._stack(stack) if place is None else place}{self._connection(conn)}{_thread()}'
+        )
+        if rows >= 0:
+            record += f',"n":{rows}'
+        if scope is not None:
+            record += f',"u":{scope.fragment}'
+        if error is not None:
+            record += f',"e":{quote(error)}'
+        if load is not None:
+            record += self._load(load)
+        elif flush is not None:
+            record += f',"o":{{"k":"{"autoflush" if flush.auto else "flush"}","e":null}},"f":{flush.number}'
+        if many:
+            count = len(parameters) if type(parameters) in (list, tuple) else 1
+            record += f',"m":{count}'
+            parameters = parameters[0] if count and type(parameters) in (list, tuple) else parameters
+        if journal.parameters and parameters is not None:
+            if armed:
+                reach("recorder.parameters")
+            values = encode_parameters(parameters)
+            if values is not None and len(record) + len(values) < MAX_RECORD - 100:
+                record += f',"p":{values}'
+            else:
+                record += ',"cut":true'
+        journal.write(record)
+        if load is not None and self.roots is not None:
+            self.roots.executed(load, context)
+        if self.reads is not None:
+            self.reads.tick()
+
+    def _connection(self, conn: Any) -> str:
+        """The fields that name the driver and the transaction, kept on the connection while the transaction lasts."""
+        fields: str | None = getattr(conn, self._fields, None)
+        if fields is None:
+            transaction = getattr(conn, self._transaction, None)
+            fields = f',"dr":{quote(conn.dialect.driver)}' + ("" if transaction is None else f',"tx":{transaction}')
+            setattr(conn, self._fields, fields)
+        return fields
+
+    def _text(self, statement: str) -> str:
+        """The field that names a statement which is not known yet."""
+        if armed:
+            reach("recorder.text")
+        journal = self.journal
+        assert journal is not None
+        if len(statement) > MAX_RECORD:
+            # Not remembered: it would stay in memory.
+            return text_fields(statement)
+        return journal.refer(journal.statements, statement, lambda: text_fields(statement)) or text_fields(statement)
+
+    def _stack(self, stack: CallStack) -> str:
+        journal = self.journal
+        assert journal is not None
+        if not stack.sites:
+            return ""
+        known = journal.stacks.known.get(stack)
+        return known or journal.refer(journal.stacks, stack, lambda: f'"st":{stack.json}') or f',"st":{stack.json}'
+
+    def _load(self, load: Any) -> str:
+        journal = self.journal
+        assert journal is not None
+        shape = load.shape
+        text = journal.shapes.known.get(shape)
+        if text is None:
+            text = journal.refer(journal.shapes, shape, lambda: str(shape.inside)) or f',"o":{{{shape.inside}}}'
+        if load.parent is not None:
+            text += f',"pa":"{load.parent}"'
+        if load.origin is not None:
+            text += f',"os":{load.origin.sequence}'
+        if load.check is not None:
+            text += f',"fx":{json.dumps(load.check, separators=(",", ":"))}'
+        return text
+
+    def write_pending(self) -> None:
+        """Write what is added up in memory."""
+        if self.roots is not None:
+            self.roots.write()
+        if self.reads is not None:
+            self.reads.write()
+
+
+def _no_flush() -> None:
+    return None
+
+
+def _thread() -> str:
+    """The fields that name the thread and the asyncio task, without importing asyncio for those who do not use it."""
+    if armed:
+        reach("recorder.thread")
+    text: str | None = getattr(_local, "text", None)
+    if text is None:
+        text = _local.text = f',"th":{quote(threading.current_thread().name)}'
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is not None and asyncio._get_running_loop() is not None:
+        task = asyncio.current_task()
+        if task is not None:
+            text += f',"ta":{quote(task.get_name())}'
+    return text
