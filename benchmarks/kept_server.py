@@ -1,13 +1,15 @@
 """A PostgreSQL whose data directory is kept between runs, for benchmarks that load gigabytes."""
 
+import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from queryproof.analyzer.postgres.binaries import Binaries, find_binaries
 from queryproof.analyzer.postgres.server import Server, _unprivileged
 
-BENCH = Path(".bench").resolve()
-"""Where data, servers and packages of benchmarks are kept; not part of the repository."""
+BENCH = Path(os.environ.get("QUERYPROOF_BENCH", f"{tempfile.gettempdir()}/queryproof-bench")).resolve()
+"""Where data, servers and packages of benchmarks are kept. Not below a home directory, which PostgreSQL's own user could not enter."""
 
 SETTINGS = """
 shared_buffers = 1GB

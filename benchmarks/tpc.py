@@ -14,6 +14,7 @@ import psycopg2
 from queryproof.analyzer.postgres.connect import connect
 
 from .kept_server import BENCH, KeptServer
+from .packages import install
 
 EXPORT = """
 import sys, pathlib, duckdb
@@ -94,8 +95,7 @@ def exported(kind: str) -> Path:
     """The folder with the tables as CSV and the queries, made when it is not there."""
     folder, packages = BENCH / f"{kind}-csv", BENCH / "packages"
     if not (folder / "q22.query").exists():
-        install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(packages), "duckdb==1.1.3"]
-        subprocess.run(install, check=True)
+        install("duckdb==1.1.3", packages)
         environment = {"PYTHONPATH": str(packages), "HOME": str(BENCH)}
         subprocess.run([sys.executable, "-c", EXPORT, kind, str(folder)], check=True, env=environment)
     return folder

@@ -19,6 +19,8 @@ from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.sources.pg_stat_statements import snapshot
 from queryproof.commands.command import show
 
+from .packages import install
+
 OUTPUT = Path("queryproof-report-tpch")
 KEYS = {
     "region": "r_regionkey",
@@ -73,8 +75,7 @@ def main() -> None:
 
 def _export(folder: Path) -> None:
     packages = folder / "packages"
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(packages), "duckdb==1.1.3"]
-    subprocess.run(command, check=True)
+    install("duckdb==1.1.3", packages)
     subprocess.run(
         [sys.executable, "-c", EXPORT, str(folder)], check=True, env={"PYTHONPATH": str(packages), "HOME": str(folder)}
     )

@@ -51,15 +51,16 @@ class QueryGain:
     cost_before: float
     cost_after: float
     uses: tuple[str, ...]
-    """Names of the chosen indexes (`CandidateIndex.name`) and existing ones (`schema.name`) in its plans after."""
+    """Names of the chosen indexes (`ChosenIndex.name`) and existing ones (`schema.name`) in its plans after."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenIndex:
-    """An index of the set. size_bytes: estimated. marginal: workload cost (calls x planner units) that is lost when it alone
+    """An index of the set. name: one that no relation of its schema has. size_bytes: estimated. marginal: workload cost (calls x planner units) that is lost when it alone
     is taken out of the set. write_cost: planner units per interval that keeping it costs. serves: fingerprints, most gain first."""
 
     index: CandidateIndex
+    name: str
     size_bytes: int
     marginal: float
     write_cost: float

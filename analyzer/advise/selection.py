@@ -1,0 +1,129 @@
+"""Chooses the set of indexes that serves a whole workload best."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from ..recommendation import Alternative
+from ..schema import Schema
+from .candidate_index import CandidateIndex
+from .selection_search import Search
+from .selection_types import (
+    ChosenIndex,
+    Constraints,
+    CurvePoint,
+    DroppedIndex,
+    QueryGain,
+    Selection,
+    TableWrites,
+    WeightedQuery,
+)
+from .what_if import WhatIf
+from .workload_costs import IndexSet, WorkloadCosts, members
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, how much of it is done, and how much there is."""
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Progress that shows nothing."""
+
+
+def select_indexes(
+    queries: Sequence[WeightedQuery],
+    candidates: Iterable[CandidateIndex],
+    what_if: WhatIf,
+    schema: Schema,
+    constraints: Constraints = Constraints(),  # noqa: B008 - frozen
+    writes: Sequence[TableWrites] = (),
+    *,
+    bundles: Iterable[tuple[CandidateIndex, ...]] = (),
+    budgets: Sequence[int] = (),
+    drop_existing: bool = True,
+    progress: Progress = silent,
+) -> Selection:
+    """The best set of indexes within the constraints, by planned cost of the workload and cost of the writes.
+
+    schema: as the what-if door sees it (its tables' indexes are never proposed again). bundles: indexes that only serve
+    together. budgets: bytes; for each a point of the curve. drop_existing: look for existing indexes that can go.
+    Texts that cannot be planned are left out and named in `unplanned`; everything else goes on.
+    """
+    costs = WorkloadCosts(queries, what_if, schema)
+    search = Search(costs, schema, constraints, writes, progress)
+    search.offer(candidates, bundles)
+    best = search.best(constraints.budget_bytes)
+    curve = []
+    for budget in sorted(set(budgets)):
+        point = search.best(budget)
+        curve.append(CurvePoint(budget, costs.size(point), len(members(point)), search.share(point)))
+    dropped: tuple[DroppedIndex, ...] = ()
+    names = index_names([costs.indexes[one] for one in members(best)], schema)
+    return Selection(
+        chosen=_chosen(search, best, names),
+        dropped=dropped,
+        gains=_gains(search, best, names),
+        cost_before=costs.total(0),
+        cost_after=costs.total(best),
+        curve=tuple(curve),
+        rejected=search.rejected(best),
+        unplanned=tuple(Alternative(fingerprint, reason) for fingerprint, reason in costs.unplanned.items()),
+        complete=search.complete,
+    )
+
+
+def index_names(indexes: Sequence[CandidateIndex], schema: Schema) -> tuple[str, ...]:
+    """A name for each, which no relation of its schema has."""
+    taken: dict[str, set[str]] = {}
+    for table in schema.tables:
+        taken.setdefault(table.schema, set()).update([table.name, *(index.name for index in table.indexes)])
+    for view in schema.views:
+        taken.setdefault(view.schema, set()).add(view.name)
+    found = []
+    for index in indexes:
+        names = taken.setdefault(index.schema, set())
+        name = index.name(frozenset(names))
+        names.add(name)
+        found.append(name)
+    return tuple(found)
+
+
+def _chosen(search: Search, best: IndexSet, names: Sequence[str]) -> tuple[ChosenIndex, ...]:
+    costs, after = search.costs, search.costs.total(best)
+    found = []
+    for number, name in zip(members(best), names, strict=True):
+        one = 1 << number
+        losses = {
+            fingerprint: costs.total(best & ~one, numbers) - costs.total(best, numbers)
+            for fingerprint, numbers in costs.groups.items()
+            if any(costs.price(text, best).used & one for text in numbers)
+        }
+        serves = sorted(losses, key=lambda fingerprint: (-losses[fingerprint], fingerprint))
+        found.append(
+            ChosenIndex(
+                index=costs.indexes[number],
+                name=name,
+                size_bytes=costs.sizes[number],
+                marginal=costs.total(best & ~one) - after,
+                write_cost=search.write_cost(number),
+                serves=tuple(serves),
+            )
+        )
+    return tuple(sorted(found, key=lambda one: (-one.marginal, one.name)))
+
+
+def _gains(search: Search, best: IndexSet, names: Sequence[str]) -> tuple[QueryGain, ...]:
+    costs = search.costs
+    called = dict(zip(members(best), names, strict=True))
+    found = []
+    for fingerprint, numbers in costs.groups.items():
+        weight = sum(costs.texts[number].weight for number in numbers)
+        after = [costs.price(number, best) for number in numbers]
+        used = {called[one] for price in after for one in members(price.used)}
+        existing = {name for price in after for name in price.existing}
+        found.append(
+            QueryGain(
+                fingerprint,
+                costs.total(0, numbers) / weight,
+                costs.total(best, numbers) / weight,
+                (*sorted(used), *sorted(existing)),
+            )
+        )
+    return tuple(found)
