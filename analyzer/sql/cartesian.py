@@ -1,60 +1,127 @@
 """Tables of one FROM that no condition connects."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
 from sqlglot import exp
 
+from ..schema import Schema
 from .statement import CartesianPair
 
+KEYS = frozenset(("id", "uuid", "key", "pk"))
+"""Columns taken for a table's key where the schema is not at hand."""
 
-def cartesian_pairs(tree: exp.Expr) -> tuple[CartesianPair, ...]:
-    """Unconnected pairs, the first table of each group of connected ones. CROSS JOIN written on purpose is left out,
-    and so is whatever may depend on a neighbour without saying so: functions, LATERAL, VALUES, single-row subqueries."""
+
+def cartesian_pairs(tree: exp.Expr, schema: Schema | None = None) -> tuple[CartesianPair, ...]:
+    """Unconnected pairs, the first table of each group of connected ones. CROSS JOIN and ON true, written on purpose, are
+    left out, and so is whatever gives one row (keys compared with constants, aggregates) or may depend on a neighbour
+    without saying so: functions, LATERAL, VALUES. Tables compared with one constant are connected by it."""
+    small = {cte.alias for cte in tree.find_all(exp.CTE) if _is_small(cte.this)}
     found: list[CartesianPair] = []
     for select in tree.find_all(exp.Select, bfs=False):
-        found += _pairs(select)
+        found += _pairs(select, small, schema)
     return tuple(dict.fromkeys(found))
 
 
-def _pairs(select: exp.Select) -> list[CartesianPair]:
+def _is_small(query: exp.Expr) -> bool:
+    """An aggregate of one row, or a page."""
+    if not isinstance(query, exp.Select) or query.args.get("group"):
+        return False
+    return any(query.args.get(name) is not None for name in ("limit", "fetch")) or query.find(exp.AggFunc) is not None
+
+
+def _pairs(select: exp.Select, small: set[str], schema: Schema | None) -> list[CartesianPair]:
     first = select.args.get("from_")
     if first is None:
         return []
     names: dict[str, str] = {}
     groups: dict[str, str] = {}
     joins = [*(first.this.args.get("joins") or []), *(select.args.get("joins") or [])]
-    anchor = _add(first.this, names, groups)
+    anchor = _add(first.this, names, groups, small)
     for join in joins:
-        name = _add(join.this, names, groups)
+        name = _add(join.this, names, groups, small)
         if name is None:
             continue
-        meant = (
-            join.kind == "CROSS"
-            or join.method == "NATURAL"
-            or join.args.get("using")
-            or "NATURAL" in join.sql().upper()
-        )
-        if meant and anchor is not None:
+        if _is_meant(join) and anchor is not None:
             _union(groups, anchor, name)
         anchor = anchor or name
     # An ON or WHERE anywhere in the level, subqueries included, connects all the tables whose columns it names together.
     conditions = [join.args["on"] for join in joins if join.args.get("on") is not None]
     if select.args.get("where") is not None:
         conditions.append(select.args["where"].this)
-    for condition in conditions:
-        for part in condition.walk(prune=lambda node: not isinstance(node, (exp.And, exp.Paren))):
-            if not isinstance(part, (exp.And, exp.Paren)):
-                _connect(part, names, groups)
+    parts = [part for condition in conditions for part in _conjuncts(condition)]
+    for part in parts:
+        _connect(part, names, groups)
+    constants = _constants(parts, names)
+    for tied in constants.values():
+        for alias, _ in tied[1:]:
+            _union(groups, tied[0][0], alias)
+    single = set(_single_rows(select, constants, names, schema))
+    if single:
+        # A single row multiplies nothing: its group counts only by its other tables.
+        names = {alias: name for alias, name in names.items() if alias not in single}
     roots = list(dict.fromkeys(_root(groups, alias) for alias in names))
     return [CartesianPair(names[roots[0]], names[other]) for other in roots[1:]] if roots else []
 
 
-def _add(source: exp.Expr, names: dict[str, str], groups: dict[str, str]) -> str | None:
+def _is_meant(join: exp.Join) -> bool:
+    """CROSS JOIN, NATURAL, USING, ON true."""
+    on = join.args.get("on")
+    return bool(
+        join.kind == "CROSS"
+        or join.method == "NATURAL"
+        or join.args.get("using")
+        or (isinstance(on, exp.Boolean) and on.this)
+        or "NATURAL" in join.sql().upper()
+    )
+
+
+def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
+    for part in condition.walk(prune=lambda node: not isinstance(node, (exp.And, exp.Paren))):
+        if not isinstance(part, (exp.And, exp.Paren)):
+            yield part
+
+
+def _constants(parts: Iterable[exp.Expr], names: dict[str, str]) -> dict[str, list[tuple[str, str]]]:
+    """(alias, column) pairs by the constant that they are compared with."""
+    found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for part in parts:
+        if not isinstance(part, exp.EQ):
+            continue
+        for column, value in ((part.this, part.expression), (part.expression, part.this)):
+            if isinstance(column, exp.Column) and column.table in names and value.find(exp.Column, exp.Query) is None:
+                found[value.sql()].append((column.table, column.name))
+    return dict(found)
+
+
+def _single_rows(
+    select: exp.Select, constants: dict[str, list[tuple[str, str]]], names: dict[str, str], schema: Schema | None
+) -> Iterator[str]:
+    """Aliases of tables whose unique key is compared with constants."""
+    equal: defaultdict[str, set[str]] = defaultdict(set)
+    for tied in constants.values():
+        for alias, column in tied:
+            equal[alias].add(column)
+    sources = {source.alias_or_name: source.db for source in select.find_all(exp.Table)}
+    for alias, columns in equal.items():
+        table = schema.table(names[alias], sources.get(alias) or None) if schema is not None else None
+        if (schema is None and columns & KEYS) or (
+            table is not None
+            and any(
+                index.unique and index.predicate is None and set(index.columns) <= columns for index in table.indexes
+            )
+        ):
+            yield alias
+
+
+def _add(source: exp.Expr, names: dict[str, str], groups: dict[str, str], small: set[str]) -> str | None:
     """Register a FROM item under its alias; None for items that are not counted."""
     if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
+        if source.name in small:
+            return None
         name = source.name
-    elif isinstance(source, exp.Subquery) and isinstance(source.this, exp.Select) and source.this.args.get("group"):
-        name = source.alias
     elif isinstance(source, exp.Subquery) and isinstance(source.this, exp.Select):
-        if source.this.args.get("limit") is not None or source.this.find(exp.AggFunc) is not None:
+        if _is_small(source.this):
             return None
         name = source.alias
     else:

@@ -1,6 +1,7 @@
 """SQL text → `Statement`. What no parser can take is said and never guessed."""
 
 import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -161,7 +162,7 @@ def _with_shape(found: Statement, tree: exp.Expr, known: Schema | TableColumns |
         grouped=grouped,
         distinct=outer is not None and outer.args.get("distinct") is not None,
         has_from=outer is not None and outer.args.get("from_") is not None,
-        cartesian=cartesian_pairs(tree),
+        cartesian=cartesian_pairs(tree, known if isinstance(known, Schema) else None),
         tables=tuple(sorted({table.name for table in tree.find_all(exp.Table) if table.name})),
     )
 
@@ -193,20 +194,38 @@ def _always_one_row(select: exp.Select) -> bool:
 
 def _stars(tree: exp.Expr) -> tuple[str, ...]:
     select = _outermost(tree)
-    if select is None:
-        return ()
-    inner = {cte.alias for cte in tree.find_all(exp.CTE)}
-    derived = {
-        source.alias_or_name for source in _sources(select) if not isinstance(source, exp.Table) or source.name in inner
-    }
-    real = [source for source in _sources(select) if isinstance(source, exp.Table) and source.name not in inner]
-    stars = []
+    return tuple(_stars_of(select, {cte.alias: cte.this for cte in tree.find_all(exp.CTE)})) if select else ()
+
+
+def _stars_of(select: exp.Select, named: Mapping[str, exp.Expr]) -> Iterator[str]:
+    """Stars that reach a table: a star over a subquery or CTE is what that asks for."""
+    derived: dict[str, exp.Expr] = {}
+    real = []
+    for source in _sources(select):
+        if isinstance(source, exp.Table) and source.name in named and not source.db:
+            derived[source.alias_or_name] = named[source.name]
+        elif isinstance(source, exp.Subquery):
+            derived[source.alias_or_name] = source.this
+        elif isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier) and not _is_catalog(source):
+            real.append(source.alias_or_name)
+    # A recursive CTE asks itself: it is looked into once.
+    deeper = {name: query for name, query in named.items() if query not in derived.values()}
     for item in select.expressions:
-        if isinstance(item, exp.Star) and real:
-            stars.append("")
-        elif isinstance(item, exp.Column) and isinstance(item.this, exp.Star) and item.table not in derived:
-            stars.append(item.table)
-    return tuple(stars)
+        whole = isinstance(item, exp.Star)
+        if not whole and not (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+            continue
+        if whole and real:
+            yield ""
+        elif not whole and item.table in real:
+            yield item.table
+        for alias, query in derived.items():
+            inner = _outermost(query)
+            if (whole or item.table == alias) and inner is not None:
+                yield from _stars_of(inner, deeper)
+
+
+def _is_catalog(table: exp.Table) -> bool:
+    return table.db in ("pg_catalog", "information_schema") or (not table.db and table.name.startswith("pg_"))
 
 
 def _sources(select: exp.Select) -> list[exp.Expr]:

@@ -130,6 +130,10 @@ def _unbounded(statement: Statement) -> bool:
         and bool(statement.scans)
         and not statement.limited
         and not statement.aggregated
+        # Rows are locked to be worked on, all of them.
+        and not any(scan.locks for scan in statement.scans)
+        # Pages inside bound the result.
+        and not all(scan.limited for scan in statement.scans)
     )
 
 
@@ -155,7 +159,12 @@ def _rows(group: QueryGroup, explained: ExplainedQuery | None) -> tuple[float | 
 
 
 def _reads_all(statement: Statement) -> bool:
-    return not statement.grouped and not any(scan.predicates or scan.or_predicates for scan in statement.scans)
+    return (
+        not statement.grouped
+        and not statement.distinct
+        and not all(name.startswith("pg_") for name in statement.tables)
+        and not any(scan.predicates or scan.or_predicates for scan in statement.scans)
+    )
 
 
 def _code(statement: Statement, table: Table | None, in_orm: bool) -> tuple[Code, ...]:

@@ -142,7 +142,7 @@ def test_only_stars_of_the_outermost_level_count(sql: str, stars: tuple[str, ...
         ("SELECT 1 FROM a, b WHERE a.x = 1 AND b.y = 2", 1),
         ("SELECT 1 FROM a, b WHERE a.id = b.a_id", 0),
         ("SELECT 1 FROM a JOIN b ON a.id = b.a_id", 0),
-        ("SELECT 1 FROM a JOIN b ON true", 1),
+        ("SELECT 1 FROM a JOIN b ON true", 0),
         ("SELECT 1 FROM a CROSS JOIN b", 0),
         ("SELECT 1 FROM a NATURAL JOIN b", 0),
         ("SELECT 1 FROM a JOIN b USING (id)", 0),
