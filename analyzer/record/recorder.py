@@ -16,7 +16,7 @@ from ..errors import QueryproofError
 from .faults import armed, reach, swallow
 from .journal import Journal, warn
 from .listeners import Listener, listen, unlisten
-from .records import Records
+from .records import COUNTED_BY, Records
 from .transaction_events import TransactionEvents
 
 MAX_FAULTS = 10
@@ -121,7 +121,8 @@ class Recorder:
         try:
             if armed:
                 reach("recorder.before")
-            if context is not None:
+            if context is not None and self.faults < MAX_FAULTS:
+                setattr(context, COUNTED_BY, self.records)
                 setattr(context, self._start, _perf_counter())
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the application goes on; it is counted
             self.fault(error)

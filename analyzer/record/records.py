@@ -18,6 +18,9 @@ from .values import encode_parameters
 CURSOR_FRAMES = 4
 """Frames between the walk and whoever has sent a statement: ours, and two of SQLAlchemy's at least."""
 
+COUNTED_BY = "_queryproof_counted_by"
+"""Attribute of an execution's context: the Records that count it in its scope, where several recorders see it."""
+
 _time_ns = time.time_ns
 _local = threading.local()
 
@@ -81,7 +84,7 @@ class Records:
             flush = self.flush()
             stack = flush.stack if flush is not None else call_stack(CURSOR_FRAMES)
         scope = current_scope.get() or whole.scope
-        if scope is not None:
+        if scope is not None and getattr(context, COUNTED_BY, None) is self:
             if armed:
                 reach("recorder.scope")
             scope.count(

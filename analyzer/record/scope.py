@@ -25,7 +25,7 @@ class scope:
 
     name: what people know the work by (it reaches reports: no values in it). kind: `request`, `test`, `task` or `block`.
     queries, milliseconds: statements recorded so far inside, and the time they took. Blocks may be nested: a statement
-    belongs to the innermost one and is counted in the outer ones too.
+    belongs to the innermost one and is counted in the outer ones too. Entered again inside itself it goes on counting.
     """
 
     def __init__(self, name: str | Callable[[], str], kind: str = "block") -> None:
@@ -73,12 +73,14 @@ class scope:
             inner = inner.outer
 
     def __enter__(self) -> Self:
-        self.id = next(_numbers)
-        self._fragment = None
-        self._known = None
-        self.queries = 0
-        self.milliseconds = 0.0
-        self.outer = current_scope.get() or whole.scope
+        outer = current_scope.get() or whole.scope
+        if not _inside(outer, self):
+            self.id = next(_numbers)
+            self._fragment = None
+            self._known = None
+            self.queries = 0
+            self.milliseconds = 0.0
+            self.outer = outer
         place = call_stack() if self.kind != "request" else NOWHERE
         self._tokens.append((current_scope.set(self), fallback.set(place if place.sites else fallback.get())))
         return self
@@ -96,6 +98,13 @@ class scope:
 
 
 MAX_STATEMENTS = 1_000
+
+
+def _inside(inner: "scope | None", outer: scope) -> bool:
+    """Whether `outer` is `inner` or around it: entered again there, it must not become its own outer scope."""
+    while inner is not None and inner is not outer:
+        inner = inner.outer
+    return inner is not None
 
 
 class _Whole:
