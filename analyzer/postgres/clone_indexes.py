@@ -11,7 +11,8 @@ from psycopg2.extensions import connection as Connection
 
 from ..errors import StatementError
 from ..sql.identifier import quote_qualified
-from .clone_ends import FIRST_KEYS, Ends
+from .clone_ends import Ends
+from .clone_index_queries import EXISTING, FIGURES, prepare
 from .clone_pages import (
     brin_metapage,
     btree_pages,
@@ -58,47 +59,7 @@ class _Heap:
     visible: int
 
 
-_TABLES = """
-WITH RECURSIVE found AS (
-  SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'm')
-  UNION ALL SELECT i.inhrelid FROM pg_inherits i JOIN found f ON f.oid = i.inhparent JOIN pg_class c ON c.oid = i.inhrelid
-  WHERE c.relispartition)
-SELECT oid::bigint FROM found
-"""
-_LEAVES = """
-WITH RECURSIVE found AS (
-  SELECT %s::regclass::oid AS oid
-  UNION ALL SELECT i.inhrelid FROM pg_inherits i JOIN found f ON f.oid = i.inhparent)
-SELECT c.oid::bigint, c.relname, x.indrelid::bigint, n.nspname, t.relname, c.relkind::text,
-       COALESCE((SELECT o.option_value::int FROM pg_options_to_table(c.reloptions) o
-                 WHERE o.option_name = 'pages_per_range'), 128)
-FROM found f JOIN pg_class c ON c.oid = f.oid JOIN pg_index x ON x.indexrelid = c.oid
-JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
-"""
-_EXISTING = """
-WITH RECURSIVE found AS (
-  SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname || '.' || c.relname = %s AND c.relkind IN ('i', 'I')
-  UNION ALL SELECT i.inhrelid FROM pg_inherits i JOIN found f ON f.oid = i.inhparent)
-SELECT oid::bigint FROM found
-"""
-_HEAPS = """
-SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.oid = ANY(%s::oid[]) AND c.relkind IN ('r', 'm')
-"""
-_FIGURES = """
-SELECT oid::bigint, relfilenode::bigint, relpages, reltuples, relallvisible FROM pg_class
-WHERE oid = ANY(%s::oid[]) AND relkind IN ('r', 'm')
-"""
-# The planner opens invalid indexes to see that they are; dead ones it does not even open. Their table's own row is touched
-# so that every session forgets its list of indexes.
-_SWITCH = """
-WITH changed AS (
-  UPDATE pg_index SET indislive = indexrelid = ANY(%(on)s::oid[]), indisvalid = indexrelid = ANY(%(on)s::oid[])
-  WHERE indexrelid = ANY(%(on)s::oid[] || %(off)s::oid[]) RETURNING indrelid)
-UPDATE pg_class SET relnatts = relnatts WHERE oid IN (SELECT indrelid FROM changed)
-"""
+_SWITCH = "EXECUTE queryproof_switch(%s::oid[], %s::oid[])"
 
 
 class CloneIndexes:
@@ -113,6 +74,7 @@ class CloneIndexes:
         self._owners: dict[str, str] = {}
         self._sizes: dict[str, int] = {}
         self._leading: dict[str, str] = {}
+        self._parts: dict[tuple[str, str], tuple[list[int], list[tuple[str, str]]]] = {}
         self._hollowed: dict[int, _Heap] = {}
         self._existing: dict[str, tuple[int, ...]] = {}
         self._on: frozenset[int] = frozenset()
@@ -122,6 +84,7 @@ class CloneIndexes:
     def connect(self, root: Connection, owner: Connection) -> None:
         """Work over these connections: of the superuser, for catalogs, and of the tables' owner, for CREATE INDEX."""
         self._root, self._owner = root, owner
+        prepare(root)
         ((self._database,),) = self._rows("SELECT oid::bigint FROM pg_database WHERE datname = current_database()")
         # After a crash nobody knows whether the last change came through.
         self._certain = not self._leaves and not self._existing
@@ -132,9 +95,7 @@ class CloneIndexes:
         definition: CREATE INDEX of that name. Raises StatementError when PostgreSQL refuses it.
         """
         handle = f"{PREFIX}{next(self._names)}"
-        tables = [oid for (oid,) in self._rows(_TABLES, schema, table)]
-        if not tables:
-            raise StatementError(f"the clone has no table {schema}.{table}")
+        tables, heaps = self._tables(schema, table)
         sizes: dict[tuple[str, str], HypotheticalSize] = {}
 
         def sized(place: tuple[str, str]) -> HypotheticalSize:
@@ -142,8 +103,8 @@ class CloneIndexes:
                 sizes[place] = size(*place)
             return sizes[place]
 
-        for place in self._rows(_HEAPS, tables):
-            sized((place[0], place[1]))  # may plan statements, for which the tables must be whole
+        for place in heaps:
+            sized(place)  # may plan statements, for which the tables must be whole
         self._hollow(tables)
         try:
             with self._owner.cursor() as cursor:
@@ -157,14 +118,14 @@ class CloneIndexes:
         leaves: list[_Leaf] = []
         pages = 0
         for oid, name, heap, heap_schema, heap_name, kind, ranges in self._rows(
-            _LEAVES, quote_qualified(schema, handle)
+            "EXECUTE queryproof_leaves(%s)", quote_qualified(schema, handle)
         ):
             leaves.append(_Leaf(oid, heap, name))
             if kind == "i":
                 one = sized((heap_schema, heap_name))
                 self._resize(oid, heap, method, ranges, one)
                 pages += max(1, one.pages)
-        self._run(_SWITCH, {"on": [], "off": [leaf.oid for leaf in leaves]})
+        self._run(_SWITCH, ([], [leaf.oid for leaf in leaves]))
         self._leaves[handle] = tuple(leaves)
         self._owners |= {leaf.name: handle for leaf in leaves}
         self._sizes[handle] = pages * 8192
@@ -207,13 +168,23 @@ class CloneIndexes:
             existing = frozenset(oid for oids in self._existing.values() for oid in oids)
             on, off = wanted | (existing - hidden), (every - wanted) | hidden
         if on or off:
-            self._run(_SWITCH, {"on": list(on), "off": list(off)})
+            self._run(_SWITCH, (list(on), list(off)))
         self._on, self._off, self._certain = wanted, hidden, True
+
+    def _tables(self, schema: str, table: str) -> tuple[list[int], list[tuple[str, str]]]:
+        """Oids of the table and all its partitions; schema and name of those that hold rows."""
+        if (schema, table) not in self._parts:
+            oids = [oid for (oid,) in self._rows("EXECUTE queryproof_tables(%s, %s)", schema, table)]
+            if not oids:
+                raise StatementError(f"the clone has no table {schema}.{table}")
+            heaps = [(place[0], place[1]) for place in self._rows("EXECUTE queryproof_heaps(%s::oid[])", oids)]
+            self._parts[schema, table] = (oids, heaps)
+        return self._parts[schema, table]
 
     def _hollow(self, tables: Collection[int]) -> None:
         """Point these tables to an empty file, so that CREATE INDEX reads nothing; `_fill` puts the long ones back."""
         wanted = [oid for oid in tables if oid not in self._hollowed]
-        for oid, *figures in self._rows(_FIGURES, wanted) if wanted else ():
+        for oid, *figures in self._rows(FIGURES, wanted) if wanted else ():
             node = next(self._nodes)
             write_relation(self._path(node), 0, [], self._server.owner)
             self._hollowed[oid] = _Heap(*figures)
@@ -232,7 +203,7 @@ class CloneIndexes:
         """Give an index its length, its metapage and its number of entries."""
         pages, first = max(1, size.pages), None
         if method == "btree" and pages > 1:
-            ends = self._ends.entries(self._root, self._rows(FIRST_KEYS + " AND x.indexrelid = %s", oid))
+            ends = self._ends.entries(self._root, self._rows("EXECUTE queryproof_first_key(%s)", oid))
             first = btree_pages(min(size.level, pages - 2), ends.get(oid, []))
         elif method == "gin":
             first = [gin_metapage(pages, gin_counters(pages))]
@@ -246,13 +217,13 @@ class CloneIndexes:
             ((path,),) = self._rows("SELECT pg_relation_filepath(%s::oid)", oid)
             extend(self._server.data / path, pages)
         self._run(
-            "UPDATE pg_class SET relpages = %s, reltuples = %s, relfilenode = COALESCE(%s, relfilenode) WHERE oid = %s",
+            "EXECUTE queryproof_resize(%s, %s, %s, %s)",
             (pages, size.tuples if size.tuples is not None else self._hollowed[heap].tuples, node, oid),
         )
 
     def _oids(self, name: str) -> tuple[int, ...]:
         if name not in self._existing:
-            found = tuple(oid for (oid,) in self._rows(_EXISTING, name))
+            found = tuple(oid for (oid,) in self._rows(EXISTING, name))
             if not found:
                 raise StatementError(f"the clone has no index {name}")
             self._existing[name] = found
