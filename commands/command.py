@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 DEFAULT_JOURNAL = Path("queryproof-journal")
 DEFAULT_REPORT = Path("queryproof-report")
+INTERRUPTED = 130
+"""Exit code of a program that Ctrl-C has ended."""
 
 
 class Command(click.Command):
-    """A command whose expected errors are one message and exit code 2, never a traceback."""
+    """A command whose expected errors are one message and exit code 2, and Ctrl-C one of 130; never a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -25,6 +27,9 @@ class Command(click.Command):
             return super().invoke(ctx)
         except QueryproofError as error:
             fail(str(error))
+        except KeyboardInterrupt:
+            click.echo("queryproof: interrupted", err=True)
+            sys.exit(INTERRUPTED)
 
 
 def fail(message: str) -> NoReturn:

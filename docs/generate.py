@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from queryproof.cli import main as cli
+from queryproof.reports.explain.comparison_json import comparison_schema
+from queryproof.reports.explain.plan_json import plans_schema
 from queryproof.reports.json_report import json_schema
 from queryproof.rules.rule import all_rules
 
@@ -23,6 +25,8 @@ def pages() -> Iterator[tuple[str, str]]:
         rows.append(f"| {rule.code} | [{rule.name}]({rule.name}.md) | {rule.summary} |")
     yield "rules/README.md", f"{NOTE}# Rules\n\n" + "\n".join(rows) + "\n"
     yield "cli.md", f"{NOTE}# Command line\n\n" + "\n".join(_helps())
+    yield "explain-schema.json", json.dumps(plans_schema(), indent=1, sort_keys=True) + "\n"
+    yield "compare-schema.json", json.dumps(comparison_schema(), indent=1, sort_keys=True) + "\n"
     yield "report-schema.json", json.dumps(json_schema(), indent=1, sort_keys=True) + "\n"
 
 

@@ -15,7 +15,7 @@ STAIRS = (
     ("commands", "testing"),
     ("demo",),
     ("sample_db",),
-    ("analysis",),
+    ("analysis", "explanation"),
     ("orm_proof",),
     ("answering",),
     ("reports",),

@@ -13,7 +13,7 @@ def to_json(report: Report) -> bytes:
     try:
         data = msgspec.json.encode(report, order="deterministic")
     except UnicodeEncodeError:
-        data = msgspec.json.encode(_encodable(msgspec.to_builtins(report)), order="deterministic")
+        data = msgspec.json.encode(encodable(msgspec.to_builtins(report)), order="deterministic")
     return msgspec.json.format(data, indent=1) + b"\n"
 
 
@@ -41,10 +41,10 @@ def json_schema() -> dict[str, Any]:
     } | msgspec.json.schema(Report)
 
 
-def _encodable(value: Any) -> Any:
+def encodable(value: Any) -> Any:
     """Lone surrogates, which a hostile SQL text can hold and JSON in UTF-8 cannot, as U+FFFD."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {_encodable(key): _encodable(item) for key, item in value.items()}
-    return [_encodable(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {encodable(key): encodable(item) for key, item in value.items()}
+    return [encodable(item) for item in value] if isinstance(value, (list, tuple)) else value
