@@ -6,6 +6,7 @@ lower case as PostgreSQL folds them. The result is SQL again, and normalising it
 
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from .tokens import Token, significant
@@ -22,6 +23,14 @@ _CONSTANTS = frozenset(("true", "false", "null"))
 _CONSTANT_KEPT_AFTER = frozenset(("is", "not", "nulls", "set"))
 _COPY_DATA = re.compile(r"^\s*copy\b.*?\bfrom\s+stdin\b", re.IGNORECASE | re.DOTALL)
 _VALUE = "\0"
+_TYPE_WORDS = {
+    "double": ("precision",),
+    "character": ("varying",),
+    "bit": ("varying",),
+    "national": ("character", "varying"),
+}
+_WITH_ZONE = ["with", "time", "zone"]
+_WITHOUT_ZONE = ["without", "time", "zone"]
 
 
 def normalize(sql: str) -> str:
@@ -31,15 +40,27 @@ def normalize(sql: str) -> str:
 
 @lru_cache(maxsize=4096)
 def fingerprint(sql: str) -> str:
-    """16 hexadecimal digits that are equal for equal normalised texts."""
-    return hashlib.sha256(_normalize(sql).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    """16 hexadecimal digits that are equal for normalised texts that differ in the casts of values at most.
+
+    One statement reaches the server as `d = $1`, `d = $1::DATE` or `d = '2026-01-01'::date`, as each driver writes it.
+    """
+    text = _text(_uncast(_normal_words(sql)))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 @lru_cache(maxsize=4096)
 def _normalize(sql: str) -> str:
+    return _text(_normal_words(sql))
+
+
+def _normal_words(sql: str) -> list[str]:
     words = _collapse_lists(_words(_without_copy_data(sql)))
     while words and words[-1] == ";":
         words.pop()
+    return words
+
+
+def _text(words: Sequence[str]) -> str:
     parts: list[str] = []
     number = 0
     previous = ""
@@ -77,6 +98,46 @@ def _words(sql: str) -> list[str]:
         else:
             words.append(token.text)
     return words
+
+
+def _uncast(words: list[str]) -> list[str]:
+    """Without `::type` behind values; the field of EXTRACT is a value, as pg_stat_statements writes it."""
+    result: list[str] = []
+    position = 0
+    while position < len(words):
+        word = words[position]
+        if word == "::" and result and result[-1] == _VALUE:
+            position = _after_type(words, position + 1)
+            continue
+        field = (
+            word.isidentifier() and result[-2:] == ["extract", "("] and words[position + 1 : position + 2] == ["from"]
+        )
+        result.append(_VALUE if field else word)
+        position += 1
+    return result
+
+
+def _after_type(words: list[str], position: int) -> int:
+    """The place behind a type's name such as `timestamp(3) with time zone[]`."""
+    first = words[position] if position < len(words) else ""
+    position += 1
+    while words[position : position + 1] == ["."]:
+        position += 2
+    for more in _TYPE_WORDS.get(first, ()):
+        if words[position : position + 1] == [more]:
+            position += 1
+    position = _after_bracket(words, position, "(", ")")
+    if first in ("time", "timestamp") and words[position : position + 3] in (_WITH_ZONE, _WITHOUT_ZONE):
+        position += 3
+    while words[position : position + 1] == ["["]:
+        position = _after_bracket(words, position, "[", "]")
+    return position
+
+
+def _after_bracket(words: list[str], position: int, opens: str, closes: str) -> int:
+    if words[position : position + 1] != [opens] or closes not in words[position : position + 5]:
+        return position
+    return words.index(closes, position) + 1
 
 
 def _is_constant(token: Token, before: list[str]) -> bool:

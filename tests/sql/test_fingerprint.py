@@ -25,7 +25,25 @@ PAIRS = [
     ("SELECT a FROM t WHERE ts > now() - interval '1 day'", "SELECT a FROM t WHERE ts > now() - interval $1"),
 ]
 
+CAST_APART = [
+    ("SELECT a FROM t WHERE d = %(d)s", "SELECT a FROM t WHERE d = '2026-01-01'::date"),
+    ("SELECT a FROM t WHERE d = $1::DATE AND e = $2", "SELECT a FROM t WHERE d = $1 AND e = $2::character varying(20)"),
+    (
+        "SELECT a FROM t WHERE d > $1::TIMESTAMP WITH TIME ZONE",
+        "SELECT a FROM t WHERE d > $1::timestamp(3) without time zone",
+    ),
+    ("SELECT a FROM t WHERE d > $1::timestamptz(6)", "SELECT a FROM t WHERE d > $1::pg_catalog.timestamptz"),
+    ("SELECT a FROM t WHERE b = ANY ($1::VARCHAR[])", "SELECT a FROM t WHERE b = ANY ($1::uuid[][])"),
+    ("SELECT $1::double precision + b FROM t", "SELECT $1 + b FROM t"),
+    ("SELECT EXTRACT(year FROM d) FROM t", "SELECT EXTRACT($1 FROM d) FROM t"),
+]
+"""Spellings of one statement by different drivers and by pg_stat_statements."""
+
 APART = [
+    ("SELECT b::text FROM t", "SELECT b FROM t"),
+    ("SELECT a FROM t WHERE b = $1::text || c", "SELECT a FROM t WHERE b = $1"),
+    ("SELECT $1::int FROM t", "SELECT $1 FROM u"),
+    ("SELECT $1::", "SELECT $1 FROM t"),
     ("SELECT a FROM t WHERE id = 1", "SELECT a FROM t WHERE id IN (1)"),
     ("SELECT a FROM t WHERE a IS NULL", "SELECT a FROM t WHERE a IS NOT NULL"),
     ('SELECT "A" FROM t', "SELECT a FROM t"),
@@ -40,6 +58,12 @@ APART = [
 def test_spellings_of_one_statement_are_one_group(one: str, other: str) -> None:
     assert normalize(one) == normalize(other)
     assert fingerprint(one) == fingerprint(other)
+
+
+@pytest.mark.parametrize(("one", "other"), CAST_APART)
+def test_casts_of_values_do_not_make_another_statement(one: str, other: str) -> None:
+    assert fingerprint(one) == fingerprint(other)
+    assert "::" not in one or "::" in normalize(one)
 
 
 @pytest.mark.parametrize(("one", "other"), APART)
