@@ -1,7 +1,6 @@
 """The demo: a throw-away server, a real application with known faults, the whole analysis."""
 
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 from .analysis import AnalysisRequest, Progress, analyze
 from .analyzer.errors import QueryproofError
 from .analyzer.postgres.connect import connect
+from .analyzer.postgres.libpq_settings import without_libpq_settings
 from .analyzer.postgres.server import Server
 from .analyzer.record.launcher import run
 from .analyzer.sources.pg_stat_statements import Snapshot, snapshot
@@ -28,7 +28,7 @@ def run_demo(size: "Size", output: Path, progress: Progress, say: Callable[[str]
 
     check_writable(output)
     say("Starting a throw-away PostgreSQL …")
-    with Server() as server, tempfile.TemporaryDirectory(prefix="queryproof-") as place:
+    with without_libpq_settings(), Server() as server:
         say(f"PostgreSQL {server.version}: migrating and seeding the sample application ({size}) …")
         server.create_database(DATABASE)
         application = server.url(DATABASE, "app")
@@ -36,7 +36,8 @@ def run_demo(size: "Size", output: Path, progress: Progress, say: Callable[[str]
         seed(application, size)
         before = _counters(server.url(DATABASE, "reader"))
         say("Running its scenarios under the recorder …")
-        journal = Path(place) / "journal"
+        # Beside the data, so that what a killed demo leaves is swept with the server's.
+        journal = server.directory / "journal"
         command = [sys.executable, "-m", "queryproof.sample_db.run", application]
         code = run(command, journal, application=[Path(__file__).parent / "sample_db" / "scenarios"])
         if code != 0:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import psycopg2
+from psycopg2.extensions import connection as Connection
 
 from ..errors import ServerError, StatementError
 from ..plan import Plan, PlanNode
@@ -33,6 +34,7 @@ from .clone_restore import SCHEMA, create_clone_database, restore_schema, superu
 from .clone_settings import fill_settings
 from .clone_sizes import FIRST_NODE, fill_sizes
 from .connect import connect
+from .libpq_settings import without_libpq_settings
 from .outcome import ConnectionLost
 from .plan_reader import read_plan
 from .server import Server
@@ -195,7 +197,7 @@ class HollowClone:
             notes += fill_settings(root, DATABASE, self.file.manifest, self._role)
         with (
             contextlib.closing(superuser(self._server, DATABASE)) as root,
-            contextlib.closing(connect(self.url)) as owner,
+            contextlib.closing(self._planning_role()) as owner,
         ):
             notes += fill_columns(owner, root, self.file.statistics.columns)
             notes += fill_extended(owner, root, self.file.statistics.extended)
@@ -203,8 +205,16 @@ class HollowClone:
         self.left_out = tuple(notes)
         self._connect()
 
+    def _planning_role(self) -> Connection:
+        with without_libpq_settings():
+            return connect(self.url)
+
     def _connect(self) -> None:
-        root, self._owner, self._planner = superuser(self._server, DATABASE), connect(self.url), connect(self.url)
+        root, self._owner, self._planner = (
+            superuser(self._server, DATABASE),
+            self._planning_role(),
+            self._planning_role(),
+        )
         self._connections = (root, self._owner, self._planner)
         with self._owner.cursor() as cursor:
             # Operator classes of extensions that the source lacks are found last.

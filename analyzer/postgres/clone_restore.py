@@ -14,6 +14,7 @@ from ..errors import ServerError
 from ..sql.identifier import quote_identifier, quote_qualified
 from .binaries import find_tool
 from .clone_file import CloneFile, Collation, LeftOut, Manifest
+from .libpq_settings import without_libpq_settings
 from .server import PORT, Server
 
 SCHEMA = "queryproof_clone"
@@ -143,10 +144,11 @@ def superuser(server: Server, database: str) -> Connection:
 
     It touches catalogs only: to plan a statement on a table of the clone would run the schema's code with all rights.
     """
-    connection = psycopg2.connect(
-        host=str(server.directory), port=PORT, user="postgres", dbname=database, connect_timeout=10,
-        options="-c search_path=pg_catalog -c client_min_messages=error",
-    )  # fmt: skip
+    with without_libpq_settings():
+        connection = psycopg2.connect(
+            host=str(server.directory), port=PORT, user="postgres", dbname=database, connect_timeout=10,
+            options="-c search_path=pg_catalog -c client_min_messages=error",
+        )  # fmt: skip
     connection.autocommit = True
     return connection
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import stat
@@ -21,12 +22,15 @@ from ..errors import ServerError
 from ..sql.identifier import quote_identifier
 from .binaries import Binaries, find_binaries
 from .leftovers import mark_owner, sweep
+from .libpq_settings import without_libpq_settings
 
 PREFIX = "queryproof-pg-"
 PORT = 5432
 START_TIMEOUT_S = 30.0
 SOCKET_PATH_LIMIT = 103
 """Bytes that every platform allows for a socket's path (Linux 107, macOS 103)."""
+
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+~-]+")
 
 CONFIGURATION = """
 listen_addresses = ''
@@ -196,9 +200,10 @@ class Server:
                 connection.close()
 
     def _connect(self, database: str) -> "psycopg2.extensions.connection":
-        connection = psycopg2.connect(
-            host=str(self.directory), port=PORT, user="postgres", dbname=database, connect_timeout=5
-        )
+        with without_libpq_settings():
+            connection = psycopg2.connect(
+                host=str(self.directory), port=PORT, user="postgres", dbname=database, connect_timeout=5
+            )
         connection.autocommit = True
         return connection
 
@@ -310,8 +315,10 @@ def _open_to_others(path: Path) -> bool:
 
 
 def _short_place() -> str:
-    """A directory whose sockets have a path short enough."""
+    """A directory whose sockets have a path short enough, in letters that need no quoting in any setting or URL."""
     place = tempfile.gettempdir()
     name = f"/{PREFIX}12345678/.s.PGSQL.{PORT}"
+    if not _PLAIN_PATH.fullmatch(place):
+        return "/tmp"
     reachable = os.geteuid() != 0 or all(_open_to_others(path) for path in [Path(place), *Path(place).parents])
     return place if reachable and len((place + name).encode()) <= SOCKET_PATH_LIMIT else "/tmp"

@@ -54,6 +54,23 @@ def test_two_servers_run_at_once_and_leave_no_directory_behind() -> None:
     assert not any(directory.exists() for directory in directories)
 
 
+def test_settings_for_other_servers_and_an_odd_temporary_directory_do_not_disturb_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / "o'dd, place"
+    odd.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(odd))
+    theirs = {
+        "PGOPTIONS": "-c nonsense=1", "PGHOSTADDR": "192.0.2.1", "PGSERVICE": "none", "PGTARGETSESSIONATTRS": "standby",
+        "PGSSLMODE": "verify-full", "PGCLIENTENCODING": "nonsense",
+    }  # fmt: skip
+    for name, setting in theirs.items():
+        monkeypatch.setenv(name, setting)
+    with Server() as server:
+        assert server.alive()
+        assert {name: os.environ[name] for name in theirs} == theirs
+
+
 def test_it_listens_on_no_network_address(server: Server) -> None:
     assert value(server.url(), "SHOW listen_addresses") == ""
     assert (server.directory.stat().st_mode & 0o077) == 0
