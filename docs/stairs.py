@@ -22,7 +22,7 @@ STAIRS = (
     ("rules",),
     ("analyzer.sources", "analyzer.advise"),
     ("analyzer.postgres",),
-    ("analyzer.record", "analyzer.workload"),
+    ("analyzer.record", "analyzer.workload", "analyzer.source_edit"),
     ("analyzer.sql",),
     (
         "analyzer.plan",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...analyzer.query import CallSite
-from ...analyzer.recommendation import Code, Evidence, Measurement, QueryEvidence, Recommendation
+from ...analyzer.recommendation import Code, Evidence, LoaderEdit, Measurement, QueryEvidence, Recommendation
 from ...analyzer.sql.statement import Statement
 from ...analyzer.workload import Execution, QueryGroup
 from ..finding import Fact, Finding, LookedAt, Severity, Subject
@@ -89,7 +89,7 @@ class NPlusOne(Rule):
         imports = sorted({"selectinload" if many else "joinedload" for many in load.to_many})
         codes.append(Code("Import", "python", f"from sqlalchemy.orm import {', '.join(imports)}"))
         return self._with_remedy(
-            finding, group, loads, worst, f"Load {path} together with the query", codes, len(load.path)
+            finding, group, loads, worst, f"Load {path} together with the query", codes, len(load.path), _edit(loads)
         )
 
     def _repeated(
@@ -142,7 +142,7 @@ class NPlusOne(Rule):
 
     def _with_remedy(
         self, finding: Finding, group: QueryGroup, all_: Sequence[Execution], worst: Sequence[Execution],
-        title: str, codes: Sequence[Code], after: int,
+        title: str, codes: Sequence[Code], after: int, edit: LoaderEdit | None = None,
     ) -> Finding:  # fmt: skip
         mean = sum(execution.duration_ms for execution in all_) / len(all_)
         scopes = len({execution.scope for execution in all_})
@@ -161,6 +161,7 @@ class NPlusOne(Rule):
             settles=(finding.identity,),
             saves_ms=max(0.0, (finding.at_stake_ms or 0.0) - mean * after * scopes),
             place=finding.place,
+            edit=edit,
         )
         return replace(finding, remedy=remedy)
 
@@ -213,6 +214,14 @@ def _pages(statement: Statement) -> bool:
     ordered = any(scan.order_by for scan in statement.scans)
     equal = any(predicate.kind == "equality" and not predicate.join for predicate in predicates)
     return statement.limited and ordered and not equal
+
+
+def _edit(loads: Sequence[Execution]) -> LoaderEdit | None:
+    for load in (one.orm for one in loads if one.orm is not None):
+        check = load.check
+        if check is not None and check.problem is None and load.origin is not None and load.root is not None:
+            return LoaderEdit(load.origin, load.root, check.option, check.loaders, check.classes, check.replaces, check.aliased)  # fmt: skip
+    return None
 
 
 def _options(path: Sequence[str], to_many: Sequence[bool]) -> str:

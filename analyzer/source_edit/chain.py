@@ -1,0 +1,77 @@
+"""Statements as chains of calls: `select(Author).where(…)`, `session.query(Author).filter(…)`, `statement.limit(5)`."""
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+from .tree import last_name
+
+STATEMENT_METHODS = frozenset(
+    "where filter filter_by having group_by order_by limit offset fetch slice distinct join outerjoin join_from outerjoin_from "
+    "select_from options execution_options with_for_update with_only_columns add_columns with_entities from_statement params "
+    "prefix_with suffix_with with_hint with_statement_hint correlate correlate_except yield_per populate_existing autoflush "
+    "enable_eagerloads enable_assertions reduce_columns set_label_style get_label_style".split()
+)
+"""Methods of Select and Query that return the same kind of statement."""
+OTHER_STATEMENTS = frozenset(
+    "union union_all intersect intersect_all except_ except_all subquery cte alias lateral exists scalar_subquery label "
+    "as_scalar column".split()
+)
+"""Methods of theirs that return something loader options cannot be added to."""
+QUERY_EXECUTES = frozenset("all first one one_or_none scalar get get_or_404 first_or_404 one_or_404 paginate".split())
+"""Methods of Query, Flask-SQLAlchemy's included, that send it and return instances."""
+SESSION_EXECUTES = frozenset("execute scalars scalar stream stream_scalars exec".split())
+"""Methods of sessions, SQLModel's included, that send the statement they are given."""
+SESSION_GETS = frozenset(("get", "get_one"))
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """node: the whole expression. base: what the methods are called on, or the call that makes the statement. calls: the
+    method calls, innermost first."""
+
+    node: cst.BaseExpression
+    base: cst.BaseExpression
+    calls: tuple[cst.Call, ...]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of the methods, in the order of the calls."""
+        return tuple(last_name(call.func) for call in self.calls)
+
+    @property
+    def options(self) -> tuple[cst.Call, ...]:
+        """Its `.options(…)` calls."""
+        return tuple(call for call in self.calls if last_name(call.func) == "options")
+
+
+def chain_of(node: cst.BaseExpression) -> Chain:
+    """Take an expression apart; one that is no chain is its own base."""
+    calls: list[cst.Call] = []
+    base = node
+    while isinstance(base, cst.Call) and isinstance(base.func, cst.Attribute) and not makes_statement(base):
+        calls.append(base)
+        base = base.func.value
+    return Chain(node, base, tuple(reversed(calls)))
+
+
+def makes_statement(node: cst.BaseExpression) -> bool:
+    """Whether it is `select(…)`, `sa.select(…)` or `session.query(…)`."""
+    if not isinstance(node, cst.Call):
+        return False
+    name = last_name(node.func)
+    return name == "select" or (name == "query" and isinstance(node.func, cst.Attribute))
+
+
+def is_legacy(base: cst.BaseExpression) -> bool:
+    """Whether it makes a Query: `session.query(Author)` or `Author.query`."""
+    return last_name(base.func if isinstance(base, cst.Call) else base) == "query"
+
+
+def entities(base: cst.BaseExpression) -> tuple[cst.BaseExpression, ...]:
+    """What a statement is made of: `Author` and `Book` of `select(Author, Book)`; `Author` of `Author.query`."""
+    if isinstance(base, cst.Call) and makes_statement(base):
+        return tuple(arg.value for arg in base.args if arg.keyword is None and not arg.star)
+    if isinstance(base, cst.Attribute) and base.attr.value == "query":
+        return (base.value,)
+    return ()

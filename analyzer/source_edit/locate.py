@@ -1,0 +1,137 @@
+"""Finds the execution that a recording names: the call at a line, and the statement that it sends."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import libcst as cst
+
+from ..query import CallSite
+from .cannot_edit import CannotEdit
+from .chain import OTHER_STATEMENTS, QUERY_EXECUTES, SESSION_EXECUTES, SESSION_GETS, chain_of, makes_statement
+from .statement import Statement, Statements
+from .tree import Tree, dotted, last_name
+
+_FRAMELESS = (".<locals>.<lambda>", ".<locals>.<listcomp>", ".<locals>.<genexpr>", ".<locals>.<setcomp>", ".<locals>.<dictcomp>")  # fmt: skip
+_BUILDS = frozenset("in_ not_in where filter having join outerjoin exists any has".split()) | OTHER_STATEMENTS
+"""Calls that take a statement as a part of another."""
+_NO_OPTIONS = frozenset(("refresh", "merge"))
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """kind `statement`: `statement` is sent by `execution`. kind `get`: `execution` is `session.get(Root, key)`."""
+
+    kind: Literal["statement", "get"]
+    execution: cst.BaseExpression
+    root: str
+    statement: Statement | None = None
+
+
+def locate(tree: Tree, place: CallSite, root: str, *, aliased: bool) -> Located:
+    """The one execution of a statement of this root at the place. Raises CannotEdit with the reason when there is not one."""
+    count = tree.text.count("\n") + 1
+    if not 0 < place.line <= count:
+        raise CannotEdit(f"{place.file} has {count} lines now, and line {place.line} was recorded: record again")
+    tree.read_around(place.line)
+    statements = Statements(tree, root, aliased=aliased)
+    reasons: list[str] = []
+    for level in _levels(tree, place.line):
+        found: list[Located] = []
+        for node, iterated in level:
+            try:
+                found += _query(statements, node, node) if iterated else _sent(statements, node)
+            except CannotEdit as error:
+                reasons.append(str(error))
+        found = _distinct(tree, found)
+        if len(found) > 1:
+            raise CannotEdit(f"line {place.line} sends {len(found)} statements of {root}: which one is not known")
+        if found:
+            _check_function(tree, found[0].execution, place)
+            return found[0]
+    if reasons:
+        raise CannotEdit(reasons[0])
+    what = f"an aliased {root}" if aliased else root
+    raise CannotEdit(
+        f"line {place.line} of {place.file} holds no statement of {what} that can be followed: it is built elsewhere, or the "
+        "file has changed since it was recorded"
+    )
+
+
+Candidate = tuple[cst.BaseExpression, bool]
+"""An expression that may send a statement: a call, or (True) something that is iterated."""
+
+
+def _levels(tree: Tree, line: int) -> Iterator[list[Candidate]]:
+    """Candidates for the line: first those that the interpreter counts to it, then those around it."""
+    calls = [one for one in tree.calls if tree.first_line(one) <= line <= tree.last_line(one)]
+    iterated = [(one, True) for one in tree.iterated if tree.first_line(one) <= line <= tree.last_line(one)]
+    named = [(one, False) for one in calls if line in (tree.last_line(one.func), tree.awaited_line(one))]
+    yield [*named, *(one for one in iterated if tree.first_line(one[0]) == line)]
+    yield [(one, False) for one in calls if tree.first_line(one) == line]
+    yield [*((one, False) for one in calls), *iterated]
+
+
+def _sent(statements: Statements, node: cst.BaseExpression) -> Iterator[Located]:
+    if not isinstance(node, cst.Call):
+        return
+    name = last_name(node.func)
+    arguments = [arg for arg in node.args if not arg.star]
+    first = arguments[0] if arguments else None
+    if name in SESSION_GETS and first is not None and first.keyword is None and statements.is_root(first.value):
+        if isinstance(node.func, cst.Attribute):
+            yield Located("get", node, dotted(first.value))
+        return
+    if name in QUERY_EXECUTES and isinstance(node.func, cst.Attribute):
+        yield from _query(statements, node.func.value, node)
+    if name in _NO_OPTIONS:
+        raise CannotEdit(f"the instances come from session.{name}(), which takes no loader options")
+    if name in _BUILDS or makes_statement(node):
+        return
+    for arg in arguments:
+        statement = statements.follow(arg.value)
+        if statement is not None:
+            yield Located("statement", node, statement.root, statement)
+
+
+def _query(statements: Statements, node: cst.BaseExpression, execution: cst.BaseExpression) -> Iterator[Located]:
+    statement = statements.follow(node)
+    if statement is not None and statement.legacy:
+        yield Located("statement", execution, statement.root, statement)
+
+
+def _distinct(tree: Tree, found: list[Located]) -> list[Located]:
+    """One entry for each statement; a session's own call stands before any other that takes the statement."""
+    if any(_sends(one) for one in found):
+        found = [one for one in found if _sends(one)]
+    by_statement: dict[int, Located] = {}
+    for one in found:
+        key = one.execution if one.statement is None else one.statement.parts[0].node
+        by_statement.setdefault(id(key), one)
+    return list(by_statement.values())
+
+
+def _sends(one: Located) -> bool:
+    if not isinstance(one.execution, cst.Call):
+        return True
+    name = last_name(one.execution.func)
+    return (
+        name in SESSION_EXECUTES
+        or name in SESSION_GETS
+        or (name in QUERY_EXECUTES and chain_of(one.execution).calls != ())
+    )
+
+
+def _check_function(tree: Tree, node: cst.CSTNode, place: CallSite) -> None:
+    """The function of that line must be the one recorded: otherwise the lines have moved."""
+    recorded = place.function
+    while any(recorded.endswith(ending) for ending in _FRAMELESS):
+        recorded = next(recorded.removesuffix(ending) for ending in _FRAMELESS if recorded.endswith(ending))
+    if recorded in ("<lambda>", "<listcomp>", "<genexpr>", "<setcomp>", "<dictcomp>", ""):
+        recorded = "<module>"
+    now = tree.qualified_name(node)
+    if now != recorded and not now.endswith(recorded if len(recorded) > 300 else f"\0{recorded}"):
+        raise CannotEdit(
+            f"line {place.line} of {place.file} is in {now} now and was in {recorded} when it was recorded: the file has "
+            "changed since; record again"
+        )

@@ -1,0 +1,241 @@
+"""Follows an expression to the place where its statement is made: variables, rebindings, helper functions of the same file."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import libcst as cst
+import libcst.matchers as m
+
+from .cannot_edit import CannotEdit
+from .chain import STATEMENT_METHODS, Chain, chain_of, entities, is_legacy, makes_statement
+from .names import Names
+from .tree import Tree, dotted, last_name
+
+MOST_STEPS = 6
+"""Variables and helpers followed from the execution to the statement."""
+ALIASES = ("aliased", "with_polymorphic")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement of the wanted root. parts: chains it is made of, the one at the execution first, the one that names the root
+    last. root: how the source names the root entity. shared: made elsewhere and used elsewhere too, so that only the
+    execution itself may be changed. where: in words, where it is made if not at the execution."""
+
+    parts: tuple[Chain, ...]
+    root: str
+    legacy: bool
+    shared: bool = False
+    where: str = ""
+
+
+class Statements:
+    """Looks for statements whose root entity is `root`, an `aliased()` one or not."""
+
+    def __init__(self, tree: Tree, root: str, *, aliased: bool) -> None:
+        self.tree = tree
+        self.root = root
+        self.aliased = aliased
+
+    def follow(self, node: cst.BaseExpression, steps: int = 0) -> Statement | None:
+        """The statement that an expression stands for; None when it is none of this root. Raises CannotEdit when it is one
+        perhaps, but where it is made cannot be told."""
+        chain = chain_of(node)
+        if steps > MOST_STEPS:
+            raise CannotEdit("the statement passes through too many variables to be followed")
+        base = chain.base
+        if makes_statement(base) or (isinstance(base, cst.Attribute) and base.attr.value == "query"):
+            root = self.named(base)
+            if root is None or not all(name in STATEMENT_METHODS for name in chain.methods):
+                return None
+            return Statement((chain,), root, is_legacy(base))
+        if isinstance(base, cst.Name) and all(name in STATEMENT_METHODS for name in chain.methods):
+            return self._variable(base, chain, steps)
+        helper = self._helper(chain)
+        return self._returned(helper, chain, steps) if helper is not None else None
+
+    def named(self, base: cst.BaseExpression) -> str | None:
+        """How a `select()` or `query()` names the root; None when it is not among its entities."""
+        for entity in entities(base):
+            if self.is_root(entity):
+                return dotted(entity)
+        return None
+
+    def is_root(self, entity: cst.BaseExpression) -> bool:
+        """Whether an expression is the root entity: the class under any name, or an alias of it."""
+        name = dotted(entity)
+        if not name:
+            return False
+        if self.aliased:
+            return isinstance(entity, cst.Name) and any(self._is_alias(value) for value, _ in self._values(entity))
+        if last_name(entity) == self.root:
+            return True
+        return isinstance(entity, cst.Name) and any(
+            one.name == name and one.kind == "from" and one.original == self.root
+            for one in Names(self.tree, entity).all()
+        )
+
+    def _is_alias(self, value: cst.BaseExpression | None) -> bool:
+        if not isinstance(value, cst.Call) or last_name(value.func) not in ALIASES or not value.args:
+            return False
+        return last_name(value.args[0].value) == self.root
+
+    def _variable(self, name: cst.Name, chain: Chain, steps: int) -> Statement | None:
+        values = list(self._values(name))
+        if not values:
+            return None
+        made: list[Statement] = []
+        rebound: list[Chain] = []
+        for value, node in values:
+            if value is None:
+                if steps == 0 and isinstance(node, cst.Param) and not chain.calls:
+                    raise CannotEdit(
+                        f"the statement comes in as the parameter `{name.value}`: add the option where it is built"
+                    )
+                return None
+            inner = chain_of(value)
+            if isinstance(inner.base, cst.Name) and inner.base.value == name.value:
+                rebound.append(inner)
+                continue
+            found = self.follow(value, steps + 1)
+            if found is None:
+                return None
+            made.append(found)
+        if not made:
+            return None
+        if len(made) > 1:
+            raise CannotEdit(f"`{name.value}` is built in {len(made)} places: add the option to each that needs it")
+        own = {id(one.base) for one in rebound} | {id(name)}
+        used = [one for one in self._loads(name) if id(one) not in own]
+        line = self.tree.first_line(made[0].parts[-1].node)
+        parts = (chain, *reversed(rebound), *made[0].parts)
+        where = made[0].where or f"built at line {line}"
+        shared = bool(used) or made[0].shared or not self._bound_here(name)
+        return Statement(parts, made[0].root, made[0].legacy, shared, where)
+
+    def _bound_here(self, name: cst.Name) -> bool:
+        return bool(_Assignments.of(self.tree.function(name) or self.tree.module, name.value))
+
+    def _values(self, name: cst.Name) -> Iterator[tuple[cst.BaseExpression | None, cst.CSTNode]]:
+        """(value, node) of everything that binds the name where it is used; a value of None is none that can be read."""
+        function = self.tree.function(name)
+        while True:
+            found = list(_Assignments.of(function or self.tree.module, name.value))
+            if function is not None and not found:
+                function = self.tree.function(function)
+                continue
+            line = self.tree.first_line(name)
+            same = function is self.tree.function(name)
+            for value, node in found:
+                if not same or isinstance(node, cst.Param) or self.tree.first_line(node) <= line:
+                    yield value, node
+            return
+
+    def _loads(self, name: cst.Name) -> Iterator[cst.Name]:
+        """Other uses of a variable, in the function it is used in."""
+        for found in m.findall(self.tree.function(name) or self.tree.module, m.Name(name.value)):
+            parent = self.tree.parent(found)
+            bound = isinstance(parent, (cst.AssignTarget, cst.AnnAssign, cst.NamedExpr)) and parent.target is found
+            attribute = isinstance(parent, cst.Attribute) and parent.attr is found
+            keyword = isinstance(parent, cst.Arg) and parent.keyword is found
+            if isinstance(found, cst.Name) and not (bound or attribute or keyword):
+                yield found
+
+    def _helper(self, chain: Chain) -> cst.FunctionDef | None:
+        """The function of this file that a chain begins with: `all_authors()` or `self.all_authors()`."""
+        base, methods = chain.base, chain.methods
+        if isinstance(base, cst.Call) and isinstance(base.func, cst.Name):
+            wanted = base.func.value
+        elif isinstance(base, cst.Name) and base.value in ("self", "cls") and methods:
+            wanted, methods = methods[0], methods[1:]
+        else:
+            return None
+        if not all(name in STATEMENT_METHODS for name in methods):
+            return None
+        found = m.findall(self.tree.module, m.FunctionDef(name=m.Name(wanted)))
+        return found[0] if len(found) == 1 and isinstance(found[0], cst.FunctionDef) else None
+
+    def _returned(self, helper: cst.FunctionDef, chain: Chain, steps: int) -> Statement | None:
+        returns = [
+            one for one in m.findall(helper.body, m.Return())
+            if isinstance(one, cst.Return) and self.tree.function(one) is helper
+        ]  # fmt: skip
+        if len(returns) != 1 or returns[0].value is None or helper.asynchronous is not None:
+            return None
+        found = self.follow(returns[0].value, steps + 1)
+        if found is None:
+            return None
+        where = f"returned by {helper.name.value}(), line {self.tree.first_line(found.parts[-1].node)}"
+        return Statement((chain, *found.parts), found.root, found.legacy, True, where)
+
+
+class _Assignments(cst.CSTVisitor):
+    """What binds one name in one scope."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.found: list[tuple[cst.BaseExpression | None, cst.CSTNode]] = []
+
+    @classmethod
+    def of(cls, scope: cst.FunctionDef | cst.Module, name: str) -> list[tuple[cst.BaseExpression | None, cst.CSTNode]]:
+        visitor = cls(name)
+        if isinstance(scope, cst.FunctionDef):
+            scope.params.visit(visitor)
+            scope.body.visit(visitor)
+        else:
+            scope.visit(visitor)
+        return visitor.found
+
+    def _bind(self, target: cst.CSTNode, value: cst.BaseExpression | None, node: cst.CSTNode) -> None:
+        if isinstance(target, cst.Name):
+            if target.value == self.name:
+                self.found.append((value, node))
+        elif isinstance(target, (cst.Tuple, cst.List)):
+            for element in target.elements:
+                self._bind(element.value, None, node)
+
+    def visit_Assign(self, node: cst.Assign) -> bool:
+        for target in node.targets:
+            self._bind(target.target, node.value, node)
+        return True
+
+    def visit_AnnAssign(self, node: cst.AnnAssign) -> bool:
+        if node.value is not None:
+            self._bind(node.target, node.value, node)
+        return True
+
+    def visit_NamedExpr(self, node: cst.NamedExpr) -> bool:
+        self._bind(node.target, node.value, node)
+        return True
+
+    def visit_AugAssign(self, node: cst.AugAssign) -> bool:
+        self._bind(node.target, None, node)
+        return True
+
+    def visit_For(self, node: cst.For) -> bool:
+        self._bind(node.target, None, node)
+        return True
+
+    def visit_AsName(self, node: cst.AsName) -> bool:
+        self._bind(node.name, None, node)
+        return True
+
+    def visit_Param(self, node: cst.Param) -> bool:
+        self._bind(node.name, None, node)
+        return True
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+        return False
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> bool:
+        return False
+
+    def visit_Lambda(self, node: cst.Lambda) -> bool:
+        return False
+
+    def visit_Import(self, node: cst.Import) -> bool:
+        return False
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
+        return False
