@@ -16,7 +16,8 @@ from .analyzer.postgres.catalog import read_schema
 from .analyzer.postgres.clone import HollowClone
 from .analyzer.postgres.clone_file import load_clone
 from .analyzer.postgres.connect import connect
-from .analyzer.postgres.explain import MAX_COST, TIMEOUT_S, Explainer, explain_workload
+from .analyzer.postgres.explain import MAX_COST, TIMEOUT_S, Explainer
+from .analyzer.postgres.explain_workload import explain_workload
 from .analyzer.sources.grouping import build_workload, merge
 from .analyzer.sources.journal import read_recording
 from .analyzer.sources.pg_stat_statements import Snapshot, snapshot, workload_between

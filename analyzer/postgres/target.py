@@ -24,7 +24,8 @@ SELECT current_user::pg_catalog.text,
                AND pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER')
              ORDER BY r.rolname),
        (SELECT pg_catalog.sum(d.numbackends) FROM pg_catalog.pg_stat_database d)::pg_catalog.float8,
-       pg_catalog.current_setting('max_connections')::pg_catalog.float8
+       pg_catalog.current_setting('max_connections')::pg_catalog.float8,
+       current_user OPERATOR(pg_catalog.=) session_user
 """
 _REMEDY = "Remedy: CREATE ROLE queryproof LOGIN PASSWORD '…' IN ROLE pg_read_all_data, pg_monitor; and use it in --url"
 
@@ -56,7 +57,7 @@ def read_target(connection: Connection, *, allow_superuser: bool) -> Target:
         row = cursor.fetchone()
     if row is None:
         raise ServerError("the server does not tell who we are")
-    role, search_path, standby, superuser, session_superuser, granted, used, most = row
+    role, search_path, standby, superuser, session_superuser, granted, used, most, own = row
     if used >= most * FULL:
         raise ServerError(
             f"{used:.0f} of {most:.0f} connections are in use, and queryproof leaves the last fifth to the application. "
@@ -69,7 +70,8 @@ def read_target(connection: Connection, *, allow_superuser: bool) -> Target:
                 f"this role {why}, and explaining a statement runs functions with its rights. {_REMEDY}; "
                 "or add --allow-superuser"
             )
-        if not session_superuser:
+        if not session_superuser or not own:
+            # A role that SET ROLE has taken is given back by any function, and may not hand its own function to another.
             raise ServerError(f"this role {why}, and its rights cannot be lowered. {_REMEDY}")
         if connection.server_version < 140000:
             raise ServerError(f"before PostgreSQL 14 a superuser's rights cannot be lowered. {_REMEDY}")

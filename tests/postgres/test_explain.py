@@ -7,7 +7,8 @@ import pytest
 from queryproof.analyzer.errors import ServerError, StatementError
 from queryproof.analyzer.postgres.catalog import read_schema
 from queryproof.analyzer.postgres.connect import connect, masked
-from queryproof.analyzer.postgres.explain import Explainer, explain_workload
+from queryproof.analyzer.postgres.explain import Explainer
+from queryproof.analyzer.postgres.explain_workload import explain_workload
 from queryproof.analyzer.postgres.plan_text import hide_literals
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.workload import ParameterSample, QueryGroup, Workload
