@@ -10,6 +10,7 @@ from ..analyzer.sql.parse import format_sql
 from ..analyzer.workload import QueryGroup, Skipped
 from ..rules.finding import Finding, LookedAt
 from ..rules.rule import Case, all_rules
+from .numbers import plural
 from .report import (
     SCHEMA_VERSION,
     Report,
@@ -156,12 +157,12 @@ def _examined(case: Case) -> tuple[str, ...]:
     planned = sum(1 for plan in case.plans.values() if plan.plan is not None) - run
     names = [rule.name for rule in all_rules() if case.schema is not None or not rule.needs_database]
     sentences = [
-        f"{len(groups)} distinct statements in {sum(group.calls for group in groups)} executions",
-        f"rules applied: {', '.join(names)}",
+        f"{plural(len(groups), 'distinct statement')} in {plural(sum(group.calls for group in groups), 'execution')}",
+        f"{plural(len(names), 'rule')} applied; `queryproof rules` lists them",
     ]
     if case.schema is not None:
-        sentences.append(f"{run} plans from real runs, {planned} planned without running")
+        sentences.append(f"{plural(run, 'plan')} from real runs, {planned} planned without running")
         if differing := sum(1 for plan in case.plans.values() if plan.variants):
-            sentences.append(f"{differing} statements whose plan differs by value")
-        sentences.append(f"{len(case.schema.tables)} tables with their indexes and statistics")
+            sentences.append(f"{plural(differing, 'statement')} with plans that differ by value")
+        sentences.append(f"{plural(len(case.schema.tables), 'table')} with indexes and statistics")
     return tuple(sentences)
