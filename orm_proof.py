@@ -210,7 +210,9 @@ def commits_writes(recording: Recording) -> bool:
     """Whether the recorded run kept anything it wrote. A transaction whose end is not known counts as kept."""
     writing = {(one.process, one.transaction) for one in recording.queries if _writes(one.sql)}
     undone = {(one.process, one.transaction) for one in recording.events if one.kind == "rollback"}
-    return bool(writing - undone)
+    # Transactions that had begun before the recording have no number: one of them committed is enough.
+    committed = {(one.process, one.transaction) for one in recording.events if one.kind == "commit"}
+    return bool(writing - (undone - committed))
 
 
 def _writes(sql: str) -> bool:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .testing.figures import FIGURES
+
 if TYPE_CHECKING:
     from .testing.queries import Queries
     from .testing.session import Session
@@ -18,7 +20,7 @@ MARKERS = {
     "no_n_plus_one": "fail when the test loads something once for each of many rows.",
     "query_scaling(sizes=(2, 20, 200))": "run the test with each `size`; fail when its queries grow with it.",
 }
-FIXTURES = frozenset(("queries",))
+_NAMES = tuple(marker.partition("(")[0] for marker in MARKERS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--queryproof-prove",
         action="store_true",
-        help="Run a test that loads row by row again with the option added at its query; tell queries before and after.",
+        help="Run a test that loads row by row again, with and without the option at its query; tell queries and times.",
     )
 
 
@@ -52,38 +54,57 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{marker}: {what}")
     names = ("queryproof", "queryproof_journal", "queryproof_budgets", "queryproof_prove")
     if any(config.getoption(name) for name in names):
-        _start(config)
+        _started(config)
+    else:
+        config.pluginmanager.register(_Waiting(config))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test of growth runs once for each size."""
     marker = metafunc.definition.get_closest_marker("query_scaling")
-    if marker is not None:
-        if "size" not in metafunc.fixturenames:
-            pytest.fail(
-                f"{metafunc.definition.nodeid}: a test of query_scaling takes the argument `size`", pytrace=False
-            )
-        metafunc.parametrize("size", marker.kwargs.get("sizes", (2, 20, 200)))
+    if marker is None:
+        return
+    from .testing.growth import marker_sizes
 
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Start when a test wants to be counted although no option was given."""
-    names = [marker.partition("(")[0] for marker in MARKERS]
-    for item in items:
-        if FIXTURES & set(getattr(item, "fixturenames", ())) or any(map(item.get_closest_marker, names)):
-            _start(config)
-            return
+    sizes = marker_sizes(marker)
+    if "size" not in metafunc.fixturenames:
+        pytest.fail(f"{metafunc.definition.nodeid}: a test of query_scaling takes the argument `size`", pytrace=False)
+    metafunc.parametrize("size", sizes)
 
 
 @pytest.fixture
 def queries(request: pytest.FixtureRequest) -> "Queries":
     """The queries of this test: `queries.count`, `queries.assert_at_most(3)`, `with queries.block() as inner: …`."""
-    session: Session = request.config.pluginmanager.get_plugin(NAME)  # type: ignore[assignment] # started at collection
-    return session.queries(request.node)
+    return _started(request.config).queries(request.node)
 
 
-def _start(config: pytest.Config) -> None:
+class _Waiting:
+    """Starts when a test wants to be counted although no option was given."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Before the first fixture is set up, if any test of the run asks for it."""
+        wanted = any(
+            "queries" in getattr(item, "fixturenames", ()) or any(map(item.get_closest_marker, _NAMES))
+            for item in items
+        )
+        if wanted and not self._config.option.collectonly:
+            _started(self._config)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Under xdist it is a worker that has started; the first figures it sends start this process."""
+        if hasattr(report, FIGURES) and not self._config.pluginmanager.has_plugin(NAME):
+            _started(self._config).totals.add(report)
+
+
+def _started(config: pytest.Config) -> "Session":
     if not config.pluginmanager.has_plugin(NAME):
-        from .testing.session import Session
+        from .testing import session
 
-        config.pluginmanager.register(Session(config), NAME)
+        config.pluginmanager.register(session.Session(config), NAME)
+    found: Session = config.pluginmanager.get_plugin(NAME)  # type: ignore[assignment] # registered above
+    return found

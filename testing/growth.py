@@ -1,32 +1,90 @@
-"""Tests marked `query_scaling`: the last size that ran in this process judges."""
+"""Tests marked `query_scaling`: judged when the last of their sizes has run, in whatever process each has."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
-from ..analyzer.record.scaling import fit
-from ..analyzer.record.statement_count import StatementCount
+from ..analyzer.errors import QueryproofError
+from ..analyzer.record.scaling import SIZES, checked_sizes, fit
+from ..analyzer.record.statement_count import CountedStatement, StatementCount
+
+PLACES = 3
+"""Places of a statement that travel from a worker."""
+STATEMENTS = 50
+
+
+def marker_sizes(marker: pytest.Mark) -> tuple[int, ...]:
+    """The sizes that the marker names; fails the collection of its test when they show no growth."""
+    if marker.args or set(marker.kwargs) - {"sizes"}:
+        pytest.fail(f"@pytest.mark.query_scaling takes sizes=(…) alone, such as sizes={SIZES}", pytrace=False)
+    try:
+        return checked_sizes(marker.kwargs.get("sizes", SIZES))
+    except QueryproofError as error:
+        pytest.fail(f"@pytest.mark.query_scaling: {error}", pytrace=False)
+
+
+def unselected_sizes(items: Iterable[pytest.Item]) -> dict[str, tuple[int, ...]]:
+    """Sizes of scaling tests that are not in this run, by the test's name without size: their growth cannot be judged."""
+    chosen: dict[str, set[int]] = {}
+    wanted: dict[str, tuple[int, ...]] = {}
+    for item in items:
+        marker = item.get_closest_marker("query_scaling")
+        if marker is not None and "size" in parameters(item):
+            chosen.setdefault(sizeless(item), set()).add(parameters(item)["size"])
+            wanted[sizeless(item)] = marker_sizes(marker)
+    missing = {test: tuple(size for size in sizes if size not in chosen[test]) for test, sizes in wanted.items()}
+    return {test: sizes for test, sizes in missing.items() if sizes}
+
+
+def growth_figures(item: pytest.Item, marker: pytest.Mark, count: StatementCount) -> dict[str, Any]:
+    """What the judge has to know of one size, as plain values."""
+    statements = [
+        [one.text, one.calls, dict(one.places.most_common(PLACES)), one.relationship]
+        for one in count.most()[:STATEMENTS]
+    ]
+    return {
+        "test": sizeless(item),
+        "size": parameters(item)["size"],
+        "sizes": list(marker_sizes(marker)),
+        "queries": count.queries,
+        "statements": statements,
+    }
 
 
 class Growth:
-    """Counts by test and size."""
+    """The sizes that have run so far, by test."""
 
     def __init__(self) -> None:
         self._counts: dict[str, dict[int, StatementCount]] = {}
 
-    def add(self, item: pytest.Item, marker: pytest.Mark, count: StatementCount) -> None:
-        """Keep the count of one size; when all are there, raise AssertionError if queries grow with it.
+    def add(self, figures: dict[str, Any]) -> str | None:
+        """Keep one size; when all are there, what is wrong with the growth, None when nothing is."""
+        count = StatementCount(figures["test"])
+        count.queries = figures["queries"]
+        for text, calls, places, relationship in figures["statements"]:
+            count.by_text[text] = CountedStatement(text, calls, places=Counter(places), relationship=relationship)
+        counts = self._counts.setdefault(figures["test"], {})
+        counts[figures["size"]] = count
+        sizes = tuple(figures["sizes"])
+        if set(counts) != set(sizes):
+            return None
+        try:
+            fit(sizes, [counts[size] for size in sizes]).assert_constant()
+        except AssertionError as error:
+            return str(error)
+        return None
 
-        Under xdist the sizes of one test may run in different workers: use `--dist loadfile` or `loadscope` there, and a
-        size whose fellows ran elsewhere is told so.
-        """
-        sizes = tuple(marker.kwargs.get("sizes", (2, 20, 200)))
-        size: int = item.callspec.params["size"]  # type: ignore[attr-defined] # the plugin has parametrised it
-        test = f"{item.nodeid.partition('[')[0]}[{_others(item)}]"
-        counts = self._counts.setdefault(test, {})
-        counts[size] = count
-        if set(counts) == set(sizes):
-            fit(sizes, [counts[one] for one in sizes]).assert_constant()
+
+def parameters(item: pytest.Item) -> dict[str, Any]:
+    """The item's parameters by name."""
+    found: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+    return found
 
 
-def _others(item: pytest.Item) -> str:
-    parameters: dict[str, object] = item.callspec.params  # type: ignore[attr-defined] # as above
-    return "-".join(f"{name}={value}" for name, value in sorted(parameters.items()) if name != "size")
+def sizeless(item: pytest.Item) -> str:
+    """The test's name with the place of each of its other parameters: their values may read differently in each process."""
+    indices: dict[str, int] = getattr(getattr(item, "callspec", None), "indices", {})
+    others = "-".join(f"{name}={index}" for name, index in sorted(indices.items()) if name != "size")
+    return f"{item.nodeid.partition('[')[0]}[{others}]"

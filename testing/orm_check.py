@@ -1,8 +1,6 @@
 """The ORM rules on a single test: recorded beside everything else, judged when the test is over."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,28 +16,25 @@ N_PLUS_ONE = frozenset(("n-plus-one", "column-load-in-loop", "repeated-query", "
 
 
 class OrmCheck:
-    """What a test has sent, with everything the rules want to know of it; `recording` is None when it sent nothing."""
+    """Records from its making until `close`, with everything that the rules want to know, in a directory of its own."""
 
-    def __init__(self, directory: Path) -> None:
-        self.recorder = Recorder(Journal(directory, parameters=True))
-        self.recording: Recording | None = None
+    def __init__(self) -> None:
+        self._place = tempfile.TemporaryDirectory(prefix="queryproof-")
+        self._recorder = Recorder(Journal(Path(self._place.name) / "journal", parameters=True))
+        self._recorder.install()
+        self._recorder.install_orm()
 
-
-@contextmanager
-def orm_check() -> Iterator[OrmCheck]:
-    """Record what the block sends; the recording is there when it is over."""
-    with tempfile.TemporaryDirectory(prefix="queryproof-") as place:
-        check = OrmCheck(Path(place) / "journal")
-        check.recorder.install()
-        check.recorder.install_orm()
+    def recording(self) -> Recording | None:
+        """What was sent so far; None when nothing was."""
         try:
-            yield check
-        finally:
-            check.recorder.remove()
-            try:
-                check.recording = read_recording(Path(place) / "journal")
-            except SourceError:
-                check.recording = None
+            return read_recording(Path(self._place.name) / "journal")
+        except SourceError:
+            return None
+
+    def close(self) -> None:
+        """Stop, and leave nothing behind. Twice is once."""
+        self._recorder.remove()
+        self._place.cleanup()
 
 
 def n_plus_one_messages(recording: Recording | None) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..analyzer.record.scope import whole_process
 from ..analyzer.record.statement_count import CountedStatement, StatementCount, described
 
 
@@ -38,8 +39,8 @@ class Queries:
 
     @contextmanager
     def block(self, name: str = "block") -> Iterator["Queries"]:
-        """The statements of the block alone."""
-        with StatementCount(name) as count:
+        """The statements of the block alone, whatever thread or task sends them."""
+        with StatementCount(name) as count, whole_process(count):
             yield Queries(count)
 
     def assert_count(self, expected: int) -> None:

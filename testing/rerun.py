@@ -1,78 +1,136 @@
-"""`--queryproof-prove`: a test that loads row by row is run again, fixtures and all, with the options added at their queries."""
+"""`--queryproof-prove`: a test that loads row by row is run again, fixtures and all, without and with the options."""
 
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from statistics import median
 from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 
-from ..analyzer.query import CallSite
+from ..analyzer.query import CallSite, RecordedQuery
 from ..analyzer.record import orm
 from ..analyzer.record.trial import Trial, TrialEdit
 from ..analyzer.sources.journal import Recording
 from ..orm_proof import commits_writes, figures_at, lazy_edits
 from ..reports.numbers import duration
-from .orm_check import OrmCheck, orm_check
+from .orm_check import OrmCheck
+
+ROUNDS = 3
+SHORT_S = 2.0
+"""A test whose two sides take no longer is run three times on each, in turn, and the median times count."""
+
+_Queries = list[RecordedQuery]
 
 
 class Rerun:
-    """The test to run again after its first run, and a line for each proof or refusal."""
+    """Watches one test after the other. proofs: a line for each proof or refusal so far; running: a second run is under way."""
 
     def __init__(self) -> None:
         self.proofs: list[str] = []
         self.running = False
         self._edits: tuple[TrialEdit, ...] = ()
-        self._before: Recording | None = None
+        self._first: Recording | None = None
         self._check: OrmCheck | None = None
         self._trial = Trial(())
+        self._again: _Queries = []
 
-    def plan(self, item: pytest.Item, recording: Recording) -> None:
-        """Note what is to be tried, once the test has passed; a test that commits what it writes is refused."""
-        edits = lazy_edits(recording.queries)
-        if edits and commits_writes(recording):
-            self.proofs.append(
-                f"{item.nodeid}: no proof: it commits what it writes, and a second run would write it again"
-            )
-        elif edits:
-            self._edits, self._before = edits, recording
+    def watch(self, check: OrmCheck, body: Recording | None) -> bool:
+        """The body is over; True: it has loaded something row by row, and `check` goes on for the ends of its transactions."""
+        self._edits = lazy_edits(body.queries) if body is not None else ()
+        self._first, self._check = body, check
+        return bool(self._edits)
 
-    def prove(self, item: Any, nextitem: pytest.Item | None) -> None:
-        """Run the test again when something was planned; its reports go nowhere but into the proof."""
-        edits, before = self._edits, self._before
-        self._edits, self._before = (), None
-        if not edits or before is None:
+    def prove(self, item: pytest.Item, nextitem: pytest.Item | None, passed: bool) -> None:
+        """Run the test again on both sides when there is something to prove; only the proof tells of these runs."""
+        edits, first, check = self._edits, self._first, self._check
+        self._edits, self._first, self._check = (), None, None
+        if not edits or check is None or first is None:
             return
-        self._trial = Trial(edits)
+        whole = check.recording() or first
+        check.close()
+        refusal = _refusal(item, passed, replace(first, events=whole.events))
+        if refusal is not None:
+            self.proofs.append(f"{item.nodeid}: no proof: {refusal}")
+            return
+        trial = Trial(edits)
+        befores: list[_Queries | None] = []
+        afters: list[_Queries | None] = []
+        start = time.monotonic()
+        while len(befores) < ROUNDS and (not befores or time.monotonic() - start < SHORT_S * len(befores)):
+            befores.append(self._run(item, nextitem, Trial(())))
+            afters.append(self._run(item, nextitem, trial) if befores[-1] is not None else None)
+            if afters[-1] is None:
+                break
+        self.proofs += [f"{item.nodeid}: {_line(edit, first.queries, befores, afters, trial)}" for edit in edits]
+
+    @contextmanager
+    def body(self) -> Iterator[None]:
+        """The body of a second run, with the options of its trial."""
+        check = OrmCheck()
+        orm.trial = self._trial
+        try:
+            yield
+            recording = check.recording()
+            self._again = recording.queries if recording is not None else []
+        finally:
+            orm.trial = None
+            check.close()
+
+    def _run(self, item: Any, nextitem: pytest.Item | None, trial: Trial) -> _Queries | None:
+        """What the body sends now; None when the test does not pass."""
+        self._trial, self._again = trial, []
         self.running = True
         try:
-            item._initrequest()  # As for any second run: fixtures are made anew.
+            item._initrequest()  # As whoever runs a test twice does: its fixtures are made anew.
             reports = runtestprotocol(item, log=False, nextitem=nextitem)
         finally:
             self.running = False
-        passed = all(report.passed for report in reports)
-        after = self._check.recording if self._check is not None else None
-        self.proofs += [self._line(item.nodeid, edit, before, after, passed) for edit in edits]
+        return self._again if all(report.passed for report in reports) else None
 
-    def call(self) -> Iterator[None]:
-        """The body of the second run, with the options added."""
-        orm.trial = self._trial
-        try:
-            with orm_check() as self._check:
-                return (yield)
-        finally:
-            orm.trial = None
 
-    def _line(self, test: str, edit: TrialEdit, before: Recording, after: Recording | None, passed: bool) -> str:
-        place = CallSite(edit.file, edit.line, edit.function)
-        start = f"{test}: {edit.file}:{edit.line}"
-        if not passed:
-            return f"{start}: no proof: run again with the option, the test did not pass"
-        problem = self._trial.problems.get((edit.file, edit.line, edit.function))
-        if problem is not None:
-            return f"{start}: no proof: the option could not be added: {problem}"
-        first = figures_at(before.queries, place)
-        second = figures_at(after.queries if after is not None else (), place)
-        if second.queries >= first.queries or second.runs != first.runs:
-            return f"{start}: no proof: {first.queries} queries, run again with the option {second.queries}"
-        times = f"{duration(first.ms)} → {duration(second.ms)}"
-        return f"{start}: {first.queries} queries → {second.queries}, {times}, measured"
+def _refusal(item: pytest.Item, passed: bool, body: Recording) -> str | None:
+    if not passed:
+        return "the test did not pass"
+    if not hasattr(item, "_initrequest"):
+        return "a test of this kind cannot be run twice"
+    if commits_writes(body):
+        return "it commits what it writes, and a second run would write it again"
+    return None
+
+
+def _line(
+    edit: TrialEdit, first: _Queries, befores: list[_Queries | None], afters: list[_Queries | None], trial: Trial
+) -> str:
+    place = CallSite(edit.file, edit.line, edit.function)
+    start = f"query at {edit.file}:{edit.line}"
+    loaded = ", ".join(" > ".join(path) for path in edit.paths)
+    problem = trial.problems.get((edit.file, edit.line, edit.function))
+    if befores[-1] is None:
+        return f"{start}: no proof: run again as it is, the test did not pass"
+    if problem is not None:
+        return f"{start}: no proof: the option could not be added: {problem}"
+    if afters[-1] is None:
+        return f"{start}: no proof: run again with the option, the test did not pass"
+    recorded = figures_at(first, place)
+    without = [figures_at(one, place) for one in befores if one is not None]
+    with_ = [figures_at(one, place) for one in afters if one is not None]
+    other = next((one for one in without if one[:2] != recorded[:2]), None)
+    if other is not None:
+        return (
+            f"{start}: no proof: run again as it is, it sends {other.queries} queries instead of {recorded.queries}: "
+            "a fixture of wider scope may keep what was loaded"
+        )
+    if {one[:2] for one in with_} != {(recorded.runs, with_[0].queries)}:
+        return f"{start}: no proof: with the option it does not send the same queries each time it runs"
+    if with_[0].queries >= recorded.queries:
+        return (
+            f"{start}: no proof: with {loaded} loaded eagerly, {with_[0].queries} queries instead of {recorded.queries}"
+        )
+    times = [duration(median(one.ms for one in side)) for side in (without, with_)]
+    return (
+        f"{start} with {loaded} loaded eagerly: {recorded.queries} queries → {with_[0].queries}, "
+        f"{times[0]} → {times[1]} (measured{f', median of {len(with_)} runs each way' if len(with_) > 1 else ''})"
+    )

@@ -1,24 +1,58 @@
-"""The plugin at work: counts each test's queries, checks what its markers ask for, sums up at the end."""
+"""The plugin at work in a process that runs tests: counts each test's queries and checks what its markers ask for."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ..analyzer.errors import QueryproofError
 from ..analyzer.record.journal import Journal
 from ..analyzer.record.recorder import Recorder
-from ..analyzer.record.scope import whole_process
+from ..analyzer.record.scope import scope, whole_process
 from ..analyzer.record.statement_count import StatementCount
-from .budgets import read_budgets, write_budgets
-from .growth import Growth
-from .orm_check import n_plus_one_messages, orm_check
+from ..analyzer.sources.journal import Recording, has_recording, set_aside
+from .body import around_body
+from .budgets import stale_budgets, test_id
+from .checks import check_limits
+from .figures import FIGURES, TestFigures
+from .growth import growth_figures, sizeless, unselected_sizes
+from .orm_check import OrmCheck, n_plus_one_messages
 from .queries import Queries
 from .rerun import Rerun
-from .summary import TestFigures, print_summary
+from .totals import Totals
 
-PROPERTY = "queryproof"
+_count = pytest.StashKey[StatementCount]()
+_passed = pytest.StashKey[bool]()
+
+
+class _RuleCheck:
+    """The rules on one test's body, where its marker or a proof wants them."""
+
+    def __init__(self, item: pytest.Item, rerun: Rerun | None) -> None:
+        self._marked = item.get_closest_marker("no_n_plus_one") is not None
+        self._rerun = rerun
+        self._check: OrmCheck | None = None
+        self._recording: Recording | None = None
+
+    def __enter__(self) -> None:
+        self._check = OrmCheck() if self._marked or self._rerun is not None else None
+
+    def __exit__(self, *_: object) -> None:
+        self._recording = self._check.recording() if self._check is not None else None
+
+    def fail_on_loops(self) -> None:
+        """Fail a test marked no_n_plus_one that has loaded row by row."""
+        messages = n_plus_one_messages(self._recording) if self._marked else []
+        if messages:
+            pytest.fail("the test loads row by row:\n" + "\n".join(messages), pytrace=False)
+
+    def close(self) -> None:
+        """The body has been judged; a proof may still want to see how its transactions end."""
+        if self._check is not None and not (self._rerun and self._rerun.watch(self._check, self._recording)):
+            self._check.close()
 
 
 class Session:
@@ -26,137 +60,136 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.figures: dict[str, TestFigures] = {}
-        self.growth = Growth()
-        self._counts: dict[str, StatementCount] = {}
+        self.totals = Totals(config)
         self._rerun = Rerun() if config.getoption("queryproof_prove") else None
-        self._file = config.rootpath / config.getoption("queryproof_budgets_file")
-        self._mode = config.getoption("queryproof_budgets")
-        self._worker = hasattr(config, "workerinput")
-        self._recorder: Recorder | None = None
-        try:
-            self._budgets = read_budgets(self._file) if self._mode == "check" else {}
-        except QueryproofError as error:
-            raise pytest.UsageError(f"queryproof: {error}") from None
+        self._budgets: dict[str, int] = {}
+        self._unselected: dict[str, tuple[int, ...]] = {}
+        if not hasattr(config, "workerinput"):
+            config.pluginmanager.register(self.totals)
+        if config.getoption("queryproof_budgets") == "check":
+            self._budgets = self.totals.budgets
+        journal = _journal(config)
+        self._recorder = Recorder(Journal(journal, parameters=True) if journal is not None else None)
+        self._recorder.install()
+        self._recorder.install_orm()
+        config.add_cleanup(self._recorder.remove)
 
-    def pytest_sessionstart(self) -> None:
-        """Listen from the beginning, so that fixtures of the session are in the journal too."""
-        self._listen()
-
-    def _listen(self) -> None:
-        if self._recorder is None:
-            journal = self.config.getoption("queryproof_journal")
-            where = Path(self.config.invocation_params.dir) / journal if journal else None
-            self._recorder = Recorder(Journal(where, parameters=True) if where is not None else None)
-            self._recorder.install()
-            self._recorder.install_orm()
-
-    def pytest_sessionfinish(self) -> None:
-        """Stop listening, and write the budgets that were asked for."""
-        if self._recorder is not None:
-            self._recorder.remove()
-        if self._mode == "update" and not self._worker:
-            counts = {test: one.queries for test, one in self.figures.items() if one.passed}
-            write_budgets(self._file, counts)
-
-    def queries(self, item: Any) -> Queries:
+    def queries(self, item: pytest.Item) -> Queries:
         """What the fixture `queries` of this test gives."""
-        return Queries(self._count(item))
+        return Queries(self._statements(item))
 
-    def _count(self, item: Any) -> StatementCount:
-        if item.nodeid not in self._counts:
-            self._counts[item.nodeid] = StatementCount(item.nodeid, "test")
-        return self._counts[item.nodeid]
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """All that was collected, before anything is deselected: budgets of other tests may be stale."""
+        collected = {test_id(item) for item in items}
+        self.totals.stale = stale_budgets(self.totals.budgets, collected, self.config)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Sizes that were deselected leave nothing to judge."""
+        self._unselected = unselected_sizes(session.items)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+        """With --queryproof-prove, a test that loads row by row is run again."""
+        result = yield
+        if self._rerun is not None:
+            self._rerun.prove(item, nextitem, item.stash.get(_passed, False))
+        return result
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-        """With --queryproof-prove, a test that loads row by row is run once more with the options added."""
-        result = yield
-        self._counts.pop(item.nodeid, None)
-        if self._rerun is not None:
-            self._rerun.prove(item, nextitem)
-        return result
+    def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
+        """In the journal, what fixtures send belongs to no test."""
+        with _fixtures(item, "setup"):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Iterator[None]:
+        """As for the setup."""
+        with _fixtures(item, "teardown"):
+            return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         """Count the test's own queries, those of its fixtures not; then check."""
         if self._rerun is not None and self._rerun.running:
-            return (yield from self._rerun.call())
-        self._listen()
-        count = self._count(item)
-        count.reset()
-        wants_rules = item.get_closest_marker("no_n_plus_one") is not None or self._rerun is not None
-        before = whole_process(count)
+            with around_body(item, self._rerun.body):
+                return (yield)
+        missing = self._unselected.get(sizeless(item))
+        if missing is not None and item.get_closest_marker("query_scaling") is not None:
+            pytest.fail(
+                f"its growth cannot be judged: the sizes {', '.join(map(str, missing))} are not in this run; "
+                "run all sizes of a test of query_scaling together",
+                pytrace=False,
+            )
+        item.stash[_passed] = False
+        check = _RuleCheck(item, self._rerun)
         try:
-            with count:
-                if wants_rules:
-                    with orm_check() as check:
-                        result = yield
-                else:
-                    result = yield
+            with around_body(item, functools.partial(self._counted, item, check)):
+                result = yield
+            check_limits(item, self._statements(item), self._budgets.get(test_id(item)))
+            check.fail_on_loops()
         finally:
-            whole_process(before)
-            item.user_properties.append((PROPERTY, [count.queries, round(count.milliseconds, 3), count.duplicates]))
-        self._check(item, count)
-        if wants_rules:
-            if item.get_closest_marker("no_n_plus_one") is not None:
-                messages = n_plus_one_messages(check.recording)
-                if messages:
-                    pytest.fail("the test loads row by row:\n" + "\n".join(messages), pytrace=False)
-            if self._rerun is not None and check.recording is not None:
-                self._rerun.plan(item, check.recording)
+            check.close()
         return result
 
-    def _check(self, item: pytest.Item, count: StatementCount) -> None:
-        queries = Queries(count)
-        try:
-            for name, check in (
-                ("max_queries", queries.assert_at_most),
-                ("max_duplicate_queries", queries.assert_duplicates_at_most),
-            ):
-                marker = item.get_closest_marker(name)
-                if marker is not None:
-                    check(_limit(marker, name))
-            if item.nodeid in self._budgets:
-                queries.assert_at_most(self._budgets[item.nodeid])
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+        """Send the figures along with the report."""
+        report = yield
+        if call.when == "call" and not (self._rerun is not None and self._rerun.running):
+            item.stash[_passed] = report.passed
+            count = self._statements(item)
             marker = item.get_closest_marker("query_scaling")
-            if marker is not None:
-                self.growth.add(item, marker, count)
-        except AssertionError as error:
-            pytest.fail(str(error), pytrace=False)
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Collect the figures, under xdist those that the workers send."""
-        for name, value in report.user_properties:
-            if name == PROPERTY and report.when == "call":
-                self.figures[report.nodeid] = TestFigures(*_figures(value), report.passed)
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """The table, the proofs, and what the budgets file lacks."""
-        if self._worker:
-            return
-        missing = sorted(set(self.figures) - set(self._budgets)) if self._mode == "check" else []
-        whole = self.config.getoption("queryproof")
-        print_summary(
-            terminalreporter, self.figures if whole else {}, missing, self._rerun.proofs if self._rerun else []
-        )
-        journal = self.config.getoption("queryproof_journal")
-        if journal:
-            terminalreporter.write_line(f"queryproof: recorded to {journal}; next: queryproof analyze {journal}")
-        if self._mode == "update":
-            terminalreporter.write_line(
-                f"queryproof: budgets of {len(self.figures)} tests written to {self._file.name}"
+            growth = growth_figures(item, marker, count) if marker is not None and report.passed else None
+            figures = TestFigures(
+                test_id(item), count.queries, round(count.milliseconds, 3), count.duplicates, report.passed, growth
             )
+            setattr(report, FIGURES, asdict(figures))
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Hand over what is not on any report."""
+        if self._rerun is not None:
+            self.totals.proofs += self._rerun.proofs
+        output = getattr(self.config, "workeroutput", None)
+        if output is not None:
+            output[FIGURES] = {"proofs": self.totals.proofs, "stale": self.totals.stale}
+
+    @contextmanager
+    def _counted(self, item: pytest.Item, check: _RuleCheck) -> Iterator[None]:
+        count = self._statements(item)
+        count.begin(None)
+        with check, whole_process(count):
+            yield
+
+    def _statements(self, item: pytest.Item) -> StatementCount:
+        if _count not in item.stash:
+            item.stash[_count] = StatementCount(test_id(item), "test")
+        return item.stash[_count]
 
 
-def _figures(value: Any) -> tuple[int, float, int]:
-    queries, milliseconds, duplicates = value
-    return queries, milliseconds, duplicates
+@contextmanager
+def _fixtures(item: pytest.Item, phase: str) -> Iterator[None]:
+    own = scope(f"{phase} of {test_id(item)}", "fixture")
+    own.begin(None)
+    with whole_process(own):
+        yield
 
 
-def _limit(marker: pytest.Mark, name: str) -> int:
-    values = (*marker.args, *marker.kwargs.values())
-    if len(values) != 1 or type(values[0]) is not int or values[0] < 0:
-        pytest.fail(f"@pytest.mark.{name} takes one number that is not negative", pytrace=False)
-    return int(values[0])
+def _journal(config: pytest.Config) -> Path | None:
+    """Where to record; a recording that is there already makes place. Raises UsageError when nothing can be written there."""
+    name: str | None = config.getoption("queryproof_journal")
+    if name is None:
+        return None
+    directory: Path = config.invocation_params.dir / name
+    if not hasattr(config, "workerinput"):
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if has_recording(directory):
+                set_aside(directory)
+        except OSError as error:
+            raise pytest.UsageError(
+                f"queryproof: the journal's directory {directory} cannot be written: {error.strerror}; name another"
+            ) from None
+    return directory

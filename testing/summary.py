@@ -1,48 +1,69 @@
 """What the plugin prints at the end of a run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+
+import pytest
+
+from .figures import TestFigures
 
 MOST = 20
+"""Lines of a list; the table is whole with -v."""
 
 
-@dataclass(frozen=True, slots=True)
-class TestFigures:
-    """One test's queries, the milliseconds they took, and how many repeated an earlier one with its values."""
-
-    __test__ = False
-
-    queries: int
-    milliseconds: float
-    duplicates: int
-    passed: bool
-
-
-def print_summary(
-    terminal: Any, figures: Mapping[str, TestFigures], unbudgeted: Sequence[str], proofs: Sequence[str]
-) -> None:
-    """The tests with most queries, tests without a budget, and proofs; nothing when there is nothing to tell."""
-    sending = {test: one for test, one in figures.items() if one.queries}
-    if figures:
-        terminal.section("queries of the tests", sep="-")
-        total = sum(one.queries for one in figures.values())
-        terminal.write_line(f"{total} queries in {len(sending)} of {len(figures)} tests")
+def print_table(terminal: pytest.TerminalReporter, figures: Sequence[TestFigures], *, whole: bool) -> None:
+    """The tests that send queries, most queries first."""
+    sending = sorted((one for one in figures if one.queries), key=lambda one: (-one.queries, one.test))
+    terminal.section("queries of the tests", sep="-")
+    total = sum(one.queries for one in sending)
+    terminal.write_line(f"{total} queries in {len(sending)} of {len(figures)} tests")
     if sending:
         terminal.write_line(f"{'queries':>8} {'ms':>10} {'duplicates':>11}  test")
-        ranked = sorted(sending.items(), key=lambda one: (-one[1].queries, one[0]))
-        for test, one in ranked[:MOST]:
-            terminal.write_line(f"{one.queries:>8} {one.milliseconds:>10.1f} {one.duplicates:>11}  {test}")
-        if len(ranked) > MOST:
-            terminal.write_line(f"and {len(ranked) - MOST} tests with fewer queries")
-    if unbudgeted:
-        terminal.section("tests without a query budget", sep="-")
-        for test in unbudgeted[:MOST]:
-            terminal.write_line(test)
-        if len(unbudgeted) > MOST:
-            terminal.write_line(f"and {len(unbudgeted) - MOST} more")
-        terminal.write_line("add them with --queryproof-budgets=update")
-    if proofs:
-        terminal.section("proofs", sep="-")
-        for line in proofs:
-            terminal.write_line(line)
+    shown = sending if whole else sending[:MOST]
+    for one in shown:
+        terminal.write_line(f"{one.queries:>8} {one.milliseconds:>10.1f} {one.duplicates:>11}  {one.test}")
+    if len(sending) > len(shown):
+        terminal.write_line(f"and {len(sending) - len(shown)} tests with as many or fewer; -v shows all")
+
+
+def print_budgets(
+    terminal: pytest.TerminalReporter,
+    mode: str,
+    file: str,
+    budgets: Mapping[str, int],
+    passed: Mapping[str, int],
+    stale: Sequence[str],
+) -> None:
+    """What was written, or what the file lacks and holds for nothing."""
+    terminal.section("query budgets", sep="-")
+    if mode == "update":
+        changed = sum(budgets.get(test) != count for test, count in passed.items())
+        terminal.write_line(f"{file}: {changed} of {len(passed)} budgets written anew, {len(stale)} stale ones removed")
+        return
+    missing = sorted(test for test in passed if test not in budgets)
+    lower = sum(budgets.get(test, 0) > count for test, count in passed.items())
+    _list(terminal, "tests without a budget", missing)
+    _list(terminal, "budgets of tests that are no more", stale)
+    if lower:
+        terminal.write_line(f"{lower} tests send fewer queries than their budgets allow")
+    if missing or stale or lower:
+        terminal.write_line("write them anew with --queryproof-budgets=update")
+    else:
+        terminal.write_line(f"{file} fits: {len(passed)} tests")
+
+
+def print_proofs(terminal: pytest.TerminalReporter, proofs: Sequence[str]) -> None:
+    """A line for each query that was tried with its option."""
+    terminal.section("proofs", sep="-")
+    for line in proofs:
+        terminal.write_line(line)
+    if not proofs:
+        terminal.write_line("no test loads row by row")
+
+
+def _list(terminal: pytest.TerminalReporter, title: str, tests: Sequence[str]) -> None:
+    if tests:
+        terminal.write_line(f"{title}:")
+        for test in tests[:MOST]:
+            terminal.write_line(f"  {test}")
+        if len(tests) > MOST:
+            terminal.write_line(f"  and {len(tests) - MOST} more")

@@ -1,7 +1,8 @@
 """Scopes: the request, test, task or named block that statements are counted in."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token, copy_context
 from functools import wraps
 from json.encoder import encode_basestring_ascii as quote
@@ -72,8 +73,8 @@ class scope:
                 inner.collect(text, milliseconds, place, relationship, parameters)
             inner = inner.outer
 
-    def __enter__(self) -> Self:
-        outer = current_scope.get() or whole.scope
+    def begin(self, outer: "scope | None") -> None:
+        """Start counting anew, inside `outer`; where that is inside this scope, go on counting."""
         if not _inside(outer, self):
             self.id = next(_numbers)
             self._fragment = None
@@ -81,6 +82,9 @@ class scope:
             self.queries = 0
             self.milliseconds = 0.0
             self.outer = outer
+
+    def __enter__(self) -> Self:
+        self.begin(current_scope.get() or whole.scope)
         place = call_stack() if self.kind != "request" else NOWHERE
         self._tokens.append((current_scope.set(self), fallback.set(place if place.sites else fallback.get())))
         return self
@@ -116,14 +120,19 @@ class _Whole:
 whole = _Whole()
 
 
-def whole_process(of: scope | None) -> scope | None:
-    """From now on statements outside any block belong to this scope, whatever thread or task sends them; None: to no scope.
+@contextmanager
+def whole_process(of: scope) -> Iterator[None]:
+    """While the block runs, statements outside any scope belong to this one, whatever thread or task sends them.
 
     For whoever runs one piece of work at a time, such as a test runner, whose plug-ins start loops in contexts of their own.
-    Returns the scope that was set before.
     """
     before, whole.scope = whole.scope, of
-    return before
+    try:
+        yield
+    finally:
+        # Blocks of tasks may end in another order than they began.
+        if whole.scope is of:
+            whole.scope = before
 
 
 def propagate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

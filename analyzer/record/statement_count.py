@@ -1,11 +1,11 @@
 """Counts the statements of a piece of code, kept one by one: what assertions about queries are made of."""
 
-import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from ..sql.fingerprint import normalize
 from .call_site import CallStack
 from .recorder import Recorder
 from .scope import scope, whole_process
@@ -13,27 +13,40 @@ from .values import encode_parameters
 
 MAX_TEXTS = 10_000
 """Distinct statements that are told apart; later ones are only counted."""
+MAX_VALUES = 100_000
+"""Distinct sets of values of one statement that are remembered; later ones count as not sent before."""
 
 
 @dataclass(slots=True)
 class CountedStatement:
-    """One statement's text (as the driver got it, values apart), how often it was sent, and from where.
+    """One statement's text (literals out), how often it was sent, and from where.
 
-    places: `file:line in function` with the number of calls. same_values: number of calls by a digest of the bound values.
+    places: `file:line in function` with the number of calls. duplicates: calls that repeated the values of an earlier one.
     relationship: the ORM relationship that was loaded lazily, such as `Author.books`.
     """
 
     text: str
     calls: int = 0
     milliseconds: float = 0.0
+    duplicates: int = 0
     places: Counter[str] = field(default_factory=Counter)
-    same_values: Counter[int] = field(default_factory=Counter)
     relationship: str | None = None
+    _values: set[int] = field(default_factory=set)
 
-    @property
-    def duplicates(self) -> int:
-        """Calls that repeated the values of an earlier one."""
-        return self.calls - len(self.same_values)
+    def add(self, sent: str, milliseconds: float, place: CallStack, parameters: object) -> None:
+        """One more call. sent: the text as the driver got it."""
+        self.calls += 1
+        self.milliseconds += milliseconds
+        file, line, function = place.sites[0] if place.sites else ("outside the application's code", 0, "")
+        self.places[f"{file}:{line} in {function}" if function else file] += 1
+        values = encode_parameters(parameters) if parameters else ""
+        if values is None:
+            return  # Of a type that is not looked into, or too many to keep: taken to be others than before.
+        key = hash((sent, values))
+        if key in self._values:
+            self.duplicates += 1
+        elif len(self._values) < MAX_VALUES:
+            self._values.add(key)
 
 
 class StatementCount(scope):
@@ -43,6 +56,11 @@ class StatementCount(scope):
         super().__init__(name, kind)
         self.by_text: dict[str, CountedStatement] = {}
         self.collect = self._collect
+
+    def begin(self, outer: scope | None) -> None:
+        """Start counting anew, inside `outer`."""
+        self.reset()
+        super().begin(outer)
 
     @property
     def duplicates(self) -> int:
@@ -61,18 +79,13 @@ class StatementCount(scope):
     def _collect(
         self, text: str, milliseconds: float, place: CallStack, relationship: str | None, parameters: object
     ) -> None:
-        found = self.by_text.get(text)
+        plain = normalize(text)
+        found = self.by_text.get(plain)
         if found is None:
             if len(self.by_text) >= MAX_TEXTS:
                 return
-            found = self.by_text[text] = CountedStatement(text, relationship=relationship)
-        found.calls += 1
-        found.milliseconds += milliseconds
-        file, line, function = place.sites[0] if place.sites else ("outside the application's code", 0, "")
-        found.places[f"{file}:{line} in {function}" if function else file] += 1
-        # A type that is not looked into has no text: each such call counts as another.
-        values = encode_parameters(parameters)
-        found.same_values[zlib.crc32(values.encode()) if values is not None else -found.calls] += 1
+            found = self.by_text[plain] = CountedStatement(plain, relationship=relationship)
+        found.add(text, milliseconds, place, parameters)
 
 
 @contextmanager
@@ -81,22 +94,21 @@ def counting(name: str) -> Iterator[StatementCount]:
     recorder = Recorder(None)
     recorder.install()
     recorder.install_orm()
-    with StatementCount(name) as count:
-        before = whole_process(count)
-        try:
+    try:
+        with StatementCount(name) as count, whole_process(count):
             yield count
-        finally:
-            whole_process(before)
-            recorder.remove()
+    finally:
+        recorder.remove()
 
 
-def described(statements: list[CountedStatement], most: int = 10) -> str:
+def described(statements: Iterable[CountedStatement], most: int = 10) -> str:
     """The statements for a failed assertion: calls, lazy load, text and places."""
+    statements = list(statements)
     lines = []
     for one in statements[:most]:
         lazily = f" (lazy load of {one.relationship})" if one.relationship else ""
         repeated = f", {one.duplicates} with values sent before" if one.duplicates else ""
-        lines.append(f"  {one.calls}×{lazily}{repeated}: {' '.join(one.text.split())[:300]}")
+        lines.append(f"  {one.calls}×{lazily}{repeated}: {one.text[:300]}")
         lines += [f"      {calls}× at {place}" for place, calls in one.places.most_common(3)]
     if len(statements) > most:
         lines.append(f"  and {len(statements) - most} other statements")
