@@ -1,13 +1,51 @@
 """A real PostgreSQL for the whole run, and a fresh database for each test that asks for one."""
 
 import itertools
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from queryproof.analyzer.postgres.server import Server
+from queryproof.analyzer.record.faults import FAULT_LOG, swallowed
 
 _numbers = itertools.count(1)
+
+
+class Faults:
+    """Errors that the recorder has swallowed so far, in this process and in its children."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+
+    def take(self) -> list[str]:
+        """Their class names; from now on they count as expected."""
+        here = [type(error).__name__ for error in swallowed]
+        swallowed.clear()
+        text = self._log.read_text() if self._log.exists() else ""
+        self._log.unlink(missing_ok=True)
+        # A fault of this process stands in both: what the file has more of is the children's.
+        lines = [line.partition(":")[0] for line in text.splitlines() if line and not line[0].isspace()]
+        logged = [name for name in lines if not name.startswith(("Traceback", "During", "The above"))]
+        return logged if len(logged) > len(here) else here
+
+
+@pytest.fixture(scope="session")
+def fault_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("faults") / "log"
+    os.environ[FAULT_LOG] = str(path)
+    yield path
+    del os.environ[FAULT_LOG]
+
+
+@pytest.fixture(autouse=True)
+def faults(fault_log: Path) -> Iterator[Faults]:
+    """No test passes with a fault of the recorder that it has not expected: what must not disturb users must disturb us."""
+    found = Faults(fault_log)
+    yield found
+    left = found.take()
+    assert not left, f"the recorder has swallowed {left}"
 
 
 @pytest.fixture(scope="session")

@@ -162,6 +162,8 @@ class Journal:
                 self._ready()
             except OSError as error:
                 self._reason = error.strerror or type(error).__name__
+            except Exception as error:  # noqa: BLE001 - the program ends, or leaves a block of its own: it hears nothing
+                swallow(error)
         file, self._file = self._file, None
         if file is not None:
             self._part += 1

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
 from .call_site import NOWHERE, CallStack, call_stack, fallback
+from .faults import swallow
 
 MAX_NAME = 200
 
@@ -85,7 +86,7 @@ class scope:
 
     def __enter__(self) -> Self:
         self.begin(current_scope.get() or whole.scope)
-        place = call_stack() if self.kind != "request" else NOWHERE
+        place = _place() if self.kind != "request" else NOWHERE
         self._tokens.append((current_scope.set(self), fallback.set(place if place.sites else fallback.get())))
         return self
 
@@ -141,7 +142,7 @@ def propagate(function: Callable[Parameters, Result]) -> Callable[Parameters, Re
     asyncio's tasks and `to_thread` carry the scope by themselves; `run_in_executor`, thread pools and bare threads do not.
     """
     context = copy_context()
-    place = call_stack()
+    place = _place()
 
     @wraps(function)
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
@@ -151,3 +152,12 @@ def propagate(function: Callable[Parameters, Result]) -> Callable[Parameters, Re
         return inner.run(function, *args, **kwargs)
 
     return run
+
+
+def _place() -> CallStack:
+    """Where the caller's caller stands. An error of ours costs the place, never the application's block."""
+    try:
+        return call_stack()
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the application goes on; it is noted
+        swallow(error)
+        return NOWHERE

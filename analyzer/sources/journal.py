@@ -58,7 +58,7 @@ def read_recording(*directories: Path) -> Recording:
         raise SourceError(
             f"the journal {listed} holds no statement ({', '.join(losses.notes()) or 'the program sent none'})"
         )
-    queries.sort(key=lambda query: (query.started_at, query.process, query.sequence))
+    queries = _ordered(queries)
     events = sorted(records.events.values(), key=lambda event: (event.process, event.sequence))
     total = sum(query.duration_ms for query in queries)
     # An absolute name says more about this machine than about the recording, and changes from run to run.
@@ -66,6 +66,18 @@ def read_recording(*directories: Path) -> Recording:
     return Recording(
         queries, tuple(events), records.entity_uses(), Source("journal", name, len(queries), total, losses.notes())
     )
+
+
+def _ordered(queries: list[RecordedQuery]) -> list[RecordedQuery]:
+    """Each process in its own order, even where its clock was set back; processes among each other by their clocks."""
+    queries.sort(key=lambda query: (query.process, query.sequence))
+    keyed: list[tuple[float, int]] = []
+    process, latest = "", 0.0
+    for number, query in enumerate(queries):
+        latest = max(latest, query.started_at) if query.process == process else query.started_at
+        process = query.process
+        keyed.append((latest, number))
+    return [queries[number] for _, number in sorted(keyed)]
 
 
 def iterate(directories: Sequence[Path], records: Records) -> Iterator[RecordedQuery]:

@@ -1,6 +1,7 @@
 """One segment of a journal, line by line, and what its records say. Versions 1 and 2."""
 
 import json
+import math
 import os
 import stat
 import zlib
@@ -209,7 +210,7 @@ class Records:
                 case "u":
                     self._take_use(record, run)
                 case "x":
-                    self.losses.dropped += int(record["n"])
+                    self.losses.dropped += _count(record["n"])
                     self.losses.reasons.add(str(record["why"])[:200])
                 case "f":
                     self.losses.faults += 1
@@ -418,12 +419,25 @@ def _pairs(value: Any) -> tuple[tuple[str, str], ...]:
 
 def _duration(value: Any) -> float:
     """Milliseconds: whole nanoseconds, and in version 1 milliseconds with a point."""
-    return value / 1e6 if type(value) is int else float(value)
+    return _finite(value / 1e6 if type(value) is int else value)
 
 
 def _moment(value: Any) -> float:
     """Seconds since the epoch: whole microseconds, and in version 1 seconds with a point."""
-    return value / 1e6 if type(value) is int else float(value)
+    return _finite(value / 1e6 if type(value) is int else value)
+
+
+def _finite(value: Any) -> float:
+    """JSON lets NaN and infinity through, and a forged time could be below zero: figures would be nonsense."""
+    if type(value) is not float or not 0 <= value < math.inf:
+        raise ValueError("not a time")
+    return value
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("not a count")
+    return value
 
 
 def _text(value: Any) -> str | None:
