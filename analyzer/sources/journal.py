@@ -1,15 +1,14 @@
 """Reads a journal: all segments of a directory, whatever state a crash has left them in. Content is data, never code."""
 
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import SourceError
+from ..errors import OutputError, SourceError
 from ..query import EntityUse, RecordedQuery, SessionEvent
 from ..workload import Source
-from .journal_records import Losses, Records, Segment, open_segment
+from .journal_records import Losses, Records, Segment, is_segment, open_segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +24,50 @@ class Recording:
     source: Source
 
 
+BESIDE = frozenset(("proof.json",))
+"""What else a recording's directory may hold: the proofs of its edits."""
+
+
 def has_recording(directory: Path) -> bool:
-    """Whether the directory holds any segment."""
-    return any(_paths(directory))
+    """Whether the directory holds any segment; files of others with the same ending are none."""
+    return any(map(is_segment, _paths(directory)))
 
 
 def set_aside(directory: Path) -> Path:
-    """Rename a recording to `DIRECTORY-previous`, replacing an older one; returns the new name."""
+    """Rename a recording to `DIRECTORY-previous`, replacing an older one; returns the new name.
+
+    Raises OutputError, nothing touched, when either directory holds anything that is not a recording's.
+    """
+    directory = directory.resolve()
     previous = directory.with_name(directory.name + "-previous")
-    if previous.is_dir() and has_recording(previous):
-        shutil.rmtree(previous)
-    os.replace(directory, previous)
+    here = Path(os.path.abspath("."))
+    if directory == here or directory in here.parents:
+        raise OutputError(
+            f"{directory} is where you are, and holds an earlier recording: name another directory with --output, or --append"
+        )
+    _refuse_foreign(directory, f"move what is not a recording out of {directory}, name another --output, or --append")
+    try:
+        if os.path.lexists(previous):
+            _refuse_foreign(previous, f"move {previous} away, or name another directory with --output")
+            for path in previous.iterdir():
+                path.unlink()
+            previous.rmdir()
+        os.replace(directory, previous)
+    except OSError as error:
+        raise OutputError(
+            f"the earlier recording {directory} cannot be kept as {previous.name}: {error.strerror}: "
+            "name another directory with --output, or add to it with --append"
+        ) from None
     return previous
+
+
+def _refuse_foreign(directory: Path, remedy: str) -> None:
+    """Raise OutputError unless the directory is a real one that holds nothing but a recording."""
+    if directory.is_symlink() or not directory.is_dir():
+        raise OutputError(f"{directory} is not a directory of a recording: {remedy}")
+    foreign = sorted(path.name for path in directory.iterdir() if path.name not in BESIDE and not is_segment(path))
+    if foreign:
+        raise OutputError(f"{directory} holds {foreign[0]}, which is not part of a recording: {remedy}")
 
 
 def read_journal(directory: Path) -> tuple[list[RecordedQuery], Source]:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import stat
 import zlib
 from collections.abc import Iterator
@@ -31,6 +32,9 @@ MAX_LINE = 2 * MAX_RECORD
 """Bytes; no line of ours is longer, and a hostile one must not fill the memory."""
 MAX_WAITING = 10_000
 """Executions held back because what they refer to has not come yet: its first copy is damaged."""
+
+HEADER = b'{"t":"h",'
+"""What a segment begins with."""
 
 _CRC = b',"crc":"'
 
@@ -83,6 +87,23 @@ class Segment:
     size: int
     run: str
     part: int
+
+
+def is_segment(path: Path) -> bool:
+    """Whether the file is certainly one that the recorder has written: it begins with its header, or is one begun in vain."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            first = file.readline(MAX_LINE).rstrip(b"\n")
+    except OSError:
+        return False
+    named = bool(re.fullmatch(r"[0-9a-f]{16}-\d+(-\d+)?\.jsonl", path.name))
+    header = decode_line(first)
+    if header is None:
+        # A kill or a full disk amid the header leaves nothing, or the beginning of a line.
+        return named and (not first or HEADER.startswith(first) or first.startswith(HEADER))
+    return header.get("t") == "h" and "run" in header
 
 
 def open_segment(path: Path, losses: Losses) -> Segment | None:

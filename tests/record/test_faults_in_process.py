@@ -140,7 +140,7 @@ class Hostile:
         time.sleep(1)
         raise RuntimeError("never ask me")
 
-    __repr__ = __str__ = __len__ = __eq__ = __bool__ = __iter__ = __getattr__ = __reduce__ = _trap  # type: ignore[assignment] # all are traps
+    __repr__ = __str__ = __len__ = __eq__ = __bool__ = __iter__ = __getattr__ = __reduce__ = _trap
     __hash__ = None  # type: ignore[assignment] # cannot even be hashed
 
 
@@ -242,10 +242,10 @@ def test_r13_drivers_keep_their_own_connections_and_cursors(database: str, tmp_p
 
     engine = create_engine(database)
     with record(None, tmp_path), engine.begin() as connection:
-        raw = connection.connection.dbapi_connection
+        raw: Any = connection.connection.dbapi_connection
         assert type(raw) is Connection
         psycopg2.extras.register_default_jsonb(raw)
-        psycopg2.extras.register_uuid(conn_or_curs=raw)
+        psycopg2.extras.register_uuid(conn_or_curs=raw)  # type: ignore[no-untyped-call] # of psycopg2
         assert quote_ident('a"b', raw) == '"a""b"'
         connection.execute(text("CREATE TEMP TABLE t (n int, j jsonb)"))
         with raw.cursor() as cursor:

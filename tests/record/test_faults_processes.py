@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -227,7 +228,7 @@ def test_r09_queries_at_the_end_of_the_interpreter(tmp_path: Path, capfd: pytest
     assert names(queries).count("at exit") == 1
 
 
-ENDS = {
+ENDS: dict[str, Callable[[], object]] = {
     "_exit": lambda: os._exit(0),
     "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
     "exec": lambda: os.execv("/bin/true", ["true"]),
