@@ -18,6 +18,7 @@ from .analyzer.postgres.clone_file import load_clone
 from .analyzer.postgres.connect import connect
 from .analyzer.postgres.explain import MAX_COST, TIMEOUT_S, Explainer
 from .analyzer.postgres.explain_workload import explain_workload
+from .analyzer.source_edit.with_diffs import with_diffs
 from .analyzer.sources.grouping import build_workload, merge
 from .analyzer.sources.journal import read_recording
 from .analyzer.sources.pg_stat_statements import Snapshot, snapshot, workload_between
@@ -100,6 +101,7 @@ def analyze(request: AnalysisRequest, progress: Progress = silent) -> Report:
         answers = answer(case, findings, looked_at, prover, progress)
         if request.journal is not None:
             answers.recommendations = with_proofs(answers.recommendations, read_proofs(request.journal))
+            answers.recommendations = with_diffs(answers.recommendations, Path.cwd())
         return assemble(
             case,
             answers.findings,

@@ -49,6 +49,20 @@ def show(report: "Report", output: Path) -> None:
     print_report(report, Console(), paths)
 
 
+def load_report(path: Path) -> "Report":
+    """The report of a directory or a report.json. Raises SourceError when there is none, or it cannot be read."""
+    from ..analyzer.errors import SourceError
+    from ..reports.json_report import from_json
+
+    file = path / "report.json" if path.is_dir() else path
+    try:
+        return from_json(file.read_bytes())
+    except FileNotFoundError:
+        raise SourceError(f"there is no report {path}: write one with `queryproof analyze`") from None
+    except OSError as error:
+        raise SourceError(f"{file} cannot be read: {error.strerror}") from None
+
+
 def progress(stage: str, items: Sequence[Any]) -> Iterator[Any]:
     """A progress bar on standard error; nothing where that is no terminal."""
     from rich.console import Console

@@ -16,6 +16,7 @@ MOST_ACTIONS = 12
 MOST_FINDINGS = 8
 MOST_SKIPPED = 4
 MOST_VARIANTS = 4
+MOST_CHANGED_LINES = 8
 
 
 def print_report(report: Report, console: Console, paths: Sequence[Path] = ()) -> None:
@@ -50,8 +51,21 @@ def _lines(report: Report, action: Recommendation) -> list[tuple[str, str]]:
     if action.place is not None:
         lines.append((f"at {action.place.file}:{action.place.line} in {action.place.function or 'the file'}", ""))
     if action.code:
-        lines += [(line, "cyan") for line in action.code[0].text.splitlines()[:3]]
+        lines += _diff(action.code[0].text) if action.code[0].language == "diff" else _code(action.code[0].text)
     return lines
+
+
+def _code(text: str) -> list[tuple[str, str]]:
+    return [(line, "cyan") for line in text.splitlines()[:3]]
+
+
+def _diff(text: str) -> list[tuple[str, str]]:
+    """The changed lines of a diff."""
+    changed = [
+        line.rstrip("\r") for line in text.split("\n") if line[:1] in ("+", "-") and line[:3] not in ("+++", "---")
+    ]
+    lines = [(line, "green" if line[0] == "+" else "red") for line in changed[:MOST_CHANGED_LINES]]
+    return [*lines, ("…", "")] if len(changed) > MOST_CHANGED_LINES else lines
 
 
 def _gain(action: Recommendation) -> str:

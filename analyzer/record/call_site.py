@@ -150,13 +150,25 @@ def _new_stack(key: tuple[object, ...], frames: list[FrameType]) -> CallStack:
             known = False
             name = _application_file(code.co_filename)
         function = code.co_qualname if sys.version_info >= (3, 11) else code.co_name
-        sites.append((str(name)[-MAX_NAME:], frame.f_lineno or 0, function[-MAX_NAME:]))
+        sites.append((str(name)[-MAX_NAME:], _line(frame), function[-MAX_NAME:]))
     mark = key[0] if isinstance(key[0], Mark) else None
     stack = CallStack(tuple(sites), mark)
     # Code that is not kept may go, and its number be given to other code: such a place is not remembered.
     if known and len(_stacks) < MAX_STACKS:
         _stacks[key] = stack
     return stack
+
+
+def _line(frame: FrameType) -> int:
+    """The line that a frame is at; of a Jinja template its own line, not that of the code generated from it."""
+    line = frame.f_lineno or 0
+    template = frame.f_globals.get("__jinja_template__")
+    if template is None:
+        return line
+    try:
+        return int(template.get_corresponding_lineno(line))
+    except Exception:  # noqa: BLE001 - anyone may call a variable so; the generated line still names the place
+        return line
 
 
 def _application_file(path: str) -> str | None:
