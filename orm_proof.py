@@ -59,10 +59,16 @@ class _Run:
 
 
 def prove_orm_edits(
-    command: Sequence[str], journal: Path, code: int, say: Callable[[str], None], *, rounds: int = ROUNDS
+    command: Sequence[str],
+    journal: Path,
+    code: int,
+    say: Callable[[str], None],
+    application: Sequence[str] = (),
+    *,
+    rounds: int = ROUNDS,
 ) -> tuple[OrmProof, ...]:
     """Run the command again, once for all edits, and keep what came of it beside the journal. code: its exit code before.
-    rounds: runs on each side of a program that ends within seconds; a longer one is run once.
+    application: as it was recorded with (`launcher.run`). rounds: runs on each side of a program that ends within seconds; a longer one is run once.
 
     A program whose writes were committed is run twice more, with and without the edits, inside a transaction that is rolled
     back, so that both begin with the same data. Whatever cannot be compared is refused with the reason.
@@ -79,8 +85,12 @@ def prove_orm_edits(
     afters: list[_Run] = []
     while len(afters) < rounds and (not afters or afters[0].seconds < SHORT_S):
         if len(befores) == len(afters):
-            befores.append(_run(command, (), roll_back=commits))
-        afters.append(_run(command, edits, roll_back=commits) if befores[-1].code == code else befores[-1])
+            befores.append(_run(command, (), roll_back=commits, application=application))
+        afters.append(
+            _run(command, edits, roll_back=commits, application=application)
+            if befores[-1].code == code
+            else befores[-1]
+        )
         if afters[-1].code != code:
             break
     proofs = tuple(_proof(edit, recorded, befores, afters, commits) for edit in edits)
@@ -135,12 +145,14 @@ class _Document:
     proofs: tuple[OrmProof, ...]
 
 
-def _run(command: Sequence[str], edits: tuple[TrialEdit, ...], *, roll_back: bool) -> _Run:
+def _run(command: Sequence[str], edits: tuple[TrialEdit, ...], *, roll_back: bool, application: Sequence[str]) -> _Run:
     with tempfile.TemporaryDirectory(prefix="queryproof-") as place:
         directory, trial = Path(place) / "journal", Path(place) / "trial.json"
         write_trial(edits, trial)
         start = time.monotonic()
-        code = run(command, directory, parameters=False, trial=trial, roll_back=roll_back, quiet=True)
+        code = run(
+            command, directory, parameters=False, trial=trial, roll_back=roll_back, quiet=True, application=application
+        )
         problems = {}
         if told_file(trial).is_file():
             for line in told_file(trial).read_bytes().splitlines():

@@ -56,6 +56,12 @@ def size(context: click.Context, parameter: click.Parameter, value: str | None) 
     help="Run the program again with each N+1's option added at its query, and keep queries and time before and after. "
     "What a program writes is then rolled back.",
 )
+@click.option(
+    "--application",
+    multiple=True,
+    metavar="PACKAGE_OR_PATH",
+    help="Count this package or directory as your application although it is installed in site-packages; may be repeated.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def record(
     output: Path,
@@ -65,6 +71,7 @@ def record(
     deep: bool,
     max_size: int | None,
     prove: bool,
+    application: tuple[str, ...],
     command: tuple[str, ...],
 ) -> None:
     """Run COMMAND and record every SQL statement that SQLAlchemy sends in it.
@@ -79,14 +86,27 @@ def record(
         queryproof record --prove -- python report.py
     """
     from ..analyzer.record.launcher import run
-    from ..analyzer.sources.journal import has_recording, set_aside
+    from ..analyzer.sources.journal import has_call_sites, has_recording, set_aside
 
     if has_recording(output) and not append:
         previous = set_aside(output)
         click.echo(f"queryproof: the earlier recording is now {previous}", err=True)
-    code = run(command, output, parameters=not no_parameters, level=2 if deep else level, max_size=max_size)
+    code = run(
+        command,
+        output,
+        parameters=not no_parameters,
+        level=2 if deep else level,
+        max_size=max_size,
+        application=application,
+    )
     if has_recording(output) and prove:
-        show_proofs(command, output, code)
+        show_proofs(command, output, code, application)
+    if has_recording(output) and not has_call_sites(output):
+        click.echo(
+            "queryproof: no statement has a place in your code: where the application is installed in site-packages, name "
+            "its package with --application",
+            err=True,
+        )
     if has_recording(output):
         click.echo(f"queryproof: recorded to {output}; next: queryproof analyze {output} [--url URL]", err=True)
     else:
@@ -97,7 +117,7 @@ def record(
     sys.exit(code)
 
 
-def show_proofs(command: tuple[str, ...], output: Path, code: int) -> None:
+def show_proofs(command: tuple[str, ...], output: Path, code: int, application: tuple[str, ...]) -> None:
     """Prove the edits of a recording and tell what came of each."""
     from ..orm_proof import prove_orm_edits
     from ..reports.numbers import duration
@@ -105,7 +125,7 @@ def show_proofs(command: tuple[str, ...], output: Path, code: int) -> None:
     def say(line: str) -> None:
         click.echo(f"queryproof: {line}", err=True)
 
-    proofs = prove_orm_edits(command, output, code, say)
+    proofs = prove_orm_edits(command, output, code, say, application)
     if not proofs:
         say("nothing to prove: no relationship was loaded one by one")
     for proof in proofs:

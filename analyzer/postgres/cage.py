@@ -10,9 +10,9 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
 from ..errors import StatementError
-from ..sql.tokens import tokenize
 from .conversation import Conversation
 from .outcome import ConnectionLost, Locked, RecoveryConflict, TimedOut
+from .server_message import server_message
 from .target import Target
 
 _BODY = """
@@ -135,7 +135,7 @@ def _told(error: psycopg2.Error, conversation: Conversation, timeout_s: float) -
             return Locked("a table it reads is locked by another session (55P03)")
         case "40001" | "57P04" if "recovery" in (error.diag.message_primary or ""):
             return RecoveryConflict("the standby cancelled it to apply changes from the primary (40001)")
-    return StatementError(f"PostgreSQL says {error.pgcode}: {_message(error)}{_remedy(error)}")
+    return StatementError(f"PostgreSQL says {error.pgcode}: {server_message(error)}{_remedy(error)}")
 
 
 def _remedy(error: psycopg2.Error) -> str:
@@ -145,14 +145,3 @@ def _remedy(error: psycopg2.Error) -> str:
         case "42P01":
             return " (dropped, temporary, or in a schema that the search_path of --url lacks)"
     return ""
-
-
-def _message(error: psycopg2.Error) -> str:
-    """The primary message without values: DETAIL and CONTEXT are never used, quoted names stay, literals go."""
-    text = (error.diag.message_primary or "no message").strip()
-    if error.pgcode and error.pgcode.startswith("22"):
-        # Class 22 quotes the offending data, in double quotes like a name.
-        text = text.partition(":")[0]
-    elif error.pgcode == "P0001":
-        return "a function raised an exception"
-    return "".join("?" if token.kind == "literal" else token.text for token in tokenize(text))

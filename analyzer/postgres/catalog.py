@@ -10,6 +10,7 @@ from psycopg2.extensions import connection as Connection
 
 from ..errors import ServerError
 from ..schema import Column, ForeignKey, Function, Index, Schema, Table, View
+from .server_message import server_message
 
 _USER = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_(temp|toast)'"
 
@@ -141,7 +142,7 @@ def read_schema(connection: Connection) -> Schema:
         installed = _rows(connection, "SELECT extname::text FROM pg_catalog.pg_extension ORDER BY 1")
         available = _rows(connection, "SELECT name::text FROM pg_catalog.pg_available_extensions ORDER BY 1")
     except psycopg2.Error as error:
-        raise ServerError(f"the database's catalogs cannot be read ({error.pgcode}): {_primary(error)}") from None
+        raise ServerError(f"the database's catalogs cannot be read ({error.pgcode}): {server_message(error)}") from None
     return Schema(
         tables=tuple(
             Table(
@@ -236,7 +237,3 @@ def _index(row: tuple[Any, ...]) -> Index:
         tuple(classes), tuple(descending), tuple(nulls_first), constraint, not_distinct,
         replica, scans,
     )  # fmt: skip
-
-
-def _primary(error: psycopg2.Error) -> str:
-    return (error.diag.message_primary or "no message").strip()

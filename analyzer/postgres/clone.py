@@ -38,6 +38,7 @@ from .libpq_settings import without_libpq_settings
 from .outcome import ConnectionLost
 from .plan_reader import read_plan
 from .server import Server
+from .server_message import server_message
 
 DATABASE = "clone"
 STATEMENT_TIMEOUT_MS = 20_000
@@ -185,9 +186,7 @@ class HollowClone:
             if generic:
                 with contextlib.suppress(psycopg2.Error), self._planner.cursor() as cursor:
                     cursor.execute("DEALLOCATE ALL")
-            raise StatementError(
-                f"PostgreSQL says {error.pgcode}: {(error.diag.message_primary or 'no message').strip()}"
-            ) from None
+            raise StatementError(f"PostgreSQL says {error.pgcode}: {server_message(error)}") from None
 
     def _build(self) -> None:
         notes = [*self.file.manifest.left_out]

@@ -10,6 +10,7 @@ from psycopg2.extensions import connection as Connection
 from .clone_columns import Placed, column_type, put
 from .clone_file import LeftOut
 from .clone_statistics import ExtendedStatistics, fault
+from .server_message import server_message
 
 _SCRATCH = 4_294_000_000
 """Relation number under which an expression's row stands in pg_statistic for the moment that it is gathered."""
@@ -42,8 +43,7 @@ def fill_extended(owner: Connection, root: Connection, extended: Sequence[Extend
                 cursor.execute("COMMIT")
             except (psycopg2.Error, ValueError, struct.error) as error:
                 cursor.execute("ROLLBACK")
-                diag = getattr(error, "diag", None)
-                reason = (diag.message_primary if diag else str(error)) or "malformed"
+                reason = server_message(error) if isinstance(error, psycopg2.Error) else str(error) or "malformed"
                 notes.append(LeftOut(f"extended statistics {one.schema}.{one.name}", f"rejected: {reason}"))
         for kind in _KINDS:
             cursor.execute(f"DROP CAST (bytea AS {kind})")

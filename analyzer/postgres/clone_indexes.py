@@ -23,6 +23,7 @@ from .clone_pages import (
     write_relation,
 )
 from .server import Server
+from .server_message import server_message
 
 PREFIX = "queryproof_hypothetical_"
 
@@ -112,9 +113,7 @@ class CloneIndexes:
         except psycopg2.Error as error:
             if self._owner.closed:
                 raise
-            raise StatementError(
-                f"PostgreSQL refuses the index ({error.pgcode}): {(error.diag.message_primary or '').strip()}"
-            ) from None
+            raise StatementError(f"PostgreSQL refuses the index ({error.pgcode}): {server_message(error)}") from None
         leaves: list[_Leaf] = []
         pages = 0
         for oid, name, heap, heap_schema, heap_name, kind, ranges in self._rows(

@@ -16,6 +16,7 @@ from .binaries import find_tool
 from .clone_file import CloneFile, Collation, LeftOut, Manifest
 from .libpq_settings import without_libpq_settings
 from .server import PORT, Server
+from .server_message import server_message
 
 SCHEMA = "queryproof_clone"
 """Schema of our own on the clone, the superuser's: the function that explains, and operator classes the source lacks."""
@@ -214,7 +215,7 @@ def _prepare(connection: Connection, manifest: Manifest) -> list[LeftOut]:
                     )
                     continue
                 except psycopg2.Error as error:
-                    reason = (error.diag.message_primary or "it cannot be created here").strip()
+                    reason = server_message(error)
         notes.append(LeftOut(f"extension {extension.name}", f"{reason}: objects that need it are left out"))
         _declare(connection, manifest, extension.name)
     present = {extension.name for extension in manifest.extensions}

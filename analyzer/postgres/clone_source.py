@@ -28,6 +28,7 @@ from .clone_levels import read_levels
 from .clone_ranges import repair_ranges
 from .clone_statistics import fault, read_column_statistics, read_extended_statistics
 from .connect import connect
+from .server_message import server_message
 
 NEWEST_MAJOR = 18
 OLDEST_MAJOR = 13
@@ -149,8 +150,7 @@ def read_source(
                 "a table stayed locked for more than a second while its size was read. "
                 "Remedy: try again when no migration is running"
             ) from None
-        cause = (error.diag.message_primary or type(error).__name__).strip()
-        raise ServerError(f"the source cannot be read ({error.pgcode}): {cause}") from None
+        raise ServerError(f"the source cannot be read ({error.pgcode}): {server_message(error)}") from None
     finally:
         connection.close()
 

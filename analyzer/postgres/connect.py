@@ -19,6 +19,9 @@ _LINE = {
     "tcp_user_timeout": 10_000,
 }
 
+_SHOWN = frozenset(("host", "port", "dbname", "user", "sslmode"))
+"""Options of a URL that may be shown; `password`, `sslpassword` and whatever else there is may not."""
+
 _REMEDIES = (
     ("password authentication failed", "check the user and the password (PGPASSWORD and ~/.pgpass work too)"),
     ("no password supplied", "put the password into the URL, PGPASSWORD or ~/.pgpass"),
@@ -58,16 +61,34 @@ def connect(url: str) -> Connection:
 
 
 def masked(url: str) -> str:
-    """The URL with its password as ***; a text that is no URL is not shown at all."""
+    """The URL with its password as ***, and of its options only those that say where it leads; "given" for what is no URL.
+
+    Where an unescaped `@` leaves open where the password ends, nothing is shown: the rest would be a part of it.
+    """
+    if "://" not in url or _open_password(url):
+        return "given"
     try:
-        return make_url(url).render_as_string(hide_password=True).replace("+psycopg2", "") if "://" in url else "given"
+        parsed = make_url(url)
     except (ArgumentError, ValueError):
         return "given"
+    shown = parsed.set(query={name: value for name, value in parsed.query.items() if name in _SHOWN})
+    return shown.render_as_string(hide_password=True).replace("+psycopg2", "")
+
+
+def _open_password(url: str) -> bool:
+    """Whether another `@` follows the one that ends user and password."""
+    authority, _, query = url.partition("://")[2].partition("@")[2].partition("?")
+    return "@" in authority or ("@" in query and not all("=" in part for part in query.split("&")))
 
 
 def _libpq(url: str) -> str:
     if "://" not in url:
         return url
+    if _open_password(url):
+        raise ServerError(
+            "the user or the password in the database URL holds an @ or another sign with a meaning in URLs. "
+            "Remedy: write @ as %40, / as %2F, ? as %3F, : as %3A, # as %23, % as %25, or use PGPASSWORD or ~/.pgpass"
+        )
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):

@@ -24,15 +24,19 @@ MAX_STACKS = 50_000
 MAX_NAME = 400
 """Characters of a file's or a function's name that are kept, from the end."""
 APPLICATION_PATHS = "QUERYPROOF_APPLICATION_PATHS"
-"""Environment: directories that are application code although they are installed, separated as in PATH."""
+"""Environment: what is application code although it is installed: directories, or names of packages (`shop`, `shop.web`) and
+modules as they lie in site-packages; separated as in PATH."""
 
 Site = tuple[str, int, str]
 
 _own = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _library = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib") if sysconfig.get_path(name)})
-_application = tuple(
-    os.path.abspath(path) + os.sep for path in os.environ.get(APPLICATION_PATHS, "").split(os.pathsep) if path
+_named = tuple(name for name in os.environ.get(APPLICATION_PATHS, "").split(os.pathsep) if name)
+_application = tuple(name.rstrip(os.sep) + os.sep for name in _named if os.path.isabs(name))
+_packages = tuple(
+    name.replace(".", os.sep) + ending for name in _named if not os.path.isabs(name) for ending in (os.sep, ".py")
 )
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
 class Mark(str):
@@ -177,10 +181,11 @@ def _application_file(path: str) -> str | None:
         return path if path in ("<string>", "<stdin>") else None
     path = os.path.abspath(path)
     if not path.startswith(_application):
-        if path.startswith((_own, *_library)):
+        if path.startswith(_own) or (path.startswith(_library) and not any(place in path for place in _INSTALLED)):
             return None
-        if f"{os.sep}site-packages{os.sep}" in path or f"{os.sep}dist-packages{os.sep}" in path:
-            return None
+        for place in _INSTALLED:
+            if place in path and not path.rpartition(place)[2].startswith(_packages):
+                return None
     try:
         here = os.getcwd() + os.sep
     except OSError:

@@ -22,7 +22,7 @@ def run(
     parameters: bool = True,
     level: int = 1,
     max_size: int | None = None,
-    application: Sequence[Path] = (),
+    application: Sequence[str | Path] = (),
     trial: Path | None = None,
     roll_back: bool = False,
     quiet: bool = False,
@@ -30,7 +30,7 @@ def run(
     """Run the command to its end and return its exit code (128 + n when signal n killed it).
 
     directory: where the journal goes. parameters, level, max_size: as for `record`; max_size counts for each process.
-    application: installed directories whose frames count as application code. trial: edits to make on the way (`trial.py`).
+    application: directories and packages whose frames count as application code although installed. trial: edits to make on the way (`trial.py`).
     roll_back: nothing the program writes through SQLAlchemy stays (`rollback.py`). quiet: its output is thrown away.
     Raises QueryproofError when there is no such command, OutputError when the journal's directory cannot be made.
     """
@@ -51,7 +51,7 @@ def run(
         PARAMETERS: "1" if parameters else "0",
         LEVEL: str(level),
         MAX_SIZE: str(max_size) if max_size is not None else "",
-        APPLICATION_PATHS: os.pathsep.join(map(str, application)),
+        APPLICATION_PATHS: os.pathsep.join(map(_application, application)),
         TRIAL: str(trial) if trial is not None else "",
         ROLLBACK: "1" if roll_back else "",
     }
@@ -61,6 +61,14 @@ def run(
     except OSError as error:
         raise QueryproofError(f"{command[0]} cannot be run: {error.strerror}") from None
     return _wait(process)
+
+
+def _application(name: str | Path) -> str:
+    """A directory as an absolute path; a package's name stays, because the program's own Python is to find it."""
+    text = str(name)
+    if os.path.isdir(text) or os.sep in text:
+        return os.path.abspath(text)
+    return text
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> int:

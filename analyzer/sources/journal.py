@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import OutputError, SourceError
 from ..query import EntityUse, RecordedQuery, SessionEvent
 from ..workload import Source
-from .journal_records import Losses, Records, Segment, is_segment, open_segment
+from .journal_records import CHUNK, Losses, Records, Segment, is_segment, open_segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,9 @@ class Recording:
     source: Source
 
 
+CALL_SITE = b'{"t":"k"'
+"""What the record of a call stack begins with."""
+
 BESIDE = frozenset(("proof.json",))
 """What else a recording's directory may hold: the proofs of its edits."""
 
@@ -31,6 +34,15 @@ BESIDE = frozenset(("proof.json",))
 def has_recording(directory: Path) -> bool:
     """Whether the directory holds any segment; files of others with the same ending are none."""
     return any(map(is_segment, _paths(directory)))
+
+
+def has_call_sites(directory: Path) -> bool:
+    """Whether any statement has a place in the application's code: the first of them stand near a segment's beginning."""
+    for path in _paths(directory):
+        with path.open("rb") as file:
+            if CALL_SITE in file.read(CHUNK):
+                return True
+    return False
 
 
 def set_aside(directory: Path) -> Path:

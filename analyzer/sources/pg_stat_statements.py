@@ -9,6 +9,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from ..errors import OutputError, SourceError
+from ..postgres.server_message import server_message
 from ..sql.fingerprint import fingerprint, normalize
 from ..sql.tokens import significant
 from ..workload import ParameterSample, QueryGroup, Skipped, Source, Workload
@@ -93,8 +94,7 @@ def snapshot(connection: Connection) -> Snapshot:
             cursor.execute("SELECT extract(epoch FROM pg_catalog.clock_timestamp())")
             (now,) = cursor.fetchone() or (time.time(),)
     except psycopg2.Error as error:
-        primary = (error.diag.message_primary or "").strip()
-        raise SourceError(f"pg_stat_statements cannot be read ({error.pgcode}): {primary}") from None
+        raise SourceError(f"pg_stat_statements cannot be read ({error.pgcode}): {server_message(error)}") from None
     visible = [
         row for row in found if row[0] is not None and row[1] is not None and row[1] != "<insufficient privilege>"
     ]

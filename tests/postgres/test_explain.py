@@ -256,6 +256,16 @@ def test_the_schema_is_read_with_indexes_keys_and_statistics(bank: str) -> None:
         ("mysql://u:s3cret@localhost/x", "PostgreSQL"),
         ("not a url s3cret", "not a database URL"),
         ("postgresql://u:s3cret@localhost:notaport/x", "not a database URL"),
+        ("postgresql://u:p@s3cret@127.0.0.1:1/x", "write @ as %40"),
+        ("postgresql://u:p@s3cret/w?x@127.0.0.1:1/d", "write @ as %40"),
+        ("postgresql://u:p/s3cret@127.0.0.1:1/x", "is the server running"),
+        ("postgresql://u:p?s3cret@127.0.0.1:1/x", "is the server running"),
+        ("postgresql://u:p s3cret@127.0.0.1:1/x", "is the server running"),
+        ("postgresql://u:p%40s3cret@127.0.0.1:1/x", "is the server running"),
+        ("postgresql://127.0.0.1:1/x?password=s3cret&user=a%40b", "is the server running"),
+        ("postgresql://127.0.0.1:1/x?sslpassword=s3cret", "is the server running"),
+        ("host=127.0.0.1 port=1 password='a s3cret'", "is the server running"),
+        ("host=127.0.0.1 port=1 password=a s3cret", "not a database URL"),
     ],
 )
 def test_a_database_that_cannot_be_reached_is_explained_without_its_password(url: str, cause: str) -> None:

@@ -1,0 +1,66 @@
+"""An installed application: `record --application` says that it is one."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from queryproof.analyzer.record import call_site
+from queryproof.analyzer.sources.journal import read_journal
+from queryproof.cli import main
+
+MODULE = """
+from sqlalchemy import create_engine, text
+def work():
+    with create_engine("sqlite://").connect() as connection:
+        connection.execute(text("SELECT 1"))  # line 5
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    package = tmp_path / "lib" / "site-packages" / "shop"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "orders.py").write_text(MODULE)
+    return package
+
+
+@pytest.mark.parametrize(
+    ("named", "path", "found"),
+    [
+        ("shop", "shop/orders.py", True),
+        ("shop.orders", "shop/orders.py", True),
+        ("shop.web", "shop/orders.py", False),
+        ("sho", "shop/orders.py", False),
+        ("orders", "shop/orders.py", False),
+        ("shop", "shopping/orders.py", False),
+        ("", "shop/orders.py", False),
+    ],
+)
+def test_a_package_is_known_by_its_name(named: str, path: str, found: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = (named.replace(".", "/") + "/", named.replace(".", "/") + ".py") if named else ()
+    monkeypatch.setattr(call_site, "_packages", names)
+    assert (call_site._application_file(f"/opt/venv/lib/python3.11/site-packages/{path}") is not None) is found
+
+
+def test_an_installed_application_is_asked_for_and_then_found(installed: Path, tmp_path: Path) -> None:
+    runner = installed.parent / "run_shop.py"
+    runner.write_text("import shop.orders\nshop.orders.work()\n")
+
+    def recorded(*options: str) -> tuple[str, list[str]]:
+        command = ["record", "--output", str(tmp_path / "j"), *options, "--", sys.executable, str(runner)]
+        result = CliRunner().invoke(main, command)
+        assert result.exit_code == 0
+        (query,) = read_journal(tmp_path / "j")[0]
+        return result.output, [site.file.rpartition(os.sep)[2] for site in query.stack]
+
+    told, files = recorded()
+    assert "--application" in told
+    assert files == []
+    told, files = recorded("--application", "shop", "--application", "run_shop")
+    assert "--application" not in told
+    assert files == ["orders.py", "run_shop.py"]
+    assert recorded("--application", str(installed))[1] == ["orders.py"]
