@@ -22,6 +22,8 @@ from queryproof.analyzer.record.launcher import run
 from queryproof.analyzer.record.orm import leaks_options
 from queryproof.analyzer.sources.journal import read_journal
 
+from ..conftest import Faults
+
 
 class Base(AsyncAttrs, DeclarativeBase):
     pass
@@ -189,7 +191,7 @@ def test_the_journal_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_a_fault_in_the_recorder_never_reaches_the_application(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], faults: Faults
 ) -> None:
     def fail(*arguments: Any) -> None:
         raise ValueError("a fault of ours")
@@ -200,6 +202,7 @@ def test_a_fault_in_the_recorder_never_reaches_the_application(
         assert [connection.execute(text("SELECT 7")).scalar() for _ in range(30)] == [7] * 30
     assert recorder.faults == 10
     assert capfd.readouterr().err.count("switched off") == 1
+    assert faults.take() == ["ValueError"] * 10
 
 
 def test_nothing_stays_installed(tmp_path: Path) -> None:
