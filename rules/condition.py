@@ -6,8 +6,11 @@ from functools import lru_cache
 
 from ..analyzer.sql.tokens import Token, significant
 
-_WORDS = frozenset(("and", "or", "not", "is", "null", "true", "false", "any", "all", "array", "case", "when", "then", "else", "end", "from", "at", "time", "zone", "collate", "interval", "row"))  # fmt: skip
+_WORDS = frozenset(("and", "or", "not", "is", "null", "true", "false", "any", "all", "array", "case", "when", "then", "else", "end", "from", "time", "collate", "interval", "row"))  # fmt: skip
 _TYPES = frozenset("text integer bigint smallint numeric date timestamp timestamptz time double precision real boolean uuid json jsonb varchar char character varying bpchar without with bytea tsvector tsquery regclass oid name year month day hour minute second epoch dow doy week quarter".split())  # fmt: skip
+
+
+_INIT_PLAN = re.compile(r"\((?:hashed )?InitPlan \d+\)\.col\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +84,13 @@ def unwrap(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def columns(text: str) -> tuple[str, ...]:
-    """Names that stand for columns, qualified as written, in order and once each."""
-    tokens = significant(text)
+    """Names that stand for columns, qualified as written, in order and once each. An InitPlan's result is none."""
+    tokens = significant(_INIT_PLAN.sub("$0", text))
     found: list[str] = []
     place = 0
     while place < len(tokens):
         token = tokens[place]
-        if not _is_name(token) or (place and tokens[place - 1].text == "::"):
+        if not _is_name(token) or (place and tokens[place - 1].text == "::") or _in_time_zone(tokens, place):
             # A type's name may have several words.
             place += 1
             continue
@@ -147,6 +150,12 @@ def qualifier(name: str) -> str | None:
 
 def _is_name(token: Token) -> bool:
     return (token.kind == "word" and token.word not in _WORDS) or token.kind == "quoted"
+
+
+def _in_time_zone(tokens: list[Token], place: int) -> bool:
+    """Whether the word belongs to `AT TIME ZONE`: `at` and `zone` alone are names of columns that need no quotes."""
+    before, after = (tokens[n].word if 0 <= n < len(tokens) else "" for n in (place - 1, place + 1))
+    return (tokens[place].word == "at" and after == "time") or (tokens[place].word == "zone" and before == "time")
 
 
 def _after_cast(tokens: list[Token], place: int) -> bool:

@@ -13,6 +13,10 @@ BLOCKING = frozenset(("Sort", "Hash", "Aggregate", "HashAggregate", "GroupAggreg
 current group; it is listed because its rows are not its input's."""
 
 
+EXPECTED = 10.0
+"""A row estimate that is off by less than this factor is taken as right."""
+
+
 @dataclass(frozen=True, slots=True)
 class Around:
     """What the plan itself does not tell. total_ms: recorded for all calls; claimed: ids of nodes that another rule speaks of
@@ -87,6 +91,34 @@ class PlanContext:
             return node
         return next((above for above in self.ancestors(node) if above.relation is not None), None)
 
+    def complete(self, node: PlanNode) -> bool:
+        """Whether the node gave all rows that were estimated: nothing stopped it early, read it twice or shared it out."""
+        if node.processes > 1 or node.partial_mode == "Partial" or self.stops_early(node):
+            return False
+        for above, below in self.path(node):
+            if above.type == "Recursive Union":
+                return False
+            if below.parent_relationship in ("InitPlan", "SubPlan"):
+                # EXISTS and the like take no more than the first row.
+                return (below.subplan_name or "").startswith("CTE ") or (below.actual_rows or 0.0) > 1
+            if below.parent_relationship in ("Outer", "Inner") and above.type == "Merge Join":
+                return False
+            if below.parent_relationship == "Inner" and above.join_type in ("Semi", "Anti", "Right Semi", "Right Anti"):
+                return False
+            if above.type == "Hash Join" and below.parent_relationship == "Outer" and _empty_hash(above):
+                return False
+            if above.type in BLOCKING:
+                return True
+        return True
+
+    def expected_loops(self, node: PlanNode) -> bool:
+        """Whether the planner expected about as many runs of this inner side of a nested loop."""
+        for above, below in self.path(node):
+            if above.type == "Nested Loop" and below.parent_relationship == "Inner":
+                outer = next((one for one in above.children if one.parent_relationship == "Outer"), None)
+                return outer is not None and misestimate(outer) < EXPECTED
+        return False
+
     def stops_early(self, node: PlanNode) -> PlanNode | None:
         """The Limit that may stop this node before its end; None where something reads it to the end."""
         for above, below in self.path(node):
@@ -107,6 +139,11 @@ def rows(node: PlanNode) -> float:
 def rows_read(node: PlanNode) -> float:
     """Rows the scan has looked at: kept and thrown away."""
     return rows(node) + (node.removed or 0.0) + (node.removed_by_recheck or 0.0)
+
+
+def _empty_hash(join: PlanNode) -> bool:
+    """A hash join whose hash table is empty reads one row of its outer side at most."""
+    return any(one.type == "Hash" and one.actual_loops and not one.rows for one in join.children)
 
 
 def misestimate(node: PlanNode) -> float:

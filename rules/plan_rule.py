@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..analyzer.plan import PlanNode
 from ..analyzer.recommendation import ActionKind, Code, Evidence, Recommendation
 from .finding import Fact, Finding, LookedAt, Severity, Subject
-from .plan_context import Around, PlanContext
+from .plan_context import Around, PlanContext, rows_read
 from .plan_context import name as node_name
 from .rule import Case, Rule
 
@@ -19,6 +19,10 @@ GRAVE_MS = 100.0
 """A call that could save more is an error, where the rule is certain enough to speak of errors."""
 MIN_COST = 1_000.0
 """Planner's units of a plan that was not run, below which nothing is more than `info`: a few milliseconds."""
+
+
+MIN_ROWS, MIN_BLOCKS = 1_000.0, 500
+"""Rows and blocks handled, below which a run takes well under a millisecond on a machine that has nothing else to do."""
 
 
 class PlanRule(Rule):
@@ -52,6 +56,7 @@ class PlanRule(Rule):
         facts: Sequence[Fact],
         *,
         share: float,
+        ms: float | None = None,
         title: str,
         reason: str,
         kind: ActionKind = "sql-rewrite",
@@ -59,10 +64,14 @@ class PlanRule(Rule):
         ceiling: Severity | None = None,
         detail: str = "",
     ) -> Finding:
-        """A finding with its remedy. share: of the execution's time that could be saved at most (0–1)."""
+        """A finding with its remedy. share: of the execution's time that could be saved at most (0–1). ms: what a call could
+        save at most, where that is no part of the execution."""
         around, plan = context.around, context.plan
         elapsed = context.elapsed_ms
+        calls = around.total_ms / elapsed if around.total_ms is not None and elapsed else 1.0
         at_stake = share * around.total_ms if around.total_ms is not None else share * elapsed if elapsed else None
+        if ms is not None:
+            at_stake = ms * calls
         evidence = Evidence(
             "measured" if plan.analyzed else "planned",
             "figures of a real run" if plan.analyzed else "the planner's estimates; nothing was run",
@@ -76,7 +85,7 @@ class PlanRule(Rule):
         finding = Finding(
             rule=self.name,
             code=self.code,
-            severity=self._severity(context, share, ceiling or self.severity),
+            severity=self._severity(context, node, share, ms, ceiling or self.severity),
             subject=Subject(around.fingerprint, table, (), detail or (node_name(node) if node is not None else "")),
             message=message,
             facts=(*facts, *weighed),
@@ -102,17 +111,27 @@ class PlanRule(Rule):
         """The node looked suspicious and is left alone."""
         return LookedAt(self.name, Subject(context.around.fingerprint, node.relation, (), node_name(node)), reason)
 
-    def _severity(self, context: PlanContext, share: float, ceiling: Severity) -> Severity:
-        if share < MIN_SHARE:
+    def _severity(
+        self, context: PlanContext, node: PlanNode | None, share: float, ms: float | None, ceiling: Severity
+    ) -> Severity:
+        if share < MIN_SHARE or (node is not None and ms is None and _slight(node)):
             return Severity.INFO
         if context.elapsed_ms is None:
             wanted = Severity.WARNING if context.plan.root.total_cost >= MIN_COST else Severity.INFO
         else:
-            ms = share * context.elapsed_ms
+            each = share * context.elapsed_ms if ms is None else ms
             total = share * (context.around.total_ms or 0.0)
-            grave = ms >= GRAVE_MS or total >= 10 * GRAVE_MS
-            wanted = Severity.ERROR if grave else Severity.WARNING if ms >= MIN_MS else Severity.INFO
+            grave = each >= GRAVE_MS or total >= 10 * GRAVE_MS
+            wanted = Severity.ERROR if grave else Severity.WARNING if each >= MIN_MS else Severity.INFO
         return max(wanted, ceiling, key=lambda one: one.rank)
+
+
+def _slight(node: PlanNode) -> bool:
+    """Whether so little was done below the node that its time tells of the machine, not of the plan."""
+    if not node.actual_loops or any(one.function_call or one.subplan_name for one in node.walk()):
+        return False
+    handled = max(rows_read(one) + (one.removed_by_join_filter or 0.0) for one in node.walk())
+    return handled < MIN_ROWS and sum(one.buffers or 0 for one in node.walk()) < MIN_BLOCKS
 
 
 _last: list[tuple[Case, tuple[PlanContext, ...]]] = []

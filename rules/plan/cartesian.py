@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ...analyzer.plan import PlanNode
-from ..condition import columns, qualifier
+from ..condition import columns, conjuncts, constant, qualifier
 from ..finding import Fact, Finding, LookedAt, Severity
 from ..plan_context import PlanContext, rows
 from ..plan_context import name as node_name
@@ -58,6 +58,7 @@ class Cartesian(PlanRule):
                 min(each, many) <= 1
                 or not 0.9 * many * each <= rows(node) <= 1.1 * many * each
                 or _depends(outer, inner)
+                or _compared(outer) & _compared(inner)
             ):
                 continue
             if (
@@ -102,6 +103,23 @@ def _depends(outer: PlanNode, inner: PlanNode) -> bool:
             if text and any(qualifier(one) in aliases for one in columns(text)):
                 return True
     return False
+
+
+def _compared(side: PlanNode) -> set[str]:
+    """What columns of the side are equal to. `a.k = b.k AND a.k = 7` is planned as `a.k = 7` and `b.k = 7`: the same value
+    on both sides is a condition between them."""
+    texts = [
+        text
+        for node in side.walk()
+        for text in (node.index_cond, node.recheck_cond, node.filter, node.one_time_filter)
+        if text
+    ]
+    return {
+        one.right
+        for text in texts
+        for one in conjuncts(text)
+        if one.operator == "=" and columns(one.left) and constant(one.right)
+    }
 
 
 def _names(node: PlanNode) -> str:

@@ -67,7 +67,7 @@ class ImplicitCast(PlanRule):
                     or not self._changes(context, node, *found)
                 ):
                     continue
-                if node.removed is not None and node.removed < MIN_REMOVED:
+                if node.removed is not None and node.removed < max(MIN_REMOVED, rows(node)):
                     continue
                 name, kind = found
                 yield self.finding(

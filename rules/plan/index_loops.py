@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..finding import Fact, Finding, LookedAt
+from ..finding import Fact, Finding, LookedAt, Severity
 from ..plan_context import PlanContext, rows
 from ..plan_context import name as node_name
 from ..plan_rule import PlanRule
@@ -64,6 +64,7 @@ class IndexLoops(PlanRule):
                     Fact("index", node.index or ""),
                 ],
                 share=context.share(node),
+                ceiling=Severity.INFO if context.expected_loops(node) else self.severity,
                 title=f"Let {node_name(node)} be joined by hash, or cover the columns read in its index",
                 reason="A hash join reads the table once; with INCLUDE columns a look-up need not visit the table.",
             )

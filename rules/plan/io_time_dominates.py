@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..finding import Fact, Finding, LookedAt
+from ..finding import Fact, Finding, LookedAt, Severity
 from ..plan_context import PlanContext
 from ..plan_context import name as node_name
 from ..plan_rule import PlanRule
@@ -10,6 +10,8 @@ from ..remedy import number
 
 MIN_SHARE_OF_TIME = 0.5
 MIN_WAIT_MS = 1.0
+MIN_BLOCKS = 1_000
+"""Blocks read, below which the next run finds them in the cache and nothing is to be changed."""
 
 
 class IoTimeDominates(PlanRule):
@@ -58,6 +60,7 @@ class IoTimeDominates(PlanRule):
                 Fact("blocks read in this node", node.self_read or 0, "blocks"),
             ],
             share=context.share_of_ms(total),
+            ceiling=self.severity if sum(one.self_read or 0 for one in context.nodes) >= MIN_BLOCKS else Severity.INFO,
             title=f"Read fewer blocks of {node_name(node)}, or read them faster",
             reason="An index that covers the query, rows in index order, more cache, or a higher effective_io_concurrency for bitmap scans.",
             kind="setting",

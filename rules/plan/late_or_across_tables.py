@@ -43,7 +43,8 @@ class LateOrAcrossTables(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
-            if not node.join_filter:
+            removed = node.removed_by_join_filter
+            if not node.join_filter or (removed is not None and removed <= rows(node)):
                 continue
             parts = next(
                 (

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 
 from ...analyzer.postgres.literals import without_literals
-from ..finding import Fact, Finding, LookedAt
-from ..plan_context import PlanContext
+from ..finding import Fact, Finding, LookedAt, Severity
+from ..plan_context import PlanContext, rows
 from ..plan_context import name as node_name
 from ..plan_rule import PlanRule
 from ..remedy import number
 
 PER_LOOP = 10.0
 MIN_SEARCHES = 50.0
+LISTED = 2.0
+"""Searches for a row found, up to which a list of values is looked up as well as can be."""
 
 
 class ManyIndexDescents(PlanRule):
@@ -49,6 +51,8 @@ class ManyIndexDescents(PlanRule):
             if searches < max(PER_LOOP * loops, MIN_SEARCHES):
                 continue
             listed = "ANY (" in (node.index_cond or "")
+            if listed and searches <= LISTED * max(rows(node), loops):
+                continue
             place = context.relation(node) or node
             yield self.finding(
                 context,
@@ -63,6 +67,7 @@ class ManyIndexDescents(PlanRule):
                     Fact("list", listed),
                 ],
                 share=context.share(node),
+                ceiling=Severity.INFO if listed else self.severity,
                 title=f"Index {node_name(place)} with the compared columns first",
                 reason="An index that begins with what is compared needs one search; a long list may be quicker as a join with unnest().",
                 kind="index",

@@ -158,6 +158,7 @@ class ManyPartitionsPlanning(PlanRule):
                     Fact("execution time", plan.execution_ms, "ms"),
                 ],
                 share=1.0,
+                ms=plan.planning_ms,
                 title="Use fewer, larger partitions, or compare the partition key with a constant",
                 reason="Partitions that a constant rules out are left out while planning; the others are planned one by one.",
             )

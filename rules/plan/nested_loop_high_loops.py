@@ -12,7 +12,7 @@ from ..remedy import number
 MIN_LOOPS = 1_000.0
 INNER_SHARE = 0.2
 OFF = 10.0
-LOOKUPS = ("Index Scan", "Index Only Scan", "Memoize")
+LOOKUPS = ("Index Scan", "Index Only Scan", "Memoize", "Materialize")
 
 
 class NestedLoopHighLoops(PlanRule):
@@ -52,7 +52,8 @@ class NestedLoopHighLoops(PlanRule):
             loops = (inner.actual_loops or 0.0) / node.processes
             if loops < MIN_LOOPS:
                 continue
-            share, wrong = context.subtree_share(inner), misestimate(outer)
+            share = context.subtree_share(inner)
+            wrong = misestimate(outer) if context.complete(outer) else 1.0
             if share < INNER_SHARE and wrong < OFF:
                 continue
             expected = wrong < OFF and inner.type in LOOKUPS and not (inner.removed or 0.0) > rows(inner)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from ...analyzer.plan import PlanNode
 from ...analyzer.postgres.literals import without_literals
-from ..condition import column, columns, conjuncts, constant
-from ..finding import Fact, Finding, LookedAt
+from ..condition import bare, column, columns, conjuncts, constant
+from ..finding import Fact, Finding, LookedAt, Severity
 from ..plan_context import PlanContext, rows
 from ..plan_rule import PlanRule
 
@@ -57,10 +57,14 @@ class PartitionPruneMiss(PlanRule):
             filled = [one for one in scans if rows(one) > 0]
             if len(scans) < MIN_CHILDREN or not scans[0].filter or len(filled) > MOST_FILLED * len(scans):
                 continue
+            key = _key(context, scans[0])
             hidden = [
                 one.left
                 for one in conjuncts(scans[0].filter)
-                if constant(one.right) and columns(one.left) and column(one.left) is None
+                if constant(one.right)
+                and columns(one.left)
+                and column(one.left) is None
+                and (key is None or {bare(name) for name in columns(one.left)} & key)
             ]
             same = len({len(one.filter or "") for one in scans}) <= 3
             if not hidden or not same:
@@ -76,6 +80,7 @@ class PartitionPruneMiss(PlanRule):
                     Fact("expression", without_literals(hidden[0])),
                 ],
                 share=context.share(*[below for one in empty for below in one.walk()]),
+                ceiling=Severity.INFO if key is None else self.severity,
                 title="Compare the partition key itself, with a range",
                 reason="`key >= start AND key < end`, with values of the key's type, leaves the other partitions out; stable functions on the other side "
                 "do so when the query starts.",
@@ -86,3 +91,15 @@ def _scan(node: PlanNode) -> PlanNode | None:
     while node.relation is None and len(node.children) == 1:
         node = node.children[0]
     return node if node.relation is not None and node.type.endswith("Scan") else None
+
+
+def _key(context: PlanContext, scan: PlanNode) -> set[str] | None:
+    """Columns of the keys by which the table is split, at every level; None where the catalog is not known."""
+    table, names = context.table(scan), set[str]()
+    if table is None or context.around.schema is None:
+        return None
+    while table is not None and table.partition_of is not None:
+        table = context.around.schema.table(table.partition_of, table.schema)
+        if table is not None and table.partition_key is not None:
+            names |= {bare(name) for name in columns(table.partition_key.partition("(")[2])}
+    return names

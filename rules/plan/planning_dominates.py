@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 
-from ..finding import Fact, Finding, LookedAt
+from ..finding import Fact, Finding, LookedAt, Severity
 from ..plan_context import PlanContext
 from ..plan_rule import PlanRule
 
 MIN_PLANNING_MS = 10.0
+MANY_TABLES = 6
+LONG = 2_000
+"""Characters of a condition. A statement of fewer tables and shorter lists is planned at once: what it took more was the
+machine, or a first look into the catalog."""
 
 
 class PlanningDominates(PlanRule):
@@ -61,9 +65,21 @@ class PlanningDominates(PlanRule):
             f"Planning took {plan.planning_ms:.1f} ms, running it {plan.execution_ms:.1f} ms",
             facts,
             share=1.0,
-            ceiling=self.severity,
+            ms=plan.planning_ms,
+            ceiling=self.severity if _large(context) else Severity.INFO,
             title="Prepare the statement, or give the planner less to consider",
             reason="A prepared statement is planned once. Fewer partitions and joins, and = ANY(array) for long lists, plan faster; a first run after "
             "connecting also reads the catalog.",
             kind="setting",
         )
+
+
+def _large(context: PlanContext) -> bool:
+    """Whether the statement gives the planner much to consider."""
+    texts = (
+        text for node in context.nodes for text in (node.filter, node.index_cond, node.recheck_cond, node.join_filter)
+    )
+    tables = sum(1 for node in context.nodes if node.relation) + sum(
+        node.subplans_removed or 0 for node in context.nodes
+    )
+    return tables >= MANY_TABLES or any(len(text) >= LONG for text in texts if text)

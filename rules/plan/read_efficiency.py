@@ -14,7 +14,9 @@ MIN_RATIO = 50.0
 SPARSE = 0.5
 """Rows a page: no row is larger than a page, so a table with fewer is mostly dead space. Wide rows read for a narrow column
 are none of the table's fault."""
-SCANS = ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan")
+SCANS = ("Seq Scan", "Index Scan", "Bitmap Heap Scan")
+"""Not those of an index alone (`heap-fetches` tells what they read besides), and none in a loop, which meets the same blocks
+again."""
 
 
 class ReadEfficiency(PlanRule):
@@ -53,7 +55,7 @@ class ReadEfficiency(PlanRule):
             blocks = (node.buffers or 0) + sum(
                 child.buffers or 0 for child in node.children if child.type.startswith("Bitmap")
             )
-            if node.type not in SCANS or blocks < MIN_BLOCKS or not node.actual_loops:
+            if node.type not in SCANS or blocks < MIN_BLOCKS or not 0 < (node.actual_loops or 0.0) <= node.processes:
                 continue
             kept, removed = rows(node), (node.removed or 0.0) + (node.removed_by_recheck or 0.0)
             useful = max(kept, 1.0) * max(node.plan_width, 8)

@@ -69,7 +69,8 @@ class RowMisestimate(PlanRule):
             if (
                 factor < FACTOR
                 or max(rows(node), node.plan_rows) < MANY
-                or not _comparable(context, node)
+                or node.type in EXCLUDED
+                or not context.complete(node)
                 or _inherits(node)
             ):
                 continue
@@ -98,20 +99,6 @@ class RowMisestimate(PlanRule):
                 kind="setting",
                 code=_code(node, read),
             )
-
-
-def _comparable(context: PlanContext, node: PlanNode) -> bool:
-    """Whether expected and actual rows mean the same: nothing stopped the node early, reran it, or shared out its rows."""
-    if node.type in EXCLUDED or node.processes > 1 or node.partial_mode == "Partial" or context.stops_early(node):
-        return False
-    for above, below in context.path(node):
-        if above.type == "Merge Join" and below.parent_relationship in ("Outer", "Inner"):
-            return False
-        if above.join_type in ("Semi", "Anti", "Right Semi", "Right Anti") and below.parent_relationship == "Inner":
-            return False
-        if above.type in ("Sort", "HashAggregate", "GroupAggregate", "Aggregate"):
-            return True
-    return True
 
 
 def _inherits(node: PlanNode) -> bool:

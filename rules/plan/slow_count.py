@@ -53,7 +53,9 @@ class SlowCount(PlanRule):
         if counted < MANY:
             return
         elapsed = context.elapsed_ms or 0.0
-        bare = not any(one.filter or one.index_cond or one.recheck_cond or one.hash_cond for one in context.executed)
+        bare = sum(1 for one in context.nodes if one.relation) == 1 and not any(
+            one.filter or one.index_cond or one.recheck_cond or one.join_filter for one in context.executed
+        )
         yield self.finding(
             context,
             node,

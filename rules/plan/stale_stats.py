@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ...analyzer.plan import PlanNode
 from ...analyzer.schema import Table
+from ..condition import column, columns, conjuncts
 from ..finding import Fact, Finding, LookedAt
 from ..plan_context import PlanContext, misestimate, rows, rows_read
 from ..plan_context import name as node_name
@@ -14,8 +15,11 @@ FACTOR = 10.0
 MANY = 100.0
 CHANGED = 0.1
 """Of the table: what autovacuum itself takes as the time to analyse again."""
-GUESSES = (0.001, 0.005)
-"""Shares that the planner takes for containment and text search where no statistics can tell (contsel, tsmatchsel)."""
+PATTERNS = ("~~", "~~*", "~", "~*", "!~~", "!~~*", "!~", "!~*")
+GUESSED = ("@>", "<@", "@@", "@@@", "&&", "?", "?|", "?&", "@?", "<<", ">>", "-|-")
+GUESSES = (0.001, 0.005, 0.01)
+"""Shares that the planner takes for containment and text search where no statistics can tell (contsel, tsmatchsel, areasel,
+matchingsel)."""
 GROWN = 2.0
 """Rows a whole scan has seen over those the catalog tells of, or the other way round."""
 SCANS = ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan")
@@ -55,7 +59,7 @@ class StaleStats(PlanRule):
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
             table = context.table(node)
-            if node.type not in SCANS or node.processes > 1 or context.stops_early(node):
+            if node.type not in SCANS or not context.complete(node):
                 continue
             factor = misestimate(node)
             whole = not node.filter and not node.index_cond and not node.recheck_cond and node.type == "Seq Scan"
@@ -89,8 +93,14 @@ class StaleStats(PlanRule):
 
 
 def _guessed(node: PlanNode, table: Table | None) -> bool:
-    """Whether the estimate is one of the planner's constants: then ANALYZE would not change it."""
-    return table is not None and any(abs(node.plan_rows - (table.rows or 0.0) * share) <= 1.0 for share in GUESSES)
+    """Whether the estimate is one of the planner's constants, or of an expression it knows nothing of: ANALYZE would not
+    change it."""
+    asked = conjuncts(node.filter or node.recheck_cond or node.index_cond or "")
+    if any(one.operator in PATTERNS or (columns(one.left) and column(one.left) is None) for one in asked):
+        return True
+    if table is None or not any(one.operator in GUESSED for one in asked):
+        return False
+    return any(abs(node.plan_rows - (table.rows or 0.0) * share) <= max(1.0, 0.2 * node.plan_rows) for share in GUESSES)
 
 
 def _aged(node: PlanNode, table: Table | None) -> bool:

@@ -12,6 +12,8 @@ from ..plan_rule import PlanRule
 from ..remedy import number
 
 MIN_PART = 0.1
+SCAN_MS = 0.25
+"""A check that takes longer has scanned; by an index it takes a few hundredths of a millisecond."""
 
 
 class TriggerTime(PlanRule):
@@ -50,20 +52,21 @@ class TriggerTime(PlanRule):
         for trigger in context.plan.triggers:
             if trigger.ms is None or context.share_of_ms(trigger.ms) < MIN_PART:
                 continue
-            child, names = _foreign_key(context, trigger)
-            where = f"{child.name} ({', '.join(names)})" if child is not None else "the referring table"
-            code = (
-                [
-                    Code(
-                        "DDL",
-                        "sql",
-                        f"CREATE INDEX CONCURRENTLY ON {quote_identifier(child.schema)}.{quote_identifier(child.name)} "
-                        f"({', '.join(map(quote_identifier, names))});",
-                    )
-                ]
-                if child is not None
-                else []
-            )
+            child, names = _referring(context, trigger)
+            if trigger.constraint is None:
+                ceiling, title = (
+                    Severity.WARNING,
+                    f"Make the trigger {trigger.name} cheaper, or run it once a statement",
+                )
+                reason = "A statement-level trigger with transition tables handles all rows in one go."
+            elif _scans(context, trigger, child, names):
+                where = f"{child.name} ({', '.join(names)})" if child is not None else "the referring table"
+                ceiling, title = Severity.ERROR, f"Index {where}, the columns of the foreign key"
+                reason = "With an index, each check is a look-up."
+            else:
+                ceiling, title = Severity.INFO, "Write fewer rows at once, or drop the constraint while loading"
+                reason = "Each check is a look-up in an index already: there is one for every row."
+            missing = ceiling is Severity.ERROR and child is not None
             yield self.finding(
                 context,
                 None,
@@ -75,25 +78,39 @@ class TriggerTime(PlanRule):
                     Fact("foreign key", trigger.constraint is not None),
                 ],
                 share=context.share_of_ms(trigger.ms),
+                ceiling=ceiling,
                 detail=trigger.name,
-                title=f"Index {where}, the columns of the foreign key"
-                if trigger.constraint
-                else f"Make the trigger {trigger.name} cheaper, or run it once a statement",
-                reason="With an index, each check is a look-up."
-                if trigger.constraint
-                else "A statement-level trigger with transition tables handles all rows in one go.",
-                kind="index" if trigger.constraint else "sql-rewrite",
-                code=code,
+                title=title,
+                reason=reason,
+                kind="index" if ceiling is Severity.ERROR else "sql-rewrite",
+                code=[_index(child, names)] if missing and child is not None else [],
             )
 
 
-def _foreign_key(context: PlanContext, trigger: Trigger) -> tuple[Table | None, tuple[str, ...]]:
-    """The referring table and its columns, where the catalog knows them and no index leads with them."""
+def _scans(context: PlanContext, trigger: Trigger, child: Table | None, names: tuple[str, ...]) -> bool:
+    """Whether each check reads the referring table from end to end. Rows written to the referring table itself are looked up
+    by the key of the other one, which always has an index."""
+    operations = {node.modification.operation for node in context.nodes if node.modification is not None}
+    if operations == {"Insert"}:
+        return False
+    if child is not None and trigger.relation == child.name and "Delete" not in operations:
+        return False
+    if child is not None:
+        width = len(names)
+        return not any(set(index.columns[:width]) == set(names) and not index.predicate for index in child.indexes)
+    return (trigger.ms or 0.0) >= SCAN_MS * max(1.0, trigger.calls)
+
+
+def _referring(context: PlanContext, trigger: Trigger) -> tuple[Table | None, tuple[str, ...]]:
+    """The table that holds the foreign key, and the key's columns; nothing where the catalog is not known."""
     schema = context.around.schema
     for table in schema.tables if schema is not None and trigger.constraint else ():
         for key in table.foreign_keys:
-            if key.name == trigger.constraint and not any(
-                set(index.columns[: len(key.columns)]) == set(key.columns) for index in table.indexes
-            ):
+            if key.name == trigger.constraint:
                 return table, key.columns
     return None, ()
+
+
+def _index(child: Table, names: tuple[str, ...]) -> Code:
+    table = f"{quote_identifier(child.schema)}.{quote_identifier(child.name)}"
+    return Code("DDL", "sql", f"CREATE INDEX CONCURRENTLY ON {table} ({', '.join(map(quote_identifier, names))});")

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from ..condition import functions
+from ..builtin_functions import BUILTIN_FUNCTIONS
+from ..condition import bare, functions
 from ..finding import Fact, Finding, LookedAt
 from ..plan_context import PlanContext, rows_read
 from ..plan_context import name as node_name
@@ -10,21 +11,12 @@ from ..plan_rule import PlanRule
 from ..remedy import number
 
 MIN_ROWS = 1_000.0
+SLOW_MS = 100.0
+"""Fewer rows are worth a word when the calls took this long."""
 MIN_US = 2.0
 """Microseconds a row: several times what PostgreSQL's own operators take."""
 MS_A_BLOCK = 0.02
 """Below it the time may go into reading."""
-KNOWN = frozenset(
-    "count sum avg min max lower upper length substr substring trim btrim ltrim rtrim replace concat concat_ws coalesce nullif greatest least "
-    "round floor ceil ceiling abs mod power sqrt exp ln log random now date_trunc date_part extract to_char to_date to_timestamp to_number age "
-    "md5 left right position strpos split_part regexp_replace regexp_match regexp_matches regexp_split_to_array string_agg array_agg jsonb_agg "
-    "json_agg jsonb_build_object json_build_object jsonb_array_elements json_array_elements jsonb_extract_path_text to_jsonb to_json row_number "
-    "rank dense_rank lag lead first_value last_value ntile cardinality array_length array_position unnest generate_series int4range tsrange "
-    "daterange to_tsvector to_tsquery plainto_tsquery websearch_to_tsquery phraseto_tsquery ts_rank similarity word_similarity lpad rpad repeat "
-    "reverse initcap translate ascii chr encode decode sha256 timezone make_date make_interval numeric int4 int8 float8 text bool_and bool_or "
-    "every stddev variance percentile_cont row_to_json jsonb_typeof jsonb_set clock_timestamp gen_random_uuid hashtext format quote_literal any all exists cast".split()
-)
-"""PostgreSQL's own functions that people use most: they are not meant here."""
 
 
 class VolatileFnPerRow(PlanRule):
@@ -67,8 +59,8 @@ class VolatileFnPerRow(PlanRule):
             read = rows_read(node)
             if (
                 not called
-                or read < MIN_ROWS
                 or not node.self_ms
+                or (read < MIN_ROWS and node.self_ms < SLOW_MS)
                 or node.self_ms * 1000 < MIN_US * read / node.processes
             ):
                 continue
@@ -86,10 +78,15 @@ class VolatileFnPerRow(PlanRule):
                     Fact("blocks", node.buffers or 0, "blocks"),
                 ],
                 share=context.share(node),
+                ms=node.self_ms,
                 title=f"Mark {names} STABLE or IMMUTABLE if it is, write it in SQL, or call it for fewer rows",
                 reason="An SQL function can be inlined; an immutable one can be indexed; a set-based query does the work of all rows in one go.",
             )
 
 
 def _known(name: str) -> bool:
-    return name.startswith("pg_catalog.") or ("." not in name and name.lower() in KNOWN)
+    return (
+        name.startswith("pg_catalog.")
+        or bare(name).lower().startswith("st_")
+        or ("." not in name and name.lower() in BUILTIN_FUNCTIONS)
+    )

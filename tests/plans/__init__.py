@@ -1,0 +1,1 @@
+"""Real plans of PostgreSQL 13–18, with what is to be found in each."""

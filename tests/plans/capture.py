@@ -1,0 +1,110 @@
+"""Makes the plans of the scenarios on real servers: `python -m tests.plans.capture DIRECTORY [--jit BIN]` (`make plans`).
+
+DIRECTORY holds 13/native/bin … 18/native/bin; BIN is the bin directory of a PostgreSQL that can compile (JIT).
+"""
+
+import argparse
+import json
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+
+from queryproof.analyzer.postgres.binaries import find_binaries
+from queryproof.analyzer.postgres.catalog import read_schema
+from queryproof.analyzer.postgres.connect import connect
+from queryproof.analyzer.postgres.server import Server
+from queryproof.analyzer.sql.tokens import split_statements
+
+from .corpus import Captured, Catalog, write
+from .scenario import MAJORS, Scenario, Theme, themes
+
+OPTIONS = "ANALYZE, VERBOSE, BUFFERS, WAL, SETTINGS"
+FORMATS = ("json", "json", "json", "text", "json", "json", "yaml", "json", "text", "json", "xml", "json")
+"""Most are read as JSON; each scenario has other formats on other majors."""
+
+
+def capture(server: Server, *, jit: bool = False) -> Iterator[Catalog | Captured]:
+    """The catalog and the plans of every theme, made on this server. jit: only the scenarios that need it."""
+    for theme in themes():
+        wanted = [one for one in theme.scenarios if one.jit is jit and (jit or server.binaries.major in one.majors)]
+        if wanted:
+            yield from _theme(server, theme, wanted)
+
+
+def _theme(server: Server, theme: Theme, wanted: list[Scenario]) -> Iterator[Catalog | Captured]:
+    name = f"plans_{theme.name}"
+    server.create_database(name)
+    _run(server, name, "app", theme.setup)
+    _run(server, name, "postgres", theme.superuser.replace("SOCKET", str(server.directory)))
+    # The counts of changed rows reach the catalog a moment later.
+    time.sleep(1.5)
+    reader = connect(server.url(name, "app"))
+    yield Catalog(theme.name, read_schema(reader))
+    reader.close()
+    for scenario in wanted:
+        if scenario.cold:
+            server.restart()
+        yield _scenario(server, name, scenario)
+
+
+def _run(server: Server, name: str, user: str, sql: str) -> None:
+    connection = connect(server.url(name, user))
+    with connection.cursor() as cursor:
+        # One by one: VACUUM wants to be alone.
+        for statement in split_statements(sql):
+            cursor.execute(statement)
+    connection.close()
+
+
+def _scenario(server: Server, name: str, scenario: Scenario) -> Captured:
+    number = zlib.crc32(scenario.name.encode()) + server.binaries.major
+    form = FORMATS[number % len(FORMATS)]
+    options = scenario.options or (OPTIONS if number % 3 else "ANALYZE, BUFFERS")
+    connection = psycopg2.connect(
+        server.url(name, "postgres" if scenario.superuser else "app").replace("+psycopg2", "")
+    )
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            for statement in scenario.before:
+                cursor.execute(statement)
+            cursor.execute(f"EXPLAIN ({options}, FORMAT {form.upper()}) {scenario.sql}")
+            rows = cursor.fetchall()
+            cursor.execute("ROLLBACK")
+    except psycopg2.Error as error:
+        raise ValueError(f"{scenario.theme}, {scenario.name}: {error}") from error
+    finally:
+        connection.close()
+    text = json.dumps(rows[0][0], separators=(",", ":")) if form == "json" else "\n".join(row[0] for row in rows)
+    return Captured(scenario.name, server.version, form, text)
+
+
+def main() -> None:
+    """Write one file a server."""
+    parser = argparse.ArgumentParser(description="Make the stored plans anew.")
+    parser.add_argument("directory", type=Path, help="holds 13/native/bin … 18/native/bin")
+    parser.add_argument("--jit", type=Path, help="bin directory of a PostgreSQL with JIT")
+    parser.add_argument("--only", type=int, nargs="*", default=list(MAJORS), help="these majors")
+    asked = parser.parse_args()
+    for major in asked.only:
+        _store(f"postgresql_{major}", asked.directory / str(major) / "native" / "bin", jit=False)
+    if asked.jit:
+        _store("with_jit", asked.jit, jit=True)
+
+
+def _store(name: str, programs: Path, *, jit: bool) -> None:
+    begin = time.monotonic()
+    with Server(find_binaries(programs)) as server:
+        made = list(capture(server, jit=jit))
+    plans = [one for one in made if isinstance(one, Captured)]
+    write(name, [one for one in made if isinstance(one, Catalog)], plans)
+    sys.stdout.write(f"{name}: {len(plans)} plans in {time.monotonic() - begin:.0f} s\n")
+
+
+if __name__ == "__main__":
+    main()
