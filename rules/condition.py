@@ -107,13 +107,16 @@ def columns(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def functions(text: str) -> tuple[str, ...]:
-    """Names of the functions called, as written."""
+    """Names of the functions called, as written; a type with its length (`varying(20)`) is none."""
     tokens = significant(text)
     return tuple(
         dict.fromkeys(
             (f"{tokens[n - 2].text}." if n >= 2 and tokens[n - 1].text == "." else "") + token.text
             for n, token in enumerate(tokens[:-1])
-            if tokens[n + 1].text == "(" and token.kind in ("word", "quoted") and token.word not in _WORDS
+            if tokens[n + 1].text == "("
+            and token.kind in ("word", "quoted")
+            and token.word not in _WORDS
+            and not _after_cast(tokens, n)
         )
     )
 

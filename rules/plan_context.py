@@ -105,6 +105,9 @@ class PlanContext:
                 return False
             if below.parent_relationship == "Inner" and above.join_type in ("Semi", "Anti", "Right Semi", "Right Anti"):
                 return False
+            if above.type == "Nested Loop" and below.parent_relationship == "Inner" and above.join_filter and (node.actual_rows or 0.0) < node.plan_rows:  # fmt: skip
+                # Where one partner is enough, the inner side is left as soon as it is found.
+                return False
             if above.type == "Hash Join" and below.parent_relationship == "Outer" and _empty_hash(above):
                 return False
             if above.type in BLOCKING:

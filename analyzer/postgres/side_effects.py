@@ -28,6 +28,14 @@ HELD = HARMLESS | frozenset(
 )
 """VOLATILE functions whose effects READ ONLY, ROLLBACK, the timeouts or our unlocking take back."""
 
+ASKING = frozenset(
+    "table_to_xml table_to_xml_and_xmlschema schema_to_xml schema_to_xml_and_xmlschema database_to_xml "
+    "database_to_xml_and_xmlschema query_to_xml query_to_xml_and_xmlschema cursor_to_xml crosstab crosstab2 crosstab3 "
+    "crosstab4 connectby xpath_table".split()
+)
+"""Functions that run other queries: the text they are given, or every view there is. Most are marked STABLE, so that even
+plain EXPLAIN runs them, and what the queries call with them."""
+
 _WRITING = frozenset("insert update delete merge truncate create drop alter grant revoke".split())
 _UNKNOWABLE = frozenset("execute copy do call".split())
 _KNOWN_LANGUAGES = frozenset(("internal", "c", "sql", "plpgsql"))
@@ -140,7 +148,7 @@ class SideEffects:
 
         def judge(cursor: Cursor) -> str:
             reached = [*self._named(cursor, syntax), *self._behind(cursor, syntax, _PLANNED), *self._hidden(cursor)]
-            run = [one for one in reached if one.volatility != "v" and one.users]
+            run = [one for one in reached if one.volatility != "v" and (one.users or one.bare in ASKING)]
             return self._first(cursor, run, HELD, writes=True)
 
         return self._conversation.ask_catalogue(judge)
@@ -223,6 +231,8 @@ class SideEffects:
     def _why(
         self, cursor: Cursor, function: Function, allowed: frozenset[str], writes: bool, above: frozenset[int]
     ) -> str:
+        if function.bare in ASKING:
+            return "runs other queries"
         if not function.users:
             return "may change something" if function.volatility == "v" and function.bare not in allowed else ""
         if function.bare in HARMLESS and function.language == "c":
@@ -250,7 +260,7 @@ class SideEffects:
         # Every word may be a call: a name that is none finds no function, or a harmless one.
         called = {token.word or token.text.strip('"') for token in tokens if token.kind in ("word", "quoted")}
         for inner in self._by_name(cursor, called):
-            if (inner.users or inner.volatility == "v") and (
+            if (inner.users or inner.volatility == "v" or inner.bare in ASKING) and (
                 reason := self._judge(cursor, inner, allowed, writes, above)
             ):
                 return f"calls {inner.name}, which {reason}" if inner.users else f"calls {inner.name}"

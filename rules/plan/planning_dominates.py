@@ -7,9 +7,9 @@ from ..plan_context import PlanContext
 from ..plan_rule import PlanRule
 
 MIN_PLANNING_MS = 10.0
-MANY_TABLES = 6
+MANY_TABLES, MANY_PARTS = 8, 100
 LONG = 2_000
-"""Characters of a condition. A statement of fewer tables and shorter lists is planned at once: what it took more was the
+"""Tables joined, parts appended, characters of a condition. With fewer the planner is done at once: what it took more was the
 machine, or a first look into the catalog."""
 
 
@@ -79,7 +79,9 @@ def _large(context: PlanContext) -> bool:
     texts = (
         text for node in context.nodes for text in (node.filter, node.index_cond, node.recheck_cond, node.join_filter)
     )
-    tables = sum(1 for node in context.nodes if node.relation) + sum(
-        node.subplans_removed or 0 for node in context.nodes
+    parts = {child.id for node in context.nodes if "Append" in node.type for child in node.children}
+    removed = sum(node.subplans_removed or 0 for node in context.nodes)
+    joined = sum(1 for node in context.nodes if node.relation and node.id not in parts)
+    return (
+        joined >= MANY_TABLES or len(parts) + removed >= MANY_PARTS or any(len(text) >= LONG for text in texts if text)
     )
-    return tables >= MANY_TABLES or any(len(text) >= LONG for text in texts if text)

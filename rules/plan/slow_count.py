@@ -1,5 +1,6 @@
 """slow-count."""
 
+import re
 from collections.abc import Iterator
 
 from ...analyzer.plan import PlanNode
@@ -12,6 +13,8 @@ from ..remedy import number
 
 MANY = 10_000.0
 ESTIMATE = "SELECT reltuples::bigint FROM pg_class WHERE oid ="
+OTHERS = re.compile(r"\b(sum|avg|min|max|string_agg|array_agg|jsonb?_agg|stddev\w*|var\w*|bool_\w+|every)\(")
+"""Where these are asked for too, the rows have to be read."""
 SLOW_MS = 100.0
 """Below it a count is worth knowing, no more; so is one with a condition, which no counter could replace."""
 SCANS = ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Foreign Scan")
@@ -78,7 +81,7 @@ class SlowCount(PlanRule):
 
 def _counts(node: PlanNode) -> bool:
     if node.output:
-        return any("count(" in one for one in node.output)
+        return all(re.search(r"\bcount\(", one) and not OTHERS.search(one) for one in node.output)
     # Without VERBOSE: count(*) alone gives one bigint, and needs no column of what it counts.
     below = node.children[0]
     if below.partial_mode == "Partial" or below.type.startswith("Gather"):

@@ -93,7 +93,9 @@ def _scans(context: PlanContext, trigger: Trigger, child: Table | None, names: t
     operations = {node.modification.operation for node in context.nodes if node.modification is not None}
     if operations == {"Insert"}:
         return False
-    if child is not None and trigger.relation == child.name and "Delete" not in operations:
+    written = {node.relation for node in context.nodes if node.modification is not None}
+    place = trigger.relation or (written.pop() if len(written) == 1 else None)
+    if child is not None and place == child.name and "Delete" not in operations:
         return False
     if child is not None:
         width = len(names)

@@ -6,6 +6,7 @@ CREATE INDEX letters_person ON letters (person);
 CREATE TABLE known_people (LIKE people);
 INSERT INTO known_people SELECT * FROM people;
 CREATE STATISTICS known (dependencies, mcv) ON city, zip, country FROM known_people;
+ALTER STATISTICS known SET STATISTICS 1000;
 CREATE FUNCTION ids(n int) RETURNS SETOF int LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY SELECT g FROM generate_series(1, n) g; END $$;
 CREATE FUNCTION few_ids(n int) RETURNS SETOF int LANGUAGE plpgsql ROWS 500 AS $$ BEGIN RETURN QUERY SELECT g FROM generate_series(1, n) g; END $$;
 CREATE TABLE loaded (id int PRIMARY KEY, state text NOT NULL, v int NOT NULL);

@@ -16,7 +16,7 @@ SELECT id, status FROM orders ORDER BY status, id LIMIT 10 OFFSET 20000;
 
 -- plan: page far behind of a join
 -- finds: large-offset
--- may: sort-on-disk large-seq-scan-ok row-misestimate index-loops nested-loop-high-loops
+-- may: sort-on-disk large-seq-scan-ok row-misestimate index-loops nested-loop-high-loops hash-batches
 SELECT a.id, b.status FROM orders a JOIN orders b ON b.id = a.customer_id ORDER BY a.id LIMIT 10 OFFSET 40000;
 
 -- plan: last page by its key

@@ -134,6 +134,15 @@ SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parall
 ALTER TABLE more SET (parallel_workers = 4);
 SELECT id FROM more WHERE id < 15000;
 
+-- plan: rows that lie where the leader begins
+-- finds: worker-skew
+-- times
+-- may: seq-scan-high-filter missing-limit workers-not-launched large-seq-scan-ok row-misestimate
+-- options: ANALYZE, VERBOSE
+SET max_parallel_workers_per_gather = 4; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+ALTER TABLE facts SET (parallel_workers = 3);
+SELECT id, amount FROM facts WHERE id < 12000;
+
 -- plan: work that is shared out evenly
 -- may: worker-skew slow-count large-seq-scan-ok
 -- times

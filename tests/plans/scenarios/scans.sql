@@ -318,7 +318,7 @@ SELECT label FROM moods WHERE id < 50 AND ticket = 7.0;
 -- plan: scan of everything wanted into a sum by month
 -- finds: large-seq-scan-ok
 -- tempts: nonsargable-function missing-limit
--- may: row-misestimate
+-- may: row-misestimate sort-on-disk
 SELECT date_trunc('month', placed), sum(total) FROM orders GROUP BY 1 ORDER BY 1;
 
 -- plan: null test that few rows pass

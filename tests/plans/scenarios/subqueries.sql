@@ -174,7 +174,7 @@ SELECT o.id FROM customers c JOIN orders o ON o.customer_id = c.id WHERE c.id = 
 
 -- plan: exists in the select list
 -- tempts: subplan-per-row
--- may: subplan-per-row missing-limit large-seq-scan-ok
+-- may: seq-scan-high-filter subplan-per-row missing-limit large-seq-scan-ok
 SELECT c.id, EXISTS (SELECT FROM banned b WHERE b.customer_id = c.id) FROM customers c WHERE c.region = 9;
 
 -- plan: array of a subquery
@@ -199,3 +199,10 @@ WITH changed AS (UPDATE orders SET total = total + 1 WHERE id < 20000) SELECT 1;
 -- tempts: cte-materialized
 -- may: write-cost
 WITH changed AS (UPDATE orders SET total = total + 1 WHERE id < 20000 RETURNING id) SELECT id FROM changed LIMIT 1;
+
+-- plan: ten subqueries of which two are slow
+-- options: ANALYZE, VERBOSE, BUFFERS
+-- tempts: subplan-per-row
+-- may: row-misestimate cartesian never-executed seq-scan-high-filter
+SELECT (SELECT nap(0.001)), (SELECT nap(0.002)), (SELECT 3), (SELECT 4), (SELECT nap(0.005)), (SELECT 6), (SELECT 7), (SELECT 8), count(*)
+  FROM generate_series(1, (SELECT nap(0.03))) a, generate_series(1, (SELECT nap(0.06))) b;
