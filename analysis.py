@@ -8,8 +8,12 @@ from typing import Any, Literal
 
 from psycopg2.extensions import connection as Connection
 
+from .analyzer.advise.agreed import agreed
 from .analyzer.advise.builder import Builder
+from .analyzer.advise.clone_what_if import CloneWhatIf
+from .analyzer.advise.door import open_door
 from .analyzer.advise.index_advice import Measure
+from .analyzer.advise.what_if import WhatIf
 from .analyzer.errors import ServerError, SourceError
 from .analyzer.plan import ExplainedQuery, Plan
 from .analyzer.postgres.catalog import read_schema
@@ -18,12 +22,15 @@ from .analyzer.postgres.clone_file import load_clone
 from .analyzer.postgres.connect import connect
 from .analyzer.postgres.explain import MAX_COST, TIMEOUT_S, Explainer
 from .analyzer.postgres.explain_workload import explain_workload
+from .analyzer.schema import Schema
 from .analyzer.source_edit.with_diffs import with_diffs
 from .analyzer.sources.grouping import build_workload, merge
 from .analyzer.sources.journal import read_recording
 from .analyzer.sources.pg_stat_statements import Snapshot, snapshot, workload_between
 from .analyzer.sources.sql_files import read_sql_files
+from .analyzer.sql.json_keys import with_json_keys
 from .analyzer.sql.parse import analyse
+from .analyzer.sql.statement import Statement
 from .analyzer.workload import QueryGroup, Skipped, Workload
 from .answering import answer
 from .orm_proof import read_proofs, with_proofs
@@ -55,7 +62,7 @@ class AnalysisRequest:
     analyze_writes: INSERT, UPDATE, DELETE and MERGE may be run too, in a transaction that is rolled back. max_cost, max_seconds:
     what is estimated above it is not run; what takes longer is stopped. connections: at the same time, for plain EXPLAIN.
     prove: `measure` builds candidate indexes for real over `build_url` (default: url) and drops them again; `auto` does so
-    only where `build_url` names a scratch copy; `no` never. show_parameters: values may appear in the report.
+    only where `build_url` names a scratch copy, else indexes are planned on a hollow clone of the database; `no` estimates. show_parameters: values may appear in the report.
     """
 
     journal: Path | None = None
@@ -90,7 +97,7 @@ def analyze(request: AnalysisRequest, progress: Progress = silent) -> Report:
             connection = _open(hollow.url, stack)
         schema = hollow.schema() if hollow is not None else read_schema(connection) if connection is not None else None
         statements = {
-            group.fingerprint: analyse(_text(group), schema)
+            group.fingerprint: read_statement(group, schema)
             for group in progress("Reading statements", workload.groups)
         }
         plans, prover, skipped = _look(request, connection, workload, progress, stack)
@@ -98,7 +105,9 @@ def analyze(request: AnalysisRequest, progress: Progress = silent) -> Report:
             skipped += _missing(hollow)
         case = Case(workload, statements, plans, schema)
         findings, looked_at = judge(case)
-        answers = answer(case, findings, looked_at, prover, progress)
+        planner = _Planner(request, hollow, stack)
+        answers = answer(case, findings, looked_at, prover, progress, planner)
+        skipped += planner.left_out
         if request.journal is not None:
             answers.recommendations = with_proofs(answers.recommendations, read_proofs(request.journal))
             answers.recommendations = with_diffs(answers.recommendations, Path.cwd())
@@ -130,6 +139,14 @@ def read_sources(request: AnalysisRequest, connection: Connection | None) -> Wor
     return merge(workloads) if len(workloads) > 1 else workloads[0]
 
 
+def read_statement(group: QueryGroup, schema: Schema | None) -> Statement:
+    """What the group's statement asks for: with the constants that all its known texts share, and with JSON keys that were
+    bound as parameters, since an index can only be on a key that is known."""
+    texts = [sample.sql for sample in group.samples] or [group.text]
+    values = [sample.values for sample in group.samples]
+    return agreed([analyse(with_json_keys(text, values), schema) for text in dict.fromkeys(texts)])
+
+
 def _look(
     request: AnalysisRequest, connection: Connection | None, workload: Workload, progress: Progress, stack: ExitStack
 ) -> tuple[dict[str, ExplainedQuery], tuple[Builder, Measure] | None, tuple[Skipped, ...]]:
@@ -155,12 +172,33 @@ def _look(
         return {}, None, (Skipped("plans and missing indexes", str(error)),)
     if not request.builds:
         return plans, None, ()
-    builder = Builder(_open(request.build_url or request.url or "", stack))
+    target = request.build_url or request.url or ""
+    try:
+        builder = stack.enter_context(Builder(_open(target, stack), reconnect=lambda: _open(target, stack)))
+    except ServerError as error:
+        return plans, None, (Skipped("measuring indexes", str(error)),)
 
     def measure(sql: str) -> Plan:
         return explainer.measure(sql, runs=WARM_RUNS)
 
     return plans, (builder, measure), ()
+
+
+class _Planner:
+    """Opens a door to what-if planning when the first index is asked for: a hollow clone of the database costs seconds."""
+
+    def __init__(self, request: AnalysisRequest, hollow: HollowClone | None, stack: ExitStack) -> None:
+        self._request, self._hollow, self._stack = request, hollow, stack
+        self.left_out: tuple[Skipped, ...] = ()
+
+    def __call__(self) -> WhatIf | None:
+        if self._hollow is not None:
+            return CloneWhatIf(self._hollow)
+        if self._request.url is None or self._request.prove == "no":
+            return None
+        door = open_door(self._request.url, None, self._stack)
+        self.left_out = door.left_out
+        return door.what_if
 
 
 def _open_clone(request: AnalysisRequest, stack: ExitStack) -> HollowClone:
@@ -181,8 +219,3 @@ def _open(url: str, stack: ExitStack) -> Connection:
     connection = connect(url)
     stack.callback(connection.close)
     return connection
-
-
-def _text(group: QueryGroup) -> str:
-    """The statement as it was written, where it is known: its literals decide about partial indexes."""
-    return group.samples[0].sql if group.samples else group.text

@@ -1,7 +1,7 @@
 """Findings → recommendations: each missing index is tried out, and a finding that no index settles is withdrawn."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from .analyzer.advise.builder import Builder
 from .analyzer.advise.index_advice import (
@@ -13,6 +13,9 @@ from .analyzer.advise.index_advice import (
     answer_by_measuring,
 )
 from .analyzer.advise.index_recommendation import consolidate, recommendations
+from .analyzer.advise.scanned_table import scanned_table
+from .analyzer.advise.selected_answers import answer_by_selecting
+from .analyzer.advise.what_if import WhatIf
 from .analyzer.errors import StatementError
 from .analyzer.plan import Plan
 from .analyzer.recommendation import Recommendation
@@ -38,13 +41,27 @@ def answer(
     looked_at: Sequence[LookedAt],
     prover: tuple[Builder, Measure] | None,
     progress: Callable[[str, Sequence[Finding]], Iterator[Finding]],
+    planner: Callable[[], WhatIf | None] = lambda: None,
 ) -> Answers:
-    """Answer every finding. With a prover, indexes are built and measured; without, they are estimated."""
+    """Answer every finding. With a prover, indexes are built and measured. What is not measured is planned, as one set for the
+    whole workload, through the door that `planner` opens when it is first needed; without one it is estimated."""
     result = Answers([], [], list(looked_at))
-    index_answers: list[IndexAnswer] = []
     missing = [finding for finding in findings if finding.rule == INDEX_RULE]
+    replies: dict[str, IndexAnswer | NoIndex | str] = {}
+    open_questions: dict[str, tuple[IndexQuestion, str]] = {}
     for finding in progress("Trying indexes" if prover else "Weighing indexes", missing):
-        reply = _reply(case, finding, prover)
+        question = _question(case, finding)
+        if question is None:
+            replies[finding.identity] = "the statement or its plan could not be read far enough to name the table"
+            continue
+        try:
+            replies[finding.identity] = _measured(case, question, prover)
+        except StatementError as error:
+            open_questions[finding.identity] = (question, f"not measured: {error}" if prover else "")
+    replies |= _unmeasured(case, open_questions, planner)
+    index_answers: list[IndexAnswer] = []
+    for finding in missing:
+        reply = replies[finding.identity]
         if isinstance(reply, IndexAnswer):
             index_answers.append(reply)
             result.findings.append(finding)
@@ -61,18 +78,33 @@ def answer(
     return result
 
 
-def _reply(case: Case, finding: Finding, prover: tuple[Builder, Measure] | None) -> IndexAnswer | NoIndex | str:
-    question = _question(case, finding)
-    if question is None or case.schema is None:
-        return "the statement or its plan could not be read far enough to name the table"
+def _measured(case: Case, question: IndexQuestion, prover: tuple[Builder, Measure] | None) -> IndexAnswer | NoIndex:
+    """Raises StatementError with the reason when it cannot be measured."""
     explained = question.explained
     ran = explained.timed_out_s is not None or (explained.plan is not None and explained.plan.analyzed)
-    if prover is None or not ran:
-        return answer_by_estimate(question, case.schema)
-    try:
-        return answer_by_measuring(question, case.schema, *prover)
-    except StatementError as error:
-        return f"the proof failed: {error}"
+    if prover is None or case.schema is None:
+        raise StatementError("")
+    if not ran:
+        raise StatementError(explained.note or "the statement was not run")
+    return answer_by_measuring(question, case.schema, *prover)
+
+
+def _unmeasured(
+    case: Case, questions: Mapping[str, tuple[IndexQuestion, str]], planner: Callable[[], WhatIf | None]
+) -> dict[str, IndexAnswer | NoIndex | str]:
+    """Planned where there is a door, else estimated; each with the reason why it was not measured."""
+    if not questions or case.schema is None:
+        return {}
+    what_if = planner()
+    asked = [question for question, _ in questions.values()]
+    if what_if is not None:
+        answers = answer_by_selecting(asked, case.schema, what_if)
+    else:
+        answers = [answer_by_estimate(question, case.schema) for question in asked]
+    return {
+        identity: replace(reply, note=note) if isinstance(reply, IndexAnswer) and note else reply
+        for (identity, (_, note)), reply in zip(questions.items(), answers, strict=True)
+    }
 
 
 def _because(reply: NoIndex | str) -> str:
@@ -88,13 +120,12 @@ def _question(case: Case, finding: Finding) -> IndexQuestion | None:
     if group is None or name is None or case.schema is None:
         return None
     explained, statement = case.plans.get(group.fingerprint), case.statements.get(group.fingerprint)
-    table = next((t for t in case.schema.tables if f"{t.schema}.{t.name}" == name), None) or case.schema.table(name)
+    table = next((t for t in case.schema.tables if f"{t.schema}.{t.name}" == name), None)
     if explained is None or explained.plan is None or statement is None or table is None:
         return None
     nodes = list(explained.plan.root.walk())
     node = next((node for node in nodes if node.id == finding.plan_node), None)
-    node = node or next((node for node in nodes if node.relation == table.name), None)
-    scans = tuple(scan for scan in statement.scans if scan.table == table.name and scan.schema in (None, table.schema))
-    if node is None or not scans:
+    place = scanned_table(node, statement, case.schema) if node is not None else None
+    if node is None or place is None or not place[1]:
         return None
-    return IndexQuestion(finding.identity, group, statement, explained, table, scans, node)
+    return IndexQuestion(finding.identity, group, statement, explained, table, place[1], node)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .command import DEFAULT_JOURNAL, DEFAULT_REPORT, Command, fail, progress, show
+from .command import DEFAULT_REPORT, Command, progress, show, split_inputs
 
 if TYPE_CHECKING:
     from ..analysis import AnalysisRequest
@@ -68,7 +68,8 @@ SEVERITIES = ("error", "warning", "info")
     type=click.Choice(["auto", "measure", "no"]),
     default="auto",
     show_default=True,
-    help="`measure`: build candidate indexes on the --url database, measure, and drop them again.",
+    help="`measure`: build candidate indexes on the --url database, measure, and drop them again. `auto`: plan them on a "
+    "hollow clone of it. `no`: estimate.",
 )
 @click.option(
     "--allow-superuser", is_flag=True, help="Explain although the role is a superuser (rights are lowered first)."
@@ -111,19 +112,12 @@ def analyze(
         queryproof analyze --pg-stat-statements --url postgresql://reader@db/prod --fail-on warning
     """
     from ..analysis import AnalysisRequest
-    from ..analyzer.sources.journal import has_recording
     from ..analyzer.sources.pg_stat_statements import read_snapshot
 
-    if not inputs and not pg_stat_statements:
-        inputs = (DEFAULT_JOURNAL,)
-    journals = [path for path in inputs if path.is_dir() and (has_recording(path) or not any(path.rglob("*.sql")))]
-    if not journals and inputs == (DEFAULT_JOURNAL,):
-        journals = [DEFAULT_JOURNAL]
-    if len(journals) > 1:
-        fail(f"one journal at a time, please: {', '.join(map(str, journals))}")
+    journal, files = split_inputs(inputs, pg_stat_statements)
     request = AnalysisRequest(
-        journal=journals[0] if journals else None,
-        files=tuple(path for path in inputs if path not in journals),
+        journal=journal,
+        files=files,
         url=url,
         clone=clone,
         pg_stat_statements=pg_stat_statements,

@@ -73,3 +73,17 @@ def progress(stage: str, items: Sequence[Any]) -> Iterator[Any]:
         yield from items
         return
     yield from track(items, description=f"{stage:<20}", console=console, transient=True)
+
+
+def split_inputs(inputs: tuple[Path, ...], pg_stat_statements: bool) -> tuple[Path | None, tuple[Path, ...]]:
+    """(journal, .sql files and directories of them). Without inputs the default journal, unless another source is named."""
+    from ..analyzer.sources.journal import has_recording
+
+    if not inputs and not pg_stat_statements:
+        inputs = (DEFAULT_JOURNAL,)
+    journals = [path for path in inputs if path.is_dir() and (has_recording(path) or not any(path.rglob("*.sql")))]
+    if not journals and inputs == (DEFAULT_JOURNAL,):
+        journals = [DEFAULT_JOURNAL]
+    if len(journals) > 1:
+        fail(f"one journal at a time, please: {', '.join(map(str, journals))}")
+    return (journals[0] if journals else None), tuple(path for path in inputs if path not in journals)

@@ -15,7 +15,7 @@ STAIRS = (
     ("commands", "testing"),
     ("demo",),
     ("sample_db",),
-    ("analysis", "explanation"),
+    ("analysis", "advising", "explanation"),
     ("orm_proof",),
     ("answering",),
     ("reports",),

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from .. import __version__
+from ..analyzer.advise.index_plan import IndexPlan
 from ..analyzer.plan import ExplainedQuery, Plan
 from ..analyzer.postgres.plan_text import hide_literals
-from ..analyzer.recommendation import Recommendation
+from ..analyzer.recommendation import QueryEvidence, Recommendation
 from ..analyzer.sql.parse import format_sql
 from ..analyzer.workload import QueryGroup, Skipped
 from ..rules.finding import Finding, LookedAt
@@ -33,6 +34,7 @@ def assemble(
     skipped: Sequence[Skipped],
     *,
     show_parameters: bool,
+    index_plan: IndexPlan | None = None,
 ) -> Report:
     """The report, everything in a fixed order. Literals in plans are hidden unless parameters may be shown."""
     workload = case.workload
@@ -44,7 +46,7 @@ def assemble(
     }
     shown = plans if show_parameters else {key: hide_literals(plan) for key, plan in plans.items()}
     ranked = tuple(sorted(findings, key=lambda one: (-(one.at_stake_ms or 0.0), one.severity.rank, one.identity)))
-    actions = tuple(sorted(recommendations, key=lambda one: (-(one.saves_ms or 0.0), one.id)))
+    actions = tuple(sorted(recommendations, key=lambda one: (-(one.saves_ms or 0.0), -_per_call(one), one.id)))
     times = [source_time for group in workload.groups if (source_time := group.total_ms) is not None]
     unexplained = [
         Skipped(f"query {group.fingerprint}", explained.note)
@@ -77,6 +79,7 @@ def assemble(
         skipped=(*skipped, *workload.skipped, *unexplained, *unread),
         rules=tuple(RulePage(rule.name, rule.code, rule.page) for rule in all_rules() if rule.name in rules),
         examined=_examined(case),
+        index_plan=index_plan,
     )
 
 
@@ -138,10 +141,47 @@ def _variant_id(fingerprint: str, number: int) -> str:
     return f"{fingerprint}/{number}"
 
 
+def _per_call(action: Recommendation) -> float:
+    """What the query that gains most gains by, in ms or else in planner's units: for sources that count no time."""
+    gains = [
+        (one.before.ms - one.after.ms) if one.before.ms is not None and one.after.ms is not None
+        else (one.before.cost - one.after.cost) / 1_000_000 if one.before.cost is not None and one.after.cost is not None
+        else 0.0
+        for one in action.evidence.queries
+    ]  # fmt: skip
+    return max(gains, default=0.0)
+
+
 def _saved(groups: Sequence[QueryGroup], actions: Sequence[Recommendation]) -> float:
-    """What all actions save together: no more than the total, however many actions touch the same query."""
-    total = sum(group.total_ms or 0.0 for group in groups)
-    return min(total, sum(action.saves_ms or 0.0 for action in actions))
+    """What all actions save together. Each query is counted once: several actions on it together save no more than its time.
+
+    What an action saves is spread over the queries of its evidence by their own savings, or evenly where those are not known.
+    """
+    totals = {group.fingerprint: group.total_ms or 0.0 for group in groups}
+    saved: dict[str, float] = {}
+    elsewhere = 0.0
+    for action in actions:
+        if action.saves_ms is None:
+            continue
+        weights = {one.fingerprint: _share(one) * totals.get(one.fingerprint, 0.0) for one in action.evidence.queries}
+        whole = sum(weights.values())
+        if not whole:
+            elsewhere += action.saves_ms
+        for fingerprint, weight in weights.items():
+            if whole:
+                saved[fingerprint] = saved.get(fingerprint, 0.0) + action.saves_ms * weight / whole
+    once = sum(min(totals.get(fingerprint, 0.0), ms) for fingerprint, ms in saved.items())
+    return min(sum(totals.values()), once + elsewhere)
+
+
+def _share(proof: QueryEvidence) -> float:
+    """The share of a query's time that goes away, by its own figures (0–1); 1 where they do not tell."""
+    for before, after in (
+        (proof.before.ms, proof.after.ms), (proof.before.cost, proof.after.cost), (proof.before.rows_read, proof.after.rows_read)
+    ):  # fmt: skip
+        if before and after is not None:
+            return max(0.0, 1 - after / before)
+    return 1.0
 
 
 def _server(case: Case) -> str | None:

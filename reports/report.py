@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..analyzer.advise.index_plan import IndexPlan
 from ..analyzer.plan import Plan
 from ..analyzer.query import CallSite
 from ..analyzer.recommendation import Evidence, Recommendation
@@ -127,3 +128,5 @@ class Report:
     skipped: tuple[Skipped, ...]
     rules: tuple[RulePage, ...]
     examined: tuple[str, ...]
+    index_plan: IndexPlan | None = None
+    """Of `queryproof advise`: the set of indexes as a whole."""

@@ -30,6 +30,11 @@ def write_reports(report: Report, directory: Path) -> list[Path]:
     return [_write(directory / name, data) for name, data in files.items()]
 
 
+def write_text(path: Path, text: str) -> Path:
+    """One file of text, replacing an older one in one step. Raises OutputError."""
+    return _write(path, text.encode("utf-8", "replace"))
+
+
 def _write(path: Path, data: bytes) -> Path:
     if path.is_symlink():
         raise OutputError(f"{path} is a link: it is not followed. Remove it, or name another directory with --output")

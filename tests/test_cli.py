@@ -101,8 +101,10 @@ def test_one_bad_statement_never_stops_the_rest(tmp_path: Path, weird: str) -> N
 def test_without_being_asked_nothing_is_built_or_run(tmp_path: Path, weird: str) -> None:
     (tmp_path / "q.sql").write_text('SELECT id FROM "Weird Table" WHERE "Odd Column" = 7')
     done = queryproof("analyze", "q.sql", "--url", weird, cwd=tmp_path)
-    assert "estimated" in done.stdout
+    assert "planned" in done.stdout
     assert "measured" not in done.stdout.replace("none of them measured", "")
+    estimated = queryproof("analyze", "q.sql", "--url", weird, "--prove", "no", cwd=tmp_path)
+    assert "estimated" in estimated.stdout
     connection = connect(weird)
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_indexes WHERE tablename = 'Weird Table'")

@@ -1,52 +1,97 @@
 """Builds candidate indexes for real, on a database where that was allowed, and takes them away again."""
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Self
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-from ..errors import StatementError
+from ..errors import QueryproofError, ServerError, StatementError
 from ..sql.identifier import quote_identifier, quote_qualified
 from .candidate_index import CandidateIndex
 
 TRIAL_PREFIX = "queryproof_trial_"
 """Names of trial indexes; a leftover of a killed run is recognised by it and dropped at the next start."""
+LOCK = 1_903_260_017
+"""Key of the advisory lock that two runs at once on one database would both ask for."""
+_LEFT_BEHIND = """
+SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_index x ON x.indexrelid = c.oid
+JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
+WHERE pg_catalog.starts_with(c.relname, %s) AND NOT c.relispartition AND pg_catalog.pg_has_role(t.relowner, 'USAGE')
+ORDER BY 1, 2
+"""
+_TREE = """
+SELECT c.relname::text, pg_catalog.pg_relation_size(c.oid) FROM pg_catalog.pg_class c
+WHERE c.oid = %s::regclass OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(%s::regclass))
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A trial index that exists right now."""
+    """A trial index that exists right now. names: its own, and on a partitioned table those of the parts' indexes."""
 
     name: str
     size_bytes: int
     build_ms: float
+    names: frozenset[str] = frozenset()
 
 
 class Builder:
-    """Creates and drops trial indexes over one autocommit connection of the tables' owner."""
+    """Creates and drops trial indexes over one autocommit connection of the tables' owner. Used as a context manager it
+    leaves nothing behind: neither indexes nor extensions, also when its connection was lost on the way.
 
-    def __init__(self, connection: Connection, *, timeout_s: float = 120.0, lock_timeout_s: float = 5.0) -> None:
+    reconnect: makes a new connection when the server has ended this one.
+    Raises ServerError when another run is trying indexes in the same database.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        timeout_s: float = 120.0,
+        lock_timeout_s: float = 5.0,
+        reconnect: Callable[[], Connection] | None = None,
+    ) -> None:
         self._connection = connection
-        self._connection.autocommit = True
+        self._reconnect = reconnect
+        self._settings = {"statement_timeout": int(timeout_s * 1000), "lock_timeout": int(lock_timeout_s * 1000)}
         self._count = 0
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_catalog.set_config('statement_timeout', %s, false)", (f"{int(timeout_s * 1000)}",)
-            )
-            cursor.execute(
-                "SELECT pg_catalog.set_config('lock_timeout', %s, false)", (f"{int(lock_timeout_s * 1000)}",)
-            )
-            cursor.execute(
-                "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
-                " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                " WHERE c.relkind = 'i' AND pg_catalog.starts_with(c.relname, %s)",
-                (TRIAL_PREFIX,),
-            )
-            for schema, name in cursor.fetchall():
-                cursor.execute(f"DROP INDEX IF EXISTS {quote_qualified(schema, name)}")
+        self._extensions: list[str] = []
+        try:
+            self._prepare()
+        except psycopg2.Error as error:
+            raise ServerError(f"no index can be tried on this database: {_cause(error)}") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drop whatever is still there. Raises ServerError naming what could not be dropped."""
+        try:
+            if self._connection.closed:
+                self._renew()
+            self._drop_left_behind()
+            with self._connection.cursor() as cursor:
+                for name in reversed(self._extensions):
+                    cursor.execute(f"DROP EXTENSION IF EXISTS {quote_identifier(name)}")
+                self._extensions.clear()
+                cursor.execute("SELECT pg_catalog.pg_advisory_unlock(%s)", (LOCK,))
+        except (psycopg2.Error, QueryproofError) as error:
+            cause = _cause(error) if isinstance(error, psycopg2.Error) else str(error)
+            kept = "".join(f" and the extension {name}" for name in self._extensions)
+            raise ServerError(
+                f"trial indexes could not be taken away ({cause}). Remedy: drop indexes named {TRIAL_PREFIX}…{kept}; "
+                "the next run with --prove measure drops the indexes too"
+            ) from None
 
     @contextmanager
     def built(self, candidate: CandidateIndex) -> Iterator[Built]:
@@ -54,27 +99,87 @@ class Builder:
 
         Raises StatementError when PostgreSQL refuses (not immutable, too large a key, no rights, timeout).
         """
+        index = self.build(candidate)
+        try:
+            yield index
+        finally:
+            self.drop(candidate, index)
+
+    def build(self, candidate: CandidateIndex) -> Built:
+        """Build it; the caller drops it. Raises StatementError when PostgreSQL refuses or the connection is lost."""
         self._count += 1
         name = f"{TRIAL_PREFIX}{self._count}"
         qualified = quote_qualified(candidate.schema, name)
-        with self._connection.cursor() as cursor:
-            try:
-                if candidate.extension:
-                    cursor.execute(f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(candidate.extension)}")
+        try:
+            if self._connection.closed:
+                self._renew()
+            with self._connection.cursor() as cursor:
+                self._install(candidate.extension)
                 start = time.perf_counter()
                 cursor.execute(candidate.definition(name, concurrently=False))
                 build_ms = (time.perf_counter() - start) * 1000
                 if any(key.column is None for key in candidate.keys):
                     # Without statistics on the expression the planner guesses its selectivity.
                     cursor.execute(f"ANALYZE {quote_qualified(candidate.schema, candidate.table)}")
-                cursor.execute("SELECT pg_catalog.pg_relation_size(%s::regclass)", (qualified,))
-                (size,) = cursor.fetchone() or (0,)
-            except psycopg2.Error as error:
-                cursor.execute(f"DROP INDEX IF EXISTS {qualified}")
-                raise StatementError(
-                    f"PostgreSQL refused to build it ({error.pgcode or type(error).__name__})"
-                ) from None
+                cursor.execute(_TREE, (qualified, qualified))
+                tree = cursor.fetchall()
+        except psycopg2.Error as error:
+            refusal = _cause(error)
+            with contextlib.suppress(psycopg2.Error, QueryproofError):
+                self.drop(candidate, Built(name, 0, 0.0))
+            raise StatementError(f"PostgreSQL refused to build it ({refusal})") from None
+        return Built(name, sum(int(size) for _, size in tree), build_ms, frozenset(part for part, _ in tree))
+
+    def drop(self, candidate: CandidateIndex, index: Built) -> None:
+        """Take it away, over a new connection when the old one is gone. Raises StatementError when that fails: `close` tries again."""
+        for last in (False, True):
             try:
-                yield Built(name, int(size), build_ms)
-            finally:
-                cursor.execute(f"DROP INDEX IF EXISTS {qualified}")
+                if self._connection.closed:
+                    self._renew()
+                with self._connection.cursor() as cursor:
+                    cursor.execute(f"DROP INDEX IF EXISTS {quote_qualified(candidate.schema, index.name)}")
+                return
+            except psycopg2.Error as error:
+                if last or not self._connection.closed:
+                    raise StatementError(f"the trial index {index.name} was not dropped ({_cause(error)})") from None
+
+    def _prepare(self) -> None:
+        self._connection.autocommit = True
+        with self._connection.cursor() as cursor:
+            for name, value in self._settings.items():
+                cursor.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, str(value)))
+            cursor.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", (LOCK,))
+            if cursor.fetchone() != (True,):
+                raise ServerError(
+                    "another queryproof is trying indexes in this database. Remedy: wait until it has ended, and try again"
+                )
+        self._drop_left_behind()
+
+    def _drop_left_behind(self) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(_LEFT_BEHIND, (TRIAL_PREFIX,))
+            for schema, name in cursor.fetchall():
+                cursor.execute(f"DROP INDEX IF EXISTS {quote_qualified(schema, name)}")
+
+    def _install(self, extension: str | None) -> None:
+        """Only for the trial: an extension that was not there before is dropped at the end."""
+        if extension is None:
+            return
+        with self._connection.cursor() as cursor:
+            cursor.execute("SELECT FROM pg_catalog.pg_extension WHERE extname = %s", (extension,))
+            if cursor.fetchone() is None:
+                cursor.execute(f"CREATE EXTENSION {quote_identifier(extension)}")
+                self._extensions.append(extension)
+
+    def _renew(self) -> None:
+        if self._reconnect is None:
+            raise StatementError("the connection was lost")
+        self._connection = self._reconnect()
+        self._prepare()
+
+
+def _cause(error: psycopg2.Error) -> str:
+    """SQLSTATE and PostgreSQL's message without values; the class where the connection itself failed."""
+    if error.pgcode is None:
+        return f"the connection was lost ({type(error).__name__})"
+    return f"{error.pgcode}: {(error.diag.message_primary or '').strip()}"

@@ -4,6 +4,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ..recommendation import Code
+from ..schema import Table
 from ..sql.identifier import quote_identifier, quote_qualified
 
 if TYPE_CHECKING:
@@ -91,6 +92,28 @@ def migration(index: "CandidateIndex", name: str) -> str:
             f"        op.drop_index({drop}, if_exists=True)",
         ]
     )
+
+
+def drop_codes(schema: str, name: str, table: Table, definition: str) -> tuple[Code, ...]:
+    """How an existing index is dropped, and how it comes back. definition: pg_get_indexdef's.
+
+    CONCURRENTLY is refused for a partitioned table's index, on the way out and on the way back.
+    """
+    whole = table.kind == "partitioned table"
+    concurrently = "" if whole else "CONCURRENTLY "
+    drop = f"DROP INDEX {concurrently}IF EXISTS {quote_qualified(schema, name)}"
+    create = definition.replace("INDEX ", f"INDEX {concurrently}", 1)
+    migration = [
+        "def upgrade() -> None:",
+        "    with op.get_context().autocommit_block():",
+        f"        op.execute({_literal(drop)})",
+        "",
+        "",
+        "def downgrade() -> None:",
+        "    with op.get_context().autocommit_block():",
+        f"        op.execute({_literal(create)})",
+    ]
+    return Code("DDL", "sql", f"{drop};"), Code("Alembic migration", "python", "\n".join(migration))
 
 
 def _partitioned_migration(index: "CandidateIndex", name: str) -> str:

@@ -23,6 +23,11 @@ class Key:
     nulls_first: bool | None = None
     operator_class: str | None = None
 
+    def __post_init__(self) -> None:
+        """One spelling for one order: NULLS LAST ascending and NULLS FIRST descending are PostgreSQL's defaults."""
+        if self.nulls_first == self.descending:
+            object.__setattr__(self, "nulls_first", None)
+
     @property
     def sql(self) -> str:
         """The key as it stands in CREATE INDEX."""
@@ -40,8 +45,7 @@ class Key:
     def order(self) -> str:
         """What is written after the key when its order is not the default one, with a leading blank."""
         text = " DESC" if self.descending else ""
-        # PostgreSQL's default is NULLS LAST ascending and NULLS FIRST descending: only the other one is written.
-        if self.nulls_first is not None and self.nulls_first != self.descending:
+        if self.nulls_first is not None:
             text += " NULLS FIRST" if self.nulls_first else " NULLS LAST"
         return text
 
@@ -56,6 +60,7 @@ class Key:
     @property
     def flipped(self) -> "Key":
         """The key of the same index read backwards."""
+        # Read backwards, the default order is the other direction's default.
         turned = None if self.nulls_first is None else not self.nulls_first
         return Key(self.column, self.expression, not self.descending, turned, self.operator_class)
 

@@ -12,6 +12,7 @@ from ..workload import QueryGroup
 from .builder import Builder
 from .candidate_index import CandidateIndex
 from .candidates import candidates
+from .scanned_table import table_rows
 
 MIN_GAIN = 1.25
 """An index must make its query at least this many times faster, or it is not worth its writes."""
@@ -52,6 +53,8 @@ class IndexAnswer:
     size_bytes: int | None
     build_ms: float | None
     tried: tuple[Alternative, ...]
+    note: str = ""
+    """Why the evidence is weaker than was asked for, else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,30 +85,37 @@ class _Trial:
 def answer_by_measuring(
     question: IndexQuestion, schema: Schema, builder: Builder, measure: Measure
 ) -> IndexAnswer | NoIndex:
-    """Really build each candidate, run the statement before and after, and keep the smallest of the best."""
+    """Really build each candidate, run the statement before and after, and keep the smallest of the best.
+
+    Raises StatementError when the proof itself is refused: the statement may not be run, or no candidate may be built.
+    """
     options = _options(question, schema)
     if not options:
-        return NoIndex(question, _no_candidate_reason(question))
+        return NoIndex(question, no_candidate_reason(question))
     if question.explained.sql is None:
-        return NoIndex(question, f"it could not be run: {question.explained.note}")
+        raise StatementError(f"it could not be run: {question.explained.note}")
     before = _before(question, measure)
     trials: list[_Trial] = []
     tried: list[Alternative] = []
+    refused = 0
     for option in options:
         try:
             with builder.built(option) as built:
                 after = measure(question.explained.sql)
         except StatementError as error:
             tried.append(Alternative(describe(option), str(error)))
+            refused += 1
             continue
         trial = _Trial(option, after, built.size_bytes, built.build_ms)
-        if not _uses(after, built.name):
+        if not _uses(after, built.names):
             tried.append(Alternative(describe(option), "built, and the planner did not use it"))
         elif not _helps(before, trial):
             tried.append(Alternative(describe(option), f"built and used, but {_times(before.execution_ms, trial.ms)}"))
         else:
             trials.append(trial)
     if not trials:
+        if refused == len(options):
+            raise StatementError(tried[0].reason)
         return NoIndex(question, f"{len(options)} candidate indexes were built and none made it faster", tuple(tried))
     best = choose(before, trials)
     tried += [
@@ -155,8 +165,8 @@ def answer_by_estimate(question: IndexQuestion, schema: Schema) -> IndexAnswer |
     """Arithmetic on the planner's own row estimates; nothing is executed."""
     options = _options(question, schema)
     if not options:
-        return NoIndex(question, _no_candidate_reason(question))
-    node, rows = question.node, question.table.rows
+        return NoIndex(question, no_candidate_reason(question))
+    node, rows = question.node, table_rows(question.table, schema)
     if not rows:
         return NoIndex(question, "the table has no statistics yet: run ANALYZE and look again")
     returned = node.rows if node.rows is not None else node.plan_rows
@@ -200,14 +210,15 @@ def _options(question: IndexQuestion, schema: Schema) -> list[CandidateIndex]:
     return list(found)
 
 
-def _no_candidate_reason(question: IndexQuestion) -> str:
+def no_candidate_reason(question: IndexQuestion) -> str:
+    """Why nothing is proposed at all."""
     if any(scan.or_predicates for scan in question.scans):
         return "its conditions are joined by OR: no single index serves them; a UNION of two queries could"
     return "it compares no column in a way that an index supports, or an index for it exists already"
 
 
-def _uses(plan: Plan, name: str) -> bool:
-    return any(node.index == name for node in plan.root.walk())
+def _uses(plan: Plan, names: frozenset[str]) -> bool:
+    return any(node.index in names for node in plan.root.walk())
 
 
 def _helps(before: Plan, trial: _Trial) -> bool:

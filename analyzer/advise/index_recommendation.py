@@ -2,19 +2,22 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..plan import Plan, PlanNode
 from ..recommendation import Cost, Evidence, Measurement, QueryEvidence, Recommendation
-from ..schema import Table
+from ..schema import Index, Table
+from ..sql.identifier import quote_identifier
 from .builder import TRIAL_PREFIX, Builder
+from .candidate_duplicates import canonical
 from .candidate_index import CandidateIndex
 from .index_advice import IndexAnswer, Measure, describe, measurement
 
 ORIGINS = {
     "measured": "built for real and dropped again; each time is the median of warm runs of the same statement; one that "
     "was ended at the time limit counts with the limit",
+    "planned": "nothing was built: both costs are the planner's own, of the same statement without and with the index",
     "estimated": "not built: rows read are the planner's own estimates from the table's statistics",
 }
 
@@ -86,29 +89,48 @@ def _recommendation(
             _with_plan(answer.before, answer.before_plan, f"{fingerprint}-before", plans),
             _with_plan(answer.after, _named(answer.after_plan, name), f"{fingerprint}-{identity}", plans),
         )
-    first = answers[0]
+    # Told by the weakest of its answers: a plan is not a measurement because another query's was one.
+    kind = max((answer.kind for answer in answers), key=list(ORIGINS).index)
+    notes = [answer.note for answer in answers if answer.note]
     sizes = [answer.size_bytes for answer in answers if answer.size_bytes is not None]
     builds = [answer.build_ms for answer in answers if answer.build_ms is not None]
     places = [site for answer in answers for site, _ in answer.question.group.call_sites[:1]]
     return Recommendation(
         id=identity,
         kind="index",
-        title=f"Add a {_ADJECTIVES.get(index.shape, '')}{describe(index).replace(' on ', ' index on ', 1)}",
-        reason=_reason(index, first),
-        evidence=Evidence(first.kind, ORIGINS[first.kind], tuple(per_query.values())),  # type: ignore[arg-type] # kind is one of ORIGINS' keys
+        title=title_of(index),
+        reason=" ".join(filter(None, (why_it_helps(index), *replaced(index, table)))),
+        evidence=Evidence(kind, "; ".join(dict.fromkeys((ORIGINS[kind], *notes))), tuple(per_query.values())),  # type: ignore[arg-type] # one of ORIGINS' keys
         code=index.codes(name),
         settles=tuple(sorted({answer.question.id for answer in answers})),
         cost=Cost(
             max(sizes, default=None),
             max(builds, default=None),
-            "CREATE INDEX CONCURRENTLY takes SHARE UPDATE EXCLUSIVE: reads and writes go on while it builds; it waits for "
-            "transactions that are open when it starts, cannot run inside a transaction, and leaves an invalid index behind "
-            "when it fails: drop that one and try again",
-            _write_penalty(index, table),
+            lock_of(index),
+            write_penalty(index, table),
         ),
         saves_ms=_saved(answers),
         place=places[0] if places else None,
         alternatives=tuple(dict.fromkeys(other for answer in answers for other in answer.tried)),
+    )
+
+
+def title_of(index: CandidateIndex) -> str:
+    """`Add a partial B-tree index on …`."""
+    return f"Add a {_ADJECTIVES.get(index.shape, '')}{describe(index).replace(' on ', ' index on ', 1)}"
+
+
+def lock_of(index: CandidateIndex) -> str:
+    """What building it holds up (measured on PostgreSQL 12–18)."""
+    if index.partitions:
+        return (
+            "CREATE INDEX ON ONLY the partitioned table is done at once, and each part's CREATE INDEX CONCURRENTLY takes SHARE "
+            "UPDATE EXCLUSIVE on that part: reads and writes go on; every ALTER INDEX … ATTACH PARTITION is done at once too"
+        )
+    return (
+        "CREATE INDEX CONCURRENTLY takes SHARE UPDATE EXCLUSIVE: reads and writes go on while it builds; it waits for "
+        "transactions that are open when it starts, cannot run inside a transaction, and leaves an invalid index behind "
+        "when it fails: drop that one and try again"
     )
 
 
@@ -134,18 +156,71 @@ def _renamed(node: PlanNode, name: str) -> PlanNode:
 
 
 def _saved(answers: Sequence[IndexAnswer]) -> float | None:
-    """Recorded total × the share of the execution time that the index took away, per query once."""
-    saved: Mapping[str, float] = {
-        answer.question.group.fingerprint: (answer.question.group.total_ms or 0.0)
-        * (1 - (answer.after.ms or 0.0) / answer.before.ms)
-        for answer in answers
-        if answer.before.ms and answer.after.ms is not None
-    }
+    """Recorded total × the share that the index took away of the time, else of the planned cost, else of the rows read; each
+    query once. An estimate of rows speaks for its scan alone, so it counts with the scan's share of the execution."""
+    saved: dict[str, float] = {}
+    for answer in answers:
+        total = answer.question.group.total_ms
+        for one, two, share in (
+            (answer.before.ms, answer.after.ms, 1.0),
+            (answer.before.cost, answer.after.cost, 1.0),
+            (answer.before.rows_read, answer.after.rows_read, _scan_share(answer)),
+        ):
+            if total is not None and one and two is not None:
+                gained = max(0.0, total * share * (1 - two / one))
+                saved[answer.question.group.fingerprint] = max(
+                    gained, saved.get(answer.question.group.fingerprint, 0.0)
+                )
+                break
     return sum(saved.values()) if saved else None
 
 
-def _reason(index: CandidateIndex, answer: IndexAnswer) -> str:
-    why = {
+def _scan_share(answer: IndexAnswer) -> float:
+    plan, node = answer.question.explained.plan, answer.question.node
+    if plan is None or not plan.root.total_cost:
+        return 1.0
+    return min(1.0, node.total_cost / plan.root.total_cost)
+
+
+def replaced(index: CandidateIndex, table: Table) -> list[str]:
+    """Sentences on existing indexes that the new one does the work of: they would be kept up to date twice."""
+    return [
+        f"It does all that {existing.name} does: drop that one once this one is built and used."
+        for existing in table.indexes
+        if _does_the_work_of(index, existing)
+    ]
+
+
+def _does_the_work_of(index: CandidateIndex, existing: Index) -> bool:
+    """B-trees of the whole table alone: the new one begins with the old one's keys, in their order, and carries its columns."""
+    if existing.unique or existing.constraint or existing.replica_identity or not existing.valid:
+        return False
+    if not existing.method == index.method == "btree" or existing.predicate is not None or index.predicate is not None:
+        return False
+    own = [canonical(key.bare) for key in index.keys]
+    old = [canonical(name) for name in existing.columns]
+    if own[: len(old)] != old:
+        return False
+    carried = own + [canonical(quote_identifier(name)) for name in index.include]
+    if not {canonical(quote_identifier(name)) for name in existing.include} <= set(carried):
+        return False
+    for place, key in enumerate(index.keys[: len(old)]):
+        nulls_first = key.descending if key.nulls_first is None else key.nulls_first
+        if (key.descending, nulls_first) != (_flag(existing.descending, place), _flag(existing.nulls_first, place)):
+            return False
+        pattern = place < len(existing.operator_classes) and existing.operator_classes[place].endswith("_pattern_ops")
+        if pattern != bool(key.operator_class):
+            return False
+    return True
+
+
+def _flag(flags: tuple[bool, ...], place: int) -> bool:
+    return place < len(flags) and flags[place]
+
+
+def why_it_helps(index: CandidateIndex) -> str:
+    """One or two sentences for the shape of the index."""
+    return {
         "hash": "The column is only ever compared for equality and its values are long: a hash index stores a 4-byte code "
         "of each, so it is smaller than a B-tree and as fast.",
         "partial": "The condition is the same in every call and keeps few rows: an index of those rows alone is small and "
@@ -161,10 +236,10 @@ def _reason(index: CandidateIndex, answer: IndexAnswer) -> str:
         "GIN full text": "A GIN index has one entry per lexeme, which is what `@@` asks for.",
         "GIN trigram": "A pattern that does not start with fixed letters needs an index of three-letter pieces.",
     }.get(index.shape, "The rows wanted are few and the index leads straight to them.")
-    return why
 
 
-def _write_penalty(index: CandidateIndex, table: Table) -> str:
+def write_penalty(index: CandidateIndex, table: Table) -> str:
+    """Which writes it makes dearer, and how many there were."""
     which = "every INSERT and every UPDATE of an indexed column"
     if index.predicate:
         which = "every INSERT or UPDATE of a row that meets the condition"

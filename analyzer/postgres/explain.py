@@ -92,6 +92,30 @@ class Explainer:
         except StatementError as error:
             return ExplainedQuery(group.fingerprint, None, None, str(error), "")
 
+    def texts(self, group: QueryGroup) -> tuple[tuple[str, str], ...]:
+        """(statement with values in place, where these came from), one for each set of values that is known: recorded ones,
+        else some from the columns' statistics. The text with its `$n` where neither are known.
+
+        Raises StatementError when the statement may not be planned; ConnectionLost.
+        """
+        samples = group.samples or (ParameterSample(group.text, None, None, NO_VALUES),)
+        recorded = list(self._recorded(samples))
+        found = {text.inline: text.origin for text in recorded if isinstance(text, ExplainText)}
+        if found:
+            return tuple(found.items())
+        if command := without_plan(samples[0].sql):
+            raise StatementError(f"{command} is not a statement that has a plan")
+        sql = runnable_text(samples[0].sql).sql
+        verdict = single_statement_kind(sql)
+        self._permission.refuse(verdict)
+        if not has_placeholders(sql):
+            if refusal := next((one for one in recorded if isinstance(one, StatementError)), None):
+                raise refusal
+            return ((sql, "the statement has no parameters"),)
+        texts, _ = sampled_texts(self._planner, group, sql, verdict, self.target.search_path)
+        found = {text.inline: text.origin for text in texts}
+        return tuple(found.items()) or ((sql, "no values in particular"),)
+
     def measure(self, sql: str, runs: int) -> Plan:
         """Run a statement `runs` times after one warming run; the plan of the run with the median time.
 

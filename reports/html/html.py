@@ -14,9 +14,11 @@ from markupsafe import Markup, escape
 
 from ...analyzer.postgres.plan_text import title
 from ...analyzer.recommendation import Recommendation
+from ..advice_words import limits, plan_headline
 from ..headline import headline
 from ..numbers import duration, factor, figure, percent, plural, size, visible
 from ..report import Report, ReportedBucket, ReportedFinding, ReportedQuery
+from .curve import curve_line, curve_points
 from .markdown import blocks, prose
 from .plan_tree import MOST_NODES, conditions, drawn_nodes, longest_self_ms, misestimate, remarks, text_lines
 
@@ -87,6 +89,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "factor": factor, "percent": percent, "plural": plural, "gains": _gains, "misestimate": misestimate,
         "conditions": conditions, "remarks": remarks, "drawn_nodes": drawn_nodes, "text_lines": text_lines,
+        "plan_headline": plan_headline, "limits": limits, "curve_points": curve_points, "curve_line": curve_line,
         "longest_self_ms": longest_self_ms, "len": len, "set": set, "MOST_ACTIONS": MOST_ACTIONS,
         "MOST_FINDINGS": MOST_FINDINGS, "MOST_NODES": MOST_NODES, "MOST_REASONS": MOST_REASONS,
     }  # fmt: skip

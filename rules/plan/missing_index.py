@@ -1,11 +1,13 @@
 """missing-index."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from ...analyzer.plan import ExplainedQuery, PlanNode
+from ...analyzer.advise.scanned_table import read_table, scanned_table, table_rows
+from ...analyzer.plan import Plan, PlanNode
 from ...analyzer.recommendation import Evidence
 from ...analyzer.schema import Table
-from ...analyzer.sql.statement import Statement
+from ...analyzer.sql.statement import TableScan
 from ...analyzer.workload import QueryGroup
 from ..finding import Fact, Finding, LookedAt, Severity, Subject
 from ..rule import Case, Rule
@@ -57,59 +59,47 @@ class MissingIndex(Rule):
     needs_database = True
 
     def check(self, case: Case) -> Iterator[Finding | LookedAt]:
-        """Look at every scan of every plan."""
+        """Look at every scan of every plan: one verdict for each query and table, its parts taken together."""
         for group in case.workload.groups:
-            explained, statement = case.plans.get(group.fingerprint), case.statements.get(group.fingerprint)
-            if explained is None or explained.plan is None or statement is None or case.schema is None:
-                continue
-            tables: set[str] = set()
-            for node, parents in _scans(explained.plan.root, ()):
-                table = case.schema.table(node.relation or "", node.schema)
-                if table is None or f"{table.schema}.{table.name}" in tables:
-                    continue
-                why = _waste(node, parents, statement, table)
-                if why is None:
-                    continue
-                verdict = self._verdict(group, explained, node, parents, table, why)
-                if isinstance(verdict, Finding):
-                    tables.add(f"{table.schema}.{table.name}")
-                yield verdict
+            for place in _wasteful(case, group):
+                yield self._verdict(case, group, place)
 
-    def _verdict(
-        self,
-        group: QueryGroup,
-        explained: ExplainedQuery,
-        node: PlanNode,
-        parents: tuple[PlanNode, ...],
-        table: Table,
-        why: str,
-    ) -> Finding | LookedAt:
+    def _verdict(self, case: Case, group: QueryGroup, place: "_Place") -> Finding | LookedAt:
+        table, plan = place.table, place.plan
+        assert case.schema is not None
         subject = Subject(group.fingerprint, f"{table.schema}.{table.name}")
-        plan = explained.plan
-        assert plan is not None
-        sorts = [parent for parent in parents if "Sort" in parent.type]
-        share = _share(node, sorts, plan.root)
-        if (table.rows or 0) < MIN_ROWS:
-            return LookedAt(
-                self.name, subject, f"{table.name} has {table.rows or 0:.0f} rows: reading them all is cheap"
-            )
+        rows = table_rows(table, case.schema)
+        worst = max(place.scans, key=lambda one: one.share)
+        share = min(1.0, sum(one.share for one in place.scans))
+        if rows is not None and rows < MIN_ROWS:
+            return LookedAt(self.name, subject, f"{table.name} has {rows:.0f} rows: reading them all is cheap")
         if share < MIN_SHARE:
             return LookedAt(self.name, subject, f"the scan takes {share:.0%} of the time: an index could save no more")
-        read, kept = _rows_read(node, table), node.rows if node.rows is not None else node.plan_rows
+        read, kept = sum(one.read for one in place.scans), sum(one.kept for one in place.scans)
+        if rows is None and read < MIN_ROWS:
+            return LookedAt(
+                self.name, subject, f"{table.name} seems to have {read:.0f} rows: reading them all is cheap"
+            )
         at_stake = group.total_ms * share if group.total_ms is not None else None
-        per_call = (node.self_ms or 0.0) if plan.analyzed else (group.mean_ms or 0.0) * share
+        own_ms = sum(one.node.self_ms or 0.0 for one in place.scans)
+        if place.timed_out_s is not None and group.total_ms is None:
+            at_stake = place.timed_out_s * 1000 * share * max(group.calls, 1)
+        per_call = own_ms if plan.analyzed else (group.mean_ms or (place.timed_out_s or 0.0) * 1000) * share
+        parts = f" (in {len(place.scans)} parts)" if len(place.scans) > 1 else ""
         return Finding(
             rule=self.name,
             code=self.code,
             severity=_severity(at_stake, per_call),
             subject=subject,
-            message=f"{why}: {read:,.0f} rows of {table.name} are read to keep {kept:,.0f}".replace(",", "\u202f"),
+            message=f"{worst.why}: {read:,.0f} rows of {table.name}{parts} are read to keep {kept:,.0f}".replace(
+                ",", "\u202f"
+            ),
             facts=(
                 Fact("rows read", read, "rows"),
                 Fact("rows kept", kept, "rows"),
-                Fact("rows in the table", table.rows or 0.0, "rows"),
+                Fact("rows in the table", rows or 0.0, "rows"),
                 Fact("share of the execution", round(share, 4)),
-                Fact("node", node.type),
+                Fact("node", worst.node.type),
             ),
             evidence=Evidence(
                 "measured" if plan.analyzed else "estimated",
@@ -117,19 +107,62 @@ class MissingIndex(Rule):
             ),
             at_stake_ms=at_stake,
             place=group.call_sites[0][0] if group.call_sites else None,
-            plan_node=node.id,
+            plan_node=worst.node.id,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """A wasteful node. read, kept: rows of all loops; share: of the execution (0–1)."""
+
+    node: PlanNode
+    why: str
+    read: float
+    kept: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The wasteful scans of one table in one plan."""
+
+    table: Table
+    plan: Plan
+    scans: tuple[_Scan, ...]
+    timed_out_s: float | None
 
 
 def claimed_nodes(case: Case) -> dict[str, frozenset[int]]:
     """By fingerprint, the scans that this rule speaks of, so that no other rule tells the same of them again."""
-    if case.schema is None:
-        return {}
     found: dict[str, set[int]] = {}
-    for verdict in MissingIndex().check(case):
-        if isinstance(verdict, Finding) and verdict.plan_node is not None and verdict.subject.fingerprint is not None:
-            found.setdefault(verdict.subject.fingerprint, set()).add(verdict.plan_node)
+    rule = MissingIndex()
+    for group in case.workload.groups:
+        for place in _wasteful(case, group):
+            if isinstance(rule._verdict(case, group, place), Finding):
+                found.setdefault(group.fingerprint, set()).update(one.node.id for one in place.scans)
     return {fingerprint: frozenset(nodes) for fingerprint, nodes in found.items()}
+
+
+def _wasteful(case: Case, group: QueryGroup) -> list[_Place]:
+    explained, statement = case.plans.get(group.fingerprint), case.statements.get(group.fingerprint)
+    if explained is None or explained.plan is None or statement is None or case.schema is None:
+        return []
+    plan = explained.plan
+    found: dict[tuple[str, str], tuple[Table, list[_Scan]]] = {}
+    for node, parents in _scans(plan.root, ()):
+        place = scanned_table(node, statement, case.schema)
+        if place is None:
+            continue
+        table, asked = place
+        # Of a partition the rows are its own; the index is the whole table's.
+        own = read_table(node, table, case.schema)
+        why = _waste(node, parents, asked, own)
+        if why is not None:
+            kept = node.rows if node.rows is not None else node.plan_rows
+            sorts = [parent for parent in parents if "Sort" in parent.type]
+            scan = _Scan(node, why, _rows_read(node, own), kept, _share(node, sorts, plan.root))
+            found.setdefault((table.schema, table.name), (table, []))[1].append(scan)
+    return [_Place(table, plan, tuple(scans), explained.timed_out_s) for table, scans in found.values()]
 
 
 def _scans(node: PlanNode, parents: tuple[PlanNode, ...]) -> Iterator[tuple[PlanNode, tuple[PlanNode, ...]]]:
@@ -139,7 +172,7 @@ def _scans(node: PlanNode, parents: tuple[PlanNode, ...]) -> Iterator[tuple[Plan
         yield from _scans(child, (*parents, node))
 
 
-def _waste(node: PlanNode, parents: tuple[PlanNode, ...], statement: Statement, table: Table) -> str | None:
+def _waste(node: PlanNode, parents: tuple[PlanNode, ...], scans: tuple[TableScan, ...], table: Table) -> str | None:
     """What is wasteful about the scan, as the beginning of a sentence; None when nothing is."""
     if node.actual_loops == 0:
         return None
@@ -156,7 +189,7 @@ def _waste(node: PlanNode, parents: tuple[PlanNode, ...], statement: Statement, 
     if node.type in SCANS:
         if (node.removed or 0) + (node.removed_by_recheck or 0) >= max(10 * kept, MIN_ROWS):
             return "The index used leads to rows of which most are thrown away"
-        if kept >= HEAP_ROWS and _coverable(statement, table):
+        if kept >= HEAP_ROWS and _coverable(scans):
             return "The index used leads to many rows that are then fetched one by one"
         if kept >= HEAP_ROWS and _sorted_for_few(parents):
             return "Many rows are fetched and sorted to return the first ones"
@@ -168,8 +201,7 @@ def _sorted_for_few(parents: tuple[PlanNode, ...]) -> bool:
     return "Limit" in types and any("Sort" in name for name in types[types.index("Limit") :])
 
 
-def _coverable(statement: Statement, table: Table) -> bool:
-    scans = [scan for scan in statement.scans if scan.table == table.name]
+def _coverable(scans: tuple[TableScan, ...]) -> bool:
     return bool(scans) and all(scan.columns is not None and len(scan.columns) <= COVERED_COLUMNS for scan in scans)
 
 

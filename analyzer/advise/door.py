@@ -1,0 +1,94 @@
+"""Opens the best door to what-if planning that there is: a hollow clone, HypoPG, a scratch copy, or none."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg2.extensions import connection as Connection
+
+from ..errors import ServerError, StatementError
+from ..postgres.catalog import read_schema
+from ..postgres.clone import HollowClone
+from ..postgres.clone_file import CloneFile, Relation, load_clone
+from ..postgres.clone_source import read_source
+from ..postgres.connect import connect
+from ..schema import Schema
+from ..workload import Skipped
+from .builder import Builder
+from .clone_what_if import CloneWhatIf
+from .hypopg_what_if import HypopgWhatIf
+from .scratch_what_if import ScratchWhatIf
+from .what_if import WhatIf
+
+NO_DOOR = "estimates alone"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """what_if: None when nothing can be planned with indexes that do not exist. connection: where statements are planned.
+    counters: of a clone's source. drops: whether existing indexes can be switched off. left_out: what plans lack, and why."""
+
+    what_if: WhatIf | None
+    connection: Connection
+    schema: Schema
+    left_out: tuple[Skipped, ...] = ()
+    counters: tuple[Relation, ...] = ()
+    drops: bool = True
+
+    @property
+    def kind(self) -> str:
+        """In words, for the evidence."""
+        return self.what_if.kind if self.what_if is not None else NO_DOOR
+
+
+def open_door(
+    url: str | None, clone: Path | None, stack: ExitStack, builder: Callable[[], Builder] | None = None
+) -> Door:
+    """Of the file `clone`, else of the database at `url`. What it opens is closed by `stack`.
+
+    builder: for a scratch copy, where indexes may be built. Raises ServerError or SourceError when not even the database
+    can be read.
+    """
+    if clone is not None:
+        return _hollow(load_clone(clone), stack)
+    connection = _open(url or "", stack)
+    try:
+        return _hollow(read_source(url or ""), stack)
+    except ServerError as error:
+        refused = Skipped("hollow clone", f"none could be made: {error}")
+    return _second_choice(connection, refused, builder)
+
+
+def _second_choice(connection: Connection, refused: Skipped, builder: Callable[[], Builder] | None) -> Door:
+    try:
+        hypopg = HypopgWhatIf(connection)
+        return Door(hypopg, connection, hypopg.schema(), (refused, _hypopg_lacks()), drops=hypopg.hides)
+    except ServerError as error:
+        notes = [refused, Skipped("HypoPG", f"not used: {error}")]
+    if builder is None:
+        return Door(None, connection, read_schema(connection), tuple(notes), drops=False)
+    try:
+        scratch = ScratchWhatIf(connection, builder())
+        return Door(scratch, connection, scratch.schema(), tuple(notes))
+    except (ServerError, StatementError) as error:
+        notes.append(Skipped("building on a scratch copy", str(error)))
+    return Door(None, connection, read_schema(connection), tuple(notes), drops=False)
+
+
+def _hypopg_lacks() -> Skipped:
+    return Skipped(
+        "GIN, GiST and partial indexes", "HypoPG cannot try them: a hollow clone could (see what is said of it above)"
+    )
+
+
+def _hollow(file: CloneFile, stack: ExitStack) -> Door:
+    hollow = stack.enter_context(HollowClone(file))
+    notes = tuple(Skipped(note.what, note.reason) for note in hollow.left_out)
+    return Door(CloneWhatIf(hollow), _open(hollow.url, stack), hollow.schema(), notes, file.manifest.relations)
+
+
+def _open(url: str, stack: ExitStack) -> Connection:
+    connection = connect(url)
+    stack.callback(connection.close)
+    return connection

@@ -1,0 +1,85 @@
+"""Why each sequential scan that stays, stays."""
+
+from collections.abc import Iterator, Mapping
+
+from ..plan import Plan, PlanNode
+from ..recommendation import Alternative
+from ..schema import Schema, Table
+from ..sql.statement import Statement, TableScan
+from .candidate_pool import CandidatePool
+from .index_plan import KeptScan
+from .scanned_table import scanned_table, table_rows
+
+MIN_ROWS = 1_000
+"""Below this many rows reading a table whole takes well under a millisecond."""
+MIN_SHARE = 0.05
+"""Of the query's cost: below it nobody asks."""
+ADVISING = ("write ", "give ", "name ", "use ")
+"""How the second half of an obstacle begins where it says what to do."""
+
+
+def kept_scans(
+    plans: Mapping[str, Plan],
+    statements: Mapping[str, Statement],
+    schema: Schema,
+    pool: CandidatePool,
+    rejected: tuple[Alternative, ...],
+) -> tuple[KeptScan, ...]:
+    """One entry for each query and table, most expensive scan first within the query. plans: those afterwards."""
+    found: list[KeptScan] = []
+    for fingerprint, plan in plans.items():
+        statement = statements.get(fingerprint)
+        if statement is None:
+            continue
+        seen: set[tuple[str, str]] = set()
+        for node in sorted(_scans(plan.root), key=lambda one: -one.self_cost):
+            place = scanned_table(node, statement, schema)
+            if place is None or (place[0].schema, place[0].name) in seen:
+                continue
+            table, scans = place
+            rows = table_rows(table, schema)
+            share = min(1.0, node.total_cost / plan.root.total_cost) if plan.root.total_cost else 0.0
+            if share < MIN_SHARE or (rows is not None and rows < MIN_ROWS):
+                continue
+            seen.add((table.schema, table.name))
+            reason, remedy = _reason(fingerprint, node, table, scans, rows, pool, rejected)
+            found.append(KeptScan(fingerprint, table.schema, table.name, rows, round(share, 4), reason, remedy))
+    return tuple(found)
+
+
+def _scans(root: PlanNode) -> Iterator[PlanNode]:
+    return (node for node in root.walk() if node.type in ("Seq Scan", "Parallel Seq Scan") and node.relation)
+
+
+def _reason(
+    fingerprint: str,
+    node: PlanNode,
+    table: Table,
+    scans: tuple[TableScan, ...],
+    rows: float | None,
+    pool: CandidatePool,
+    rejected: tuple[Alternative, ...],
+) -> tuple[str, str]:
+    obstacles = pool.obstacles.get((fingerprint, table.schema, table.name), ())
+    if obstacles:
+        condition, why = obstacles[0]
+        reason, _, remedy = why.rpartition(": ")
+        if not remedy.startswith(ADVISING):
+            reason, remedy = why, ""
+        more = f", and {len(obstacles) - 1} more conditions like it" if len(obstacles) > 1 else ""
+        return f"its condition on {condition} can use no index{more}: {reason}", remedy
+    if rows is None:
+        return "the table has no statistics, so nobody knows what an index would save", "run ANALYZE and look again"
+    if not any(scan.predicates or scan.or_branches for scan in scans):
+        if any(scan.or_predicates for scan in scans):
+            return "its conditions are joined by OR and do not each restrict this table", "a UNION of two queries"
+        return "the query asks for every row of the table: reading it from start to end is the cheapest way", ""
+    share = node.plan_rows / rows if rows else 0.0
+    tried = [one.reason for one in rejected if f" on {table.name} (" in one.what]
+    if share > 0.1:
+        return f"the condition keeps ≈ {share:.0%} of the rows: so many single visits cost more than reading all", ""
+    if tried:
+        return f"{len(tried)} candidate indexes were tried; of the first: {tried[0]}", ""
+    return f"the planner expects ≈ {node.plan_rows:,.0f} rows and finds reading the table cheaper".replace(
+        ",", "\u202f"
+    ), ""

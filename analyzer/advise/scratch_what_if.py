@@ -1,0 +1,83 @@
+"""Candidate indexes really built on a scratch copy: for when there is neither a hollow clone nor HypoPG."""
+
+from collections.abc import Collection
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+
+from ..errors import StatementError
+from ..plan import Plan, PlanNode
+from ..postgres.catalog import read_schema
+from ..postgres.plan_reader import read_plan
+from ..schema import Schema
+from ..sql.guard import single_statement_kind
+from ..sql.identifier import quote_qualified
+from .builder import Builder, Built
+from .candidate_index import CandidateIndex
+from .what_if import Price
+
+
+class ScratchWhatIf:
+    """A `WhatIf` that builds every candidate once. For a plan, what is not wanted is dropped in a transaction that is then
+    rolled back: the planner sees real indexes of real size, and only those. Takes ACCESS EXCLUSIVE locks: a scratch copy only.
+    """
+
+    def __init__(self, connection: Connection, builder: Builder) -> None:
+        self._connection = connection
+        self._builder = builder
+        self._schema = read_schema(connection)
+        self._names = {
+            index.name: f"{table.schema}.{index.name}" for table in self._schema.tables for index in table.indexes
+        }
+        self._built: dict[str, tuple[CandidateIndex, Built]] = {}
+
+    @property
+    def kind(self) -> str:
+        """`indexes really built on PostgreSQL 15.18`."""
+        major, minor = divmod(self._connection.server_version, 10000)
+        return f"indexes really built on a scratch copy, PostgreSQL {major}.{minor}"
+
+    def schema(self) -> Schema:
+        """The tables, without the trial indexes."""
+        return self._schema
+
+    def add(self, index: CandidateIndex) -> str:
+        """Build it. Raises StatementError when PostgreSQL refuses it."""
+        built = self._builder.build(index)
+        self._built[built.name] = (index, built)
+        return built.name
+
+    def size_bytes(self, handle: str) -> int:
+        """Its real size."""
+        return self._built[handle][1].size_bytes
+
+    def plan(self, sql: str, handles: Collection[str] = (), without: Collection[str] = ()) -> Plan:
+        """The plan with just these candidates, and without these existing indexes (schema.name)."""
+        if not single_statement_kind(sql).explainable:
+            raise StatementError("it is not one statement that has a plan")
+        gone = [quote_qualified(index.schema, name) for name, (index, _) in self._built.items() if name not in handles]
+        gone += [quote_qualified(*name.split(".", 1)) for name in without]
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute("BEGIN")
+                try:
+                    if gone:
+                        cursor.execute(f"DROP INDEX {', '.join(sorted(gone))}")
+                    cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}")
+                    (document,) = cursor.fetchone() or ("",)
+                finally:
+                    cursor.execute("ROLLBACK")
+        except psycopg2.Error as error:
+            raise StatementError(
+                f"PostgreSQL says {error.pgcode}: {(error.diag.message_primary or 'no message').strip()}"
+            ) from None
+        return read_plan(document)
+
+    def price(self, sql: str, handles: Collection[str] = (), without: Collection[str] = ()) -> Price:
+        """What `plan` would cost, and the indexes it would use."""
+        root = self.plan(sql, handles, without).root
+        return Price(root.total_cost, frozenset(self._names.get(name, name) for name in _used(root)))
+
+
+def _used(root: PlanNode) -> set[str]:
+    return {node.index for node in root.walk() if node.index is not None}

@@ -1,0 +1,35 @@
+"""The index plan in words."""
+
+from ..analyzer.advise.index_plan import IndexPlan
+from .numbers import duration, factor, figure, plural, size
+
+
+def plan_headline(plan: IndexPlan) -> str:
+    """One sentence: what to add, what it brings, what it takes; or that nothing is to be added."""
+    examined = plural(len(plan.queries), "query", "queries")
+    gone = f" {plural(len(plan.dropped), 'existing index', 'existing indexes')} can go." if plan.dropped else ""
+    stopped = "" if plan.complete else " Time ran out: this is the best set found by then."
+    if not plan.indexes:
+        return f"Nothing to add: no index would make the {examined} examined cheaper.{gone}{stopped}"
+    if plan.ms_before and plan.ms_after is not None:
+        change = f"{duration(plan.ms_before)} → {duration(plan.ms_after)} of measured time"
+        change += f", {factor(plan.ms_before, plan.ms_after)}" if factor(plan.ms_before, plan.ms_after) else ""
+    else:
+        left = plan.cost_after / plan.cost_before if plan.cost_before else 1.0
+        change = f"planned cost falls to {figure(100 * left)} % of today's, {factor(plan.cost_before, plan.cost_after)}"
+    about = "" if plan.ms_before else "≈ "
+    return f"Add {plural(len(plan.indexes), 'index', 'indexes')} ({about}{size(plan.size_bytes)}): {change}, over {examined}.{gone}{stopped}"
+
+
+def limits(plan: IndexPlan) -> str:
+    """What the search had to keep to, as the end of a sentence."""
+    told = []
+    if plan.budget_bytes is not None:
+        told.append(f"at most {size(plan.budget_bytes)}")
+    if plan.max_indexes is not None:
+        told.append(f"at most {plural(plan.max_indexes, 'index', 'indexes')}")
+    if plan.max_per_table is not None:
+        told.append(f"at most {plan.max_per_table} a table")
+    if plan.max_width is not None:
+        told.append(f"at most {plan.max_width} columns wide")
+    return f"; {', '.join(told)}" if told else ""
