@@ -1,4 +1,4 @@
-"""The search for the best set of indexes within a budget."""
+"""The search for the best set of indexes: what the planner says feeds a model, the model proposes, the planner judges."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -6,12 +6,19 @@ from collections.abc import Callable, Iterable, Sequence
 from ..recommendation import Alternative
 from ..schema import Schema
 from .candidate_index import CandidateIndex
+from .cost_model import CostModel
+from .selection_limits import Limits, too_wide
 from .selection_types import Constraints, TableWrites
+from .set_search import SetSearch
 from .workload_costs import IndexSet, WorkloadCosts, members
 from .write_cost import WriteCosts
 
-MIN_IMPROVEMENT = 0.003
-"""Of the workload's cost: a step that gains less ends the search (Extend's own limit)."""
+MAX_ROUNDS = 8
+"""Of proposing and judging for one budget; two to four are usual."""
+DISTURBED = 0.001
+"""Of a text's cost: what a plan may cost more than another one of the same indexes before presence alone is held to matter."""
+MIN_GAIN = 0.01
+"""Of a text's cost: an index that gains it less is of no interest to it."""
 
 
 class Search:
@@ -27,30 +34,111 @@ class Search:
     ) -> None:
         self.costs = costs
         self.complete = True
+        self.model = CostModel(costs)
         self._constraints = constraints
         self._progress = progress
         self._writes = WriteCosts(schema, writes)
         self._end = None if constraints.max_seconds is None else time.monotonic() + constraints.max_seconds
         self._rejected: dict[CandidateIndex, str] = {}
-        self._before = costs.total(0)
+        self._best: dict[int | None, IndexSet] = {}
+        self.model.refresh()
 
     def offer(self, candidates: Iterable[CandidateIndex], bundles: Iterable[tuple[CandidateIndex, ...]] = ()) -> None:
-        """Make candidates known that the constraints allow."""
+        """Make candidates known that the constraints allow, and see which of them plans use."""
         offered = list(dict.fromkeys([*candidates, *(index for bundle in bundles for index in bundle)]))
         for done, index in enumerate(offered):
-            if self._late():
+            if self.late():
                 return
-            width = len(index.keys) + len(index.include)
-            if self._constraints.max_width is not None and width > self._constraints.max_width:
-                self._rejected[index] = f"{width} columns, of which {self._constraints.max_width} are allowed"
+            reason = too_wide(index, self._constraints)
+            if reason is not None:
+                self._rejected[index] = reason
             else:
                 self.costs.add(index)
             self._progress("Trying indexes", done + 1, len(offered))
+        self._explore_all()
+
+    def _explore_all(self) -> None:
+        """Every text with all indexes, then without those just used, and so on: each plan is one good way, the next the best
+        without it."""
+        for number, text in enumerate(self.costs.texts):
+            base, rest = self.costs.price(number, 0).cost, text.relevant
+            while rest and not self.late():
+                price = self.costs.price(number, rest)
+                if not price.used or price.cost > (1 - MIN_GAIN) * base:
+                    break
+                rest &= ~price.used
+            self._progress("Planning queries", number + 1, len(self.costs.texts))
+        self.model.refresh()
 
     def best(self, budget: int | None) -> IndexSet:
-        """The better of the sets that greedy steps find by gain per byte and by gain alone."""
-        found = [self._greedy(budget, per_byte=True), self._greedy(budget, per_byte=False)]
-        return min(found, key=lambda on: (self.objective(on), self.costs.size(on), on))
+        """The best set within the budget."""
+        limits = Limits(self.costs, self._constraints, budget)
+        best, best_value = 0, self.objective(0)
+        tried: set[IndexSet] = set()
+        for _ in range(MAX_ROUNDS):
+            if self.late():
+                break
+            steps = SetSearch(self.costs, self.model, limits, self.write_cost, self.late)
+            on = steps.best([best, *self._best.values()])
+            value = self._judged(on, limits)
+            if value is not None and value < best_value:
+                best, best_value = on, value
+            if on in tried:
+                break
+            tried.add(on)
+            self._explore(on, limits)
+        self._best[budget] = best
+        return best
+
+    def _judged(self, on: IndexSet, limits: Limits) -> float | None:
+        """The objective by the planner's own prices; None when a query is slowed too much: the index to blame is then banned.
+
+        A plan that costs more than the model thought tells of indexes that raise costs by their presence.
+        """
+        for number in range(len(self.costs.texts)):
+            price = self.costs.price(number, on)
+            if price.cost > (1 + DISTURBED) * self.model.cost(number, on):
+                self._find_disturbing(number, on)
+        self.model.refresh()
+        slowed = limits.slowed(on)
+        for fingerprint in slowed:
+            numbers = self.costs.groups[fingerprint]
+            relevant = [
+                one for one in members(on) if any(self.costs.texts[text].relevant >> one & 1 for text in numbers)
+            ]
+            worst = min(relevant, key=lambda one: (self.costs.total(on & ~(1 << one), numbers), one))
+            limits.banned |= 1 << worst
+            slower = self.costs.total(on, numbers) / self.costs.total(0, numbers)
+            self._rejected[self.costs.indexes[worst]] = (
+                f"with it query {fingerprint} would be planned {slower:.2f} times as costly as today"
+            )
+        return None if slowed else self.objective(on)
+
+    def _find_disturbing(self, number: int, on: IndexSet) -> None:
+        cost, found = self.costs.price(number, on).cost, 0
+        for one in members(on & self.costs.texts[number].relevant):
+            if self.costs.price(number, on & ~(1 << one)).cost < (1 - DISTURBED) * cost:
+                found |= 1 << one
+        self.model.disturb(number, found)
+
+    def _explore(self, on: IndexSet, limits: Limits) -> None:
+        """Price the neighbours of a set: without one of its members, and with what any text would rather have beside it."""
+        fitting = sum(1 << one for one in range(len(self.costs.indexes)) if limits.allow(1 << one))
+        for number, text in enumerate(self.costs.texts):
+            for one in members(self.costs.price(number, on).used):
+                self.costs.price(number, on & ~(1 << one))
+            limit = (1 - MIN_GAIN) * self.costs.price(number, on).cost
+            rest = fitting & text.relevant & ~on
+            while rest and not self.late():
+                price = self.costs.price(number, on | rest)
+                added = price.used & ~on
+                if not added or price.cost > limit:
+                    break
+                if added & (added - 1):
+                    for one in members(added):
+                        self.costs.price(number, on | 1 << one)
+                rest &= ~added
+        self.model.refresh()
 
     def objective(self, on: IndexSet) -> float:
         """What is made as low as possible: the workload's cost, and what keeping the indexes costs its writes."""
@@ -62,63 +150,16 @@ class Search:
 
     def share(self, on: IndexSet) -> float:
         """The workload's cost under the set as a share of the cost before."""
-        return self.costs.total(on) / self._before if self._before else 1.0
+        before = self.costs.total(0)
+        return self.costs.total(on) / before if before else 1.0
 
     def rejected(self, best: IndexSet) -> tuple[Alternative, ...]:
         """What was looked at and not taken, with the reason."""
         reasons = dict(self._rejected) | self.costs.refused
         return tuple(Alternative(index.target(index.schema, index.table), reason) for index, reason in reasons.items())
 
-    def _greedy(self, budget: int | None, *, per_byte: bool) -> IndexSet:
-        on: IndexSet = 0
-        while True:
-            best, best_value = None, 0.0
-            for number in range(len(self.costs.indexes)):
-                if self._late():
-                    return on
-                if not self._allowed(on, number, budget):
-                    continue
-                gain = self._gain(on, number)
-                if gain < MIN_IMPROVEMENT * self._before:
-                    continue
-                value = gain / self.costs.sizes[number] if per_byte else gain
-                if value > best_value:
-                    best, best_value = number, value
-            if best is None:
-                return on
-            on |= 1 << best
-
-    def _gain(self, on: IndexSet, number: int) -> float:
-        one = 1 << number
-        texts = self.costs.touched(one)
-        return self.costs.total(on, texts) - self.costs.total(on | one, texts) - self.write_cost(number)
-
-    def _allowed(self, on: IndexSet, number: int, budget: int | None) -> bool:
-        limits, index = self._constraints, self.costs.indexes[number]
-        if on >> number & 1:
-            return False
-        if budget is not None and self.costs.size(on) + self.costs.sizes[number] > budget:
-            return False
-        chosen = members(on)
-        if limits.max_indexes is not None and len(chosen) >= limits.max_indexes:
-            return False
-        if limits.max_per_table is not None:
-            beside = [one for one in chosen if self._place(one) == (index.schema, index.table)]
-            if len(beside) >= limits.max_per_table:
-                return False
-        return self._slows_none(on | 1 << number)
-
-    def _slows_none(self, on: IndexSet) -> bool:
-        return all(
-            self.costs.total(on, numbers) <= self._constraints.max_slowdown * self.costs.total(0, numbers)
-            for numbers in self.costs.groups.values()
-        )
-
-    def _place(self, number: int) -> tuple[str, str]:
-        index = self.costs.indexes[number]
-        return index.schema, index.table
-
-    def _late(self) -> bool:
+    def late(self) -> bool:
+        """Whether the time is over."""
         if self._end is not None and time.monotonic() > self._end:
             self.complete = False
         return not self.complete

@@ -128,7 +128,14 @@ class HollowClone:
         written = {
             (one.schema, one.name): one.inserted + one.updated + one.deleted for one in self.file.manifest.relations
         }
-        tables = (replace(table, writes=written.get((table.schema, table.name), 0)) for table in schema.tables)
+        tables = (
+            replace(
+                table,
+                writes=written.get((table.schema, table.name), 0),
+                indexes=tuple(index for index in table.indexes if self._indexes.handle_of(index.name) is None),
+            )
+            for table in schema.tables
+        )
         return replace(schema, tables=tuple(tables), server_version=self.file.manifest.server_version)
 
     def add(self, schema: str, table: str, method: str, definition: Callable[[str], str], size: Size) -> str:
