@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -26,6 +26,9 @@ ROUNDS = 3
 SHORT_S = 5.0
 """A program that ends sooner is run three times on each side, in turn, and the median times count."""
 READS = frozenset("select with values table show explain pragma savepoint release rollback set".split())
+WRITES = frozenset("insert update delete merge".split())
+"""Words that make a statement that begins like a reading one a writing one."""
+LOCKS = frozenset(("update", "share"))
 ORIGIN = (
     "the program was run again with the option added at this line; counted and timed are the query of this line and every "
     "load of its instances' relationships, over the whole run"
@@ -56,6 +59,7 @@ class _Run:
     queries: list[RecordedQuery]
     problems: dict[CallSite, str]
     seconds: float
+    refusal: str | None = None
 
 
 def prove_orm_edits(
@@ -70,30 +74,29 @@ def prove_orm_edits(
     """Run the command again, once for all edits, and keep what came of it beside the journal. code: its exit code before.
     application: as it was recorded with (`launcher.run`). rounds: runs on each side of a program that ends within seconds; a longer one is run once.
 
-    A program whose writes were committed is run twice more, with and without the edits, inside a transaction that is rolled
-    back, so that both begin with the same data. Whatever cannot be compared is refused with the reason.
+    A program that writes is run twice more, with and without the edits, inside a transaction that is rolled back, so that both
+    begin with the same data; one that does not may not write when it is run again. Whatever cannot be compared is refused with
+    the reason.
     """
     recording = read_recording(journal)
     queries = list(recording.queries)
     edits = lazy_edits(queries)
     if not edits:
         return ()
-    commits = commits_writes(recording)
-    say(f"proving {len(edits)} edits: running the program again{', rolling back what it writes' if commits else ''} …")
+    writes = any(_writes(sql, locks=True) for sql in {one.sql for one in queries})
+    say(f"proving {len(edits)} edits: running the program again{', rolling back what it writes' if writes else ''} …")
     recorded = _Run(code, queries, {}, 0.0)
-    befores = [] if commits else [recorded]
+    befores = [] if writes else [recorded]
     afters: list[_Run] = []
     while len(afters) < rounds and (not afters or afters[0].seconds < SHORT_S):
         if len(befores) == len(afters):
-            befores.append(_run(command, (), roll_back=commits, application=application))
+            befores.append(_run(command, (), roll_back=writes, application=application))
         afters.append(
-            _run(command, edits, roll_back=commits, application=application)
-            if befores[-1].code == code
-            else befores[-1]
+            _run(command, edits, roll_back=writes, application=application) if befores[-1].code == code else befores[-1]
         )
         if afters[-1].code != code:
             break
-    proofs = tuple(_proof(edit, recorded, befores, afters, commits) for edit in edits)
+    proofs = tuple(_proof(edit, recorded, befores, afters, writes) for edit in edits)
     (journal / FILE).write_bytes(msgspec.json.encode({"version": VERSION, "proofs": proofs}))
     return proofs
 
@@ -150,9 +153,12 @@ def _run(command: Sequence[str], edits: tuple[TrialEdit, ...], *, roll_back: boo
         directory, trial = Path(place) / "journal", Path(place) / "trial.json"
         write_trial(edits, trial)
         start = time.monotonic()
+        refusals = Path(place) / "refused"
+        writing: Path | Literal["forbid"] = refusals if roll_back else "forbid"
         code = run(
-            command, directory, parameters=False, trial=trial, roll_back=roll_back, quiet=True, application=application
+            command, directory, parameters=False, trial=trial, writing=writing, quiet=True, application=application
         )
+        refusal = refusals.read_text(encoding="utf-8").partition("\n")[0] if refusals.is_file() else None
         problems = {}
         if told_file(trial).is_file():
             for line in told_file(trial).read_bytes().splitlines():
@@ -162,7 +168,7 @@ def _run(command: Sequence[str], edits: tuple[TrialEdit, ...], *, roll_back: boo
             queries = read_journal(directory)[0]
         except SourceError:
             queries = []
-        return _Run(code, queries, problems, time.monotonic() - start)
+        return _Run(code, queries, problems, time.monotonic() - start, refusal)
 
 
 def _proof(
@@ -185,12 +191,15 @@ def _proof(
     runs, runs_after = {one.runs for one in figures}, {one.runs for one in figures_after}
     wrong = next((one.code for one in befores if one.code != code), None)
     wrong_after = next((one.code for one in afters if one.code != code), None)
+    refusal = next((one.refusal for one in (*befores, *afters) if one.refusal is not None), None)
     problem = next((one.problems[origin] for one in afters if origin in one.problems), None)
-    if wrong is not None:
-        how = "with its writes rolled back" if rolled_back else "run again"
+    if refusal is not None:
+        why = refusal
+    elif wrong is not None:
+        how = "with its writes rolled back" if rolled_back else "run again without the right to write"
         why = f"{how}, the program ended with exit code {wrong} instead of {code}"
     elif wrong_after is not None:
-        why = f"with the option, the program ended with exit code {wrong_after} instead of {code}"
+        why = f"with the option{'' if rolled_back else ' and without the right to write'}, the program ended with exit code {wrong_after} instead of {code}"
     elif problem is not None:
         why = f"the option could not be added: {problem}"
     elif runs != runs_after or len(counts) > 1 or len(counts_after) > 1:
@@ -222,14 +231,17 @@ def commits_writes(recording: Recording) -> bool:
     """Whether the recorded run kept anything it wrote. A transaction whose end is not known counts as kept."""
     writing = {(one.process, one.transaction) for one in recording.queries if _writes(one.sql)}
     undone = {(one.process, one.transaction) for one in recording.events if one.kind == "rollback"}
-    # Transactions that had begun before the recording have no number: one of them committed is enough.
-    committed = {(one.process, one.transaction) for one in recording.events if one.kind == "commit"}
-    return bool(writing - (undone - committed))
+    return bool(writing - undone)
 
 
-def _writes(sql: str) -> bool:
-    head = significant(sql[:200])
-    return bool(head) and (head[0].word not in READS)
+def _writes(sql: str, *, locks: bool = False) -> bool:
+    """Whether it may write, a CTE that does so included. locks: count FOR UPDATE and the like, which read-only forbids, too."""
+    words = [token.word for token in significant(sql)]
+    if not words or words[0] not in READS:
+        return bool(words)
+    pairs = list(zip(["", *words], words, strict=False))
+    written = any(word in WRITES and before not in ("for", "key") for before, word in pairs)
+    return written or (locks and any(before in ("for", "key") and word in LOCKS for before, word in pairs))
 
 
 def _with_proof(one: Recommendation, proof: OrmProof) -> Recommendation:

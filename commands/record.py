@@ -99,7 +99,13 @@ def record(
         max_size=max_size,
         application=application,
     )
-    if has_recording(output) and prove:
+    if has_recording(output) and prove and code.interrupted:
+        click.echo(
+            "queryproof: nothing is proven: the program was ended from outside, so it cannot be run again in the same way; "
+            "prove with a program that ends by itself, such as a test run",
+            err=True,
+        )
+    elif has_recording(output) and prove:
         show_proofs(command, output, code, application)
     if has_recording(output) and not has_call_sites(output):
         click.echo(

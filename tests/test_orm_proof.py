@@ -1,16 +1,24 @@
-"""Proof of ORM edits by running the program again: on PostgreSQL and SQLite, with and without writes."""
+"""Proof of ORM edits by running the program again: on PostgreSQL and SQLite, with and without writes.
 
+A program is a process; so each proves as many things as it can.
+"""
+
+import multiprocessing
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg2
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
+from queryproof import orm_proof
 from queryproof.analyzer.errors import SourceError
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.record.launcher import run
+from queryproof.analyzer.record.rollback import CannotRollBack, Rollback, forbid_writing
 from queryproof.cli import main
 from queryproof.orm_proof import OrmProof, prove_orm_edits, read_proofs
 
@@ -29,13 +37,17 @@ class Book(Base):
     author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"))
     author: Mapped[Author] = relationship(overlaps="books")
 engine = create_engine(sys.argv[1])
+def fill(engine):
+    Base.metadata.drop_all(engine)
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Author(id=n, books=[Book(id=n * 2), Book(id=n * 2 + 1)]) for n in range(1, 11)])
+        session.commit()
 """
-FILL = """
-Base.metadata.drop_all(engine)
-Base.metadata.create_all(engine)
+READ = """
 with Session(engine) as session:
-    session.add_all([Author(id=n, books=[Book(id=n * 2), Book(id=n * 2 + 1)]) for n in range(1, 11)])
-    session.commit()
+    for author in session.scalars(select(Author)):
+        print(len(author.books))
 """
 
 
@@ -45,91 +57,79 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "program.py"
 
 
-def proofs_of(program: Path, text: str, url: str, arguments: Sequence[str] = ()) -> tuple[OrmProof, ...]:
+def proofs_of(program: Path, text: str, *urls: str) -> tuple[OrmProof, ...]:
     program.write_text(MODELS + text)
-    command = [sys.executable, str(program), url, *arguments]
+    command = [sys.executable, str(program), *urls]
     code = run(command, program.parent / "journal")
     return prove_orm_edits(command, program.parent / "journal", code, lambda line: None, rounds=1)
 
 
-READ = """
-with Session(engine) as session:
-    for author in session.scalars(select(Author)):
-        print(len(author.books))
-"""
+def filled(server: Server, name: str) -> str:
+    """URL of a database that a program of the models would have filled."""
+    server.create_database(name)
+    url = server.url(name, "app")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for sql in (
+            "CREATE TABLE authors (id int PRIMARY KEY)",
+            "CREATE TABLE books (id int PRIMARY KEY, author_id int NOT NULL REFERENCES authors)",
+            "INSERT INTO authors SELECT generate_series(1, 10)",
+            "INSERT INTO books SELECT n, n / 2 FROM generate_series(2, 21) n",
+        ):
+            connection.execute(text(sql))
+    engine.dispose()
+    return url
 
 
-def test_a_program_that_only_reads_is_run_again_with_the_option(program: Path, server: Server) -> None:
-    server.create_database("proof_reads")
-    url = server.url("proof_reads", "app")
-    program.write_text(MODELS + FILL)
-    assert run([sys.executable, str(program), url], program.parent / "filled") == 0
-    (proof,) = proofs_of(program, READ, url)
+def test_a_program_that_only_reads_is_run_again_and_the_report_says_measured(
+    program: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A long program is run once each way.
+    monkeypatch.setattr(orm_proof, "SHORT_S", 0.0)
+    program.write_text(MODELS + READ)
+    command = ["record", "--prove", "--", sys.executable, str(program), filled(server, "proof_reads")]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0
+    line = next(n for n, one in enumerate(program.read_text().splitlines(), 1) if "session.scalars" in one)
+    assert f"program.py:{line}: 11 queries → 2" in result.stderr
+    (proof,) = read_proofs(program.parent / "queryproof-journal")
     assert (proof.queries_before, proof.queries_after) == (11, 2)
-    assert proof.refused is None
-    assert not proof.rolled_back
-    assert proof.ms_after is not None
-    assert proof.paths == (("Author.books",),)
-    assert read_proofs(program.parent / "journal") == (proof,)
+    assert (proof.refused, proof.rolled_back, proof.paths) == (None, False, (("Author.books",),))
+    result = CliRunner().invoke(main, ["analyze"])
+    assert "measured" in result.stdout
+    assert "11 queries → 2" in result.stdout.replace("\xa0", " ")
 
 
-@pytest.mark.parametrize("driver", ["psycopg2", "psycopg"])
-def test_what_a_program_commits_is_rolled_back_in_the_proof(program: Path, server: Server, driver: str) -> None:
-    database = f"proof_writes_{driver}"
-    server.create_database(database)
-    writes = """
-with Session(engine) as session:
-    session.add(Author(id=1000 + int(session.query(Author).count())))
-    session.commit()
+def test_what_a_program_commits_is_rolled_back_in_the_proof(program: Path, server: Server) -> None:
+    urls = []
+    for driver in ("psycopg2", "psycopg"):
+        server.create_database(f"proof_writes_{driver}")
+        urls.append(server.url(f"proof_writes_{driver}", "app").replace("psycopg2", driver, 1))
+    writes = f"""
+for url in sys.argv[1:]:
+    engine = create_engine(url)
+    fill(engine)
+    with Session(engine) as session:
+        session.add(Author(id=1000 + int(session.query(Author).count())))
+        session.commit()
+    {READ.strip().replace(chr(10), chr(10) + "    ")}
 """
-    url = server.url(database, "app").replace("psycopg2", driver)
-    (proof,) = proofs_of(program, FILL + writes + READ, url)
+    (proof,) = proofs_of(program, writes, *urls)
     assert proof.rolled_back
-    assert (proof.queries_before, proof.queries_after) == (12, 2)
-    connection = psycopg2.connect(host=str(server.directory), port=5432, user="app", dbname=database)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM authors")
-        assert cursor.fetchone() == (11,)
-    connection.close()
+    assert (proof.queries_before, proof.queries_after) == (24, 4)
+    for driver in ("psycopg2", "psycopg"):
+        database = f"proof_writes_{driver}"
+        connection = psycopg2.connect(host=str(server.directory), port=5432, user="app", dbname=database)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM authors")
+            assert cursor.fetchone() == (11,)
+        connection.close()
 
 
-def test_sqlite_too(program: Path) -> None:
-    (proof,) = proofs_of(program, FILL + READ, "sqlite:///proof.db")
-    assert proof.rolled_back
-    assert (proof.queries_before, proof.queries_after) == (11, 2)
-
-
-def test_autocommit_is_refused_with_the_reason(program: Path, server: Server) -> None:
-    server.create_database("proof_autocommit")
-    text = 'engine = create_engine(sys.argv[1], isolation_level="AUTOCOMMIT")\n' + FILL + READ
-    (proof,) = proofs_of(program, text, server.url("proof_autocommit", "app"))
-    assert proof.refused is not None
-    assert "rolled back" in proof.refused
-    assert proof.queries_after is None
-
-
-def test_two_connections_at_once_are_refused(program: Path, server: Server) -> None:
-    server.create_database("proof_two")
-    (proof,) = proofs_of(
-        program, FILL + "other = engine.connect()\nother.begin()\n" + READ, server.url("proof_two", "app")
-    )
-    assert proof.refused is not None
-
-
-def test_a_program_that_sends_other_queries_each_time_cannot_be_compared(program: Path) -> None:
-    text = """
+def test_nested_and_aliased_paths_options_in_the_way_and_what_cannot_be_compared_on_sqlite(program: Path) -> None:
+    several = """
 import pathlib
-count = pathlib.Path("runs")
-count.write_text(str(int(count.read_text()) + 1) if count.exists() else "1")
-for _ in range(int(count.read_text())):
-"""
-    (proof,) = proofs_of(program, FILL + text + READ.replace("\n", "\n    "), "sqlite:///proof.db")
-    assert proof.refused is not None
-    assert "cannot be compared" in proof.refused
-
-
-def test_nested_scalar_and_aliased_paths_and_an_option_in_the_way(program: Path) -> None:
-    nested = """
+fill(engine)
 with Session(engine) as session:
     for author in session.scalars(select(Author)):
         for book in author.books:
@@ -138,19 +138,104 @@ with Session(engine) as session:
     root = aliased(Author)
     for author in session.scalars(select(root).options(lazyload(root.books))):
         author.books
+count = pathlib.Path("runs")
+count.write_text(str(int(count.read_text()) + 1) if count.exists() else "1")
+for _ in range(int(count.read_text())):
 """
-    proofs = proofs_of(program, FILL + nested, "sqlite:///proof.db")
+    *proofs, last = proofs_of(program, several + READ.replace("\n", "\n    "), "sqlite:///proof.db")
     assert [(proof.queries_before, proof.queries_after, proof.refused) for proof in proofs] == [(11, 2, None)] * 2
+    assert all(proof.rolled_back for proof in proofs)
+    assert last.refused is not None
+    assert "cannot be compared" in last.refused
 
 
-def test_the_command_tells_and_the_report_says_measured(program: Path) -> None:
-    program.write_text(MODELS + FILL + READ)
-    result = CliRunner().invoke(main, ["record", "--prove", "--", sys.executable, str(program), "sqlite:///proof.db"])
-    assert result.exit_code == 0
-    assert "program.py:24: 11 queries → 2" in result.stderr
-    result = CliRunner().invoke(main, ["analyze"])
-    assert "measured" in result.stdout
-    assert "11 queries → 2" in result.stdout.replace("\xa0", " ")
+def test_autocommit_is_refused_with_the_reason(program: Path, server: Server) -> None:
+    server.create_database("proof_autocommit")
+    opened = 'engine = create_engine(sys.argv[1], isolation_level="AUTOCOMMIT")\nfill(engine)\n'
+    (proof,) = proofs_of(program, opened + READ, server.url("proof_autocommit", "app"))
+    assert proof.refused == "the program uses AUTOCOMMIT: what it writes could not be rolled back"
+    assert proof.queries_after is None
+
+
+def two_connections(url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin(), engine.begin():
+        pass
+
+
+def commit_as_text(url: str) -> None:
+    with create_engine(url).connect() as connection:
+        connection.execute(text("INSERT INTO authors VALUES (77)"))
+        connection.execute(text("/* done */ COMMIT"))
+
+
+def commit_behind_a_statement(url: str) -> None:
+    with create_engine(url).connect() as connection:
+        connection.exec_driver_sql("INSERT INTO authors VALUES (77); COMMIT")
+
+
+def raw_connection(url: str) -> None:
+    create_engine(url).raw_connection().cursor().execute("INSERT INTO authors VALUES (77)")
+
+
+def two_phases(url: str) -> None:
+    with create_engine(url).connect() as connection:
+        connection.begin_twophase()
+
+
+def savepoints(url: str) -> None:
+    """Not refused: it is a savepoint in a savepoint."""
+    with create_engine(url).connect() as connection:
+        connection.execute(text("INSERT INTO authors VALUES (77)"))
+        nested = connection.begin_nested()
+        nested.rollback()
+        connection.commit()
+        assert connection.scalar(text("SELECT count(*) FROM authors")) == 11
+    raise CannotRollBack("nothing")
+
+
+def under_rollback(act: Callable[[str], None], url: str, told: Path) -> None:
+    Rollback(told).install()
+    try:
+        act(url)
+    except CannotRollBack as error:
+        sys.exit(0 if not told.exists() or told.read_text() == f"{error}\n" else 2)
+    sys.exit(1)
+
+
+def under_read_only(url: str) -> None:
+    forbid_writing()
+    with create_engine(url).connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM authors")) == 10
+        try:
+            connection.execute(text("INSERT INTO authors VALUES (77)"))
+        except DBAPIError as error:
+            sys.exit(0 if "read-only" in str(error) or "readonly" in str(error) else 2)
+    sys.exit(1)
+
+
+def test_what_an_outer_transaction_cannot_hold_stops_the_program(server: Server, tmp_path: Path) -> None:
+    """Each in a forked process, since the dialects are changed for good."""
+    url = filled(server, "proof_refused")
+    fork = multiprocessing.get_context("fork")
+    acts = (two_connections, commit_as_text, commit_behind_a_statement, raw_connection, two_phases, savepoints)
+    reasons = {}
+    for act in acts:
+        told = tmp_path / act.__name__
+        process = fork.Process(target=under_rollback, args=(act, url, told))
+        process.start()
+        process.join()
+        assert process.exitcode == 0, act.__name__
+        reasons[act.__name__] = told.read_text() if told.exists() else ""
+    assert [name for name, reason in reasons.items() if not reason.startswith("the program uses ") and not reason.startswith("the program ends ")] == ["savepoints"]  # fmt: skip
+    reader = fork.Process(target=under_read_only, args=(url,))
+    reader.start()
+    reader.join()
+    assert reader.exitcode == 0
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM authors")) == 10
+    engine.dispose()
 
 
 def test_a_damaged_proof_is_named(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ LEVEL = "QUERYPROOF_LEVEL"
 MAX_SIZE = "QUERYPROOF_MAX_SIZE"
 TRIAL = "QUERYPROOF_TRIAL"
 ROLLBACK = "QUERYPROOF_ROLLBACK"
+FORBID = "forbid"
+"""Value of ROLLBACK when the program may not write; else the file where a refusal is told."""
 
 
 class Watcher:
@@ -60,9 +62,12 @@ def install() -> None:
         recorder = Recorder(journal, level=int(os.environ.get(LEVEL, "1")))
         recorder.install()
         if os.environ.get(ROLLBACK):
-            from .rollback import Rollback
+            from .rollback import Rollback, forbid_writing
 
-            Rollback().install()
+            if os.environ[ROLLBACK] == FORBID:
+                forbid_writing()
+            else:
+                Rollback(Path(os.environ[ROLLBACK])).install()
         atexit.register(recorder.finish)
         recorders.append(recorder)
 

@@ -6,13 +6,20 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from ..errors import OutputError, QueryproofError
-from .bootstrap import JOURNAL, LEVEL, MAX_SIZE, PARAMETERS, ROLLBACK, TRIAL
+from .bootstrap import FORBID, JOURNAL, LEVEL, MAX_SIZE, PARAMETERS, ROLLBACK, TRIAL
 from .call_site import APPLICATION_PATHS
 
 SITE = Path(__file__).resolve().parent / "site"
 ROOT = Path(__file__).resolve().parents[2]
+
+
+class Ended(int):
+    """An exit code; `interrupted`: the program was ended from outside, by Ctrl-C or SIGTERM."""
+
+    interrupted = False
 
 
 def run(
@@ -24,14 +31,15 @@ def run(
     max_size: int | None = None,
     application: Sequence[str | Path] = (),
     trial: Path | None = None,
-    roll_back: bool = False,
+    writing: Path | Literal["forbid"] | None = None,
     quiet: bool = False,
-) -> int:
+) -> Ended:
     """Run the command to its end and return its exit code (128 + n when signal n killed it).
 
     directory: where the journal goes. parameters, level, max_size: as for `record`; max_size counts for each process.
     application: directories and packages whose frames count as application code although installed. trial: edits to make on the way (`trial.py`).
-    roll_back: nothing the program writes through SQLAlchemy stays (`rollback.py`). quiet: its output is thrown away.
+    writing: a file: nothing the program writes through SQLAlchemy stays, and the file tells where that cannot be promised;
+    `forbid`: it may not write (`rollback.py`). quiet: its output is thrown away.
     Raises QueryproofError when there is no such command, OutputError when the journal's directory cannot be made.
     """
     if shutil.which(command[0]) is None:
@@ -53,7 +61,7 @@ def run(
         MAX_SIZE: str(max_size) if max_size is not None else "",
         APPLICATION_PATHS: os.pathsep.join(map(_application, application)),
         TRIAL: str(trial) if trial is not None else "",
-        ROLLBACK: "1" if roll_back else "",
+        ROLLBACK: (FORBID if writing == "forbid" else os.path.abspath(writing)) if writing is not None else "",
     }
     output = subprocess.DEVNULL if quiet else None
     try:
@@ -71,15 +79,25 @@ def _application(name: str | Path) -> str:
     return text
 
 
-def _wait(process: "subprocess.Popen[bytes]") -> int:
+def _wait(process: "subprocess.Popen[bytes]") -> Ended:
     """Ctrl-C reaches the program by itself, being in our group; a signal sent to us alone is handed on."""
-    earlier = signal.signal(signal.SIGTERM, lambda number, frame: process.send_signal(number))
+    interrupted = False
+
+    def hand_on(number: int, frame: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        process.send_signal(number)
+
+    earlier = signal.signal(signal.SIGTERM, hand_on)
     try:
         while True:
             try:
                 code = process.wait()
-                return code if code >= 0 else 128 - code
             except KeyboardInterrupt:
+                interrupted = True
                 continue
+            ended = Ended(code if code >= 0 else 128 - code)
+            ended.interrupted = interrupted
+            return ended
     finally:
         signal.signal(signal.SIGTERM, earlier)
