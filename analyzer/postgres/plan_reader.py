@@ -1,6 +1,6 @@
 """EXPLAIN's output in any format → `Plan`. PostgreSQL's key names stand in this folder only."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -113,46 +113,28 @@ def _nodes(root: Timed) -> PlanNode:
 
 def _node(timed: Timed, identity: int, children: tuple[PlanNode, ...]) -> PlanNode:
     raw = timed.raw
-    loops, rows = number(raw, "Actual Loops"), number(raw, "Actual Rows")
-    cost = number(raw, "Total Cost") or 0.0
+    # Of some seventy keys a node has thirty: those it has are gone through, not those it could have.
+    found: dict[str, Any] = {}
+    for key, value in raw.items():
+        place = _KEYS.get(key)
+        if place is not None and value is not None:
+            found[place[0]] = place[1](raw, key)
+    if raw.get("Node Type") == "Aggregate":
+        # The text of an Aggregate names its input's order too.
+        found.pop("sort_key", None)
+    loops, rows = found.get("actual_loops"), found.get("actual_rows")
+    cost = found.setdefault("total_cost", 0.0)
     own = timed.own
     return PlanNode(
         id=identity,
         type=_type(raw),
         parent_relationship=_relationship(timed),
-        startup_cost=number(raw, "Startup Cost") or 0.0,
-        total_cost=cost,
-        plan_rows=number(raw, "Plan Rows") or 0.0,
-        plan_width=int(number(raw, "Plan Width") or 0),
-        actual_rows=rows,
-        actual_loops=loops,
-        actual_total_ms=number(raw, "Actual Total Time"),
-        schema=_text(raw, "Schema"),
-        relation=_text(raw, "Relation Name"),
-        alias=_text(raw, "Alias"),
-        index=_text(raw, "Index Name"),
-        join_type=_text(raw, "Join Type"),
-        strategy=_text(raw, "Strategy"),
-        subplan_name=_text(raw, "Subplan Name"),
-        cte_name=_text(raw, "CTE Name"),
-        scan_direction=_text(raw, "Scan Direction"),
+        startup_cost=found.pop("startup_cost", None) or 0.0,
+        total_cost=found.pop("total_cost") or 0.0,
+        plan_rows=found.pop("plan_rows", None) or 0.0,
+        plan_width=found.pop("plan_width", None) or 0,
         parallel_aware=raw.get("Parallel Aware") is True,
-        filter=_text(raw, "Filter"),
-        index_cond=_text(raw, "Index Cond"),
-        recheck_cond=_text(raw, "Recheck Cond"),
-        join_filter=_text(raw, "Join Filter"),
-        hash_cond=_text(raw, "Hash Cond"),
-        merge_cond=_text(raw, "Merge Cond"),
-        sort_key=_texts(raw, "Sort Key") if raw.get("Node Type") != "Aggregate" else (),
-        presorted_key=_texts(raw, "Presorted Key"),
         group_key=_group_key(raw),
-        output=_texts(raw, "Output"),
-        sort_method=_text(raw, "Sort Method"),
-        sort_space_kb=number(raw, "Sort Space Used"),
-        sort_space_type=_text(raw, "Sort Space Type"),
-        heap_fetches=number(raw, "Heap Fetches"),
-        workers_planned=_whole(raw, "Workers Planned"),
-        workers_launched=_whole(raw, "Workers Launched"),
         rows=_times(rows, loops),
         removed=_removed(raw, "Rows Removed by Filter", loops, "Filter"),
         removed_by_recheck=_removed(raw, "Rows Removed by Index Recheck", loops, ""),
@@ -161,23 +143,10 @@ def _node(timed: Timed, identity: int, children: tuple[PlanNode, ...]) -> PlanNo
         self_ms=timed.self_ms,
         buffers=int(own[0]) if own is not None else None,
         children=children,
-        actual_startup_ms=number(raw, "Actual Startup Time"),
-        partial_mode=_text(raw, "Partial Mode"),
         function=_text(raw, "Function Name") or _text(raw, "Table Function Name"),
-        one_time_filter=_text(raw, "One-Time Filter"),
-        tid_cond=_text(raw, "TID Cond"),
-        order_by=_text(raw, "Order By"),
         function_call=_text(raw, "Function Call") or _text(raw, "Table Function Call"),
-        run_condition=_text(raw, "Run Condition"),
-        remote_sql=_text(raw, "Remote SQL"),
-        params_evaluated=_texts(raw, "Params Evaluated"),
         subplans_removed=_whole(raw, "Subplans Removed") or None,
-        exact_heap_blocks=_whole(raw, "Exact Heap Blocks"),
-        lossy_heap_blocks=_whole(raw, "Lossy Heap Blocks"),
-        index_searches=number(raw, "Index Searches"),
         disabled=raw.get("Disabled") is True,
-        storage=_text(raw, "Storage"),
-        storage_kb=number(raw, "Maximum Storage"),
         usage=read_usage(raw),
         hash=read_hash(raw),
         memoize=read_memoize(raw),
@@ -185,10 +154,11 @@ def _node(timed: Timed, identity: int, children: tuple[PlanNode, ...]) -> PlanNo
         workers=read_workers(raw),
         modification=read_modification(raw),
         processes=timed.processes,
-        self_cost=_self_cost(raw, cost, children),
+        self_cost=_self_cost(raw, cost or 0.0, children),
         self_read=int(own[1]) if own is not None else None,
         self_io_ms=round(own[2], 6) if own is not None else None,
         self_temp=int(own[3]) if own is not None else None,
+        **found,
     )
 
 
@@ -308,3 +278,43 @@ def _texts(raw: RawNode, key: str) -> tuple[str, ...]:
 def _whole(raw: RawNode, key: str) -> int | None:
     value = number(raw, key)
     return int(value) if value is not None else None
+
+
+_KEYS: dict[str, tuple[str, Callable[[RawNode, str], Any]]] = {
+    **{
+        key: (attribute, _text)
+        for key, attribute in (
+            ("Schema", "schema"), ("Relation Name", "relation"), ("Alias", "alias"), ("Index Name", "index"),
+            ("Join Type", "join_type"), ("Strategy", "strategy"), ("Subplan Name", "subplan_name"), ("CTE Name", "cte_name"),
+            ("Scan Direction", "scan_direction"), ("Filter", "filter"), ("Index Cond", "index_cond"),
+            ("Recheck Cond", "recheck_cond"), ("Join Filter", "join_filter"), ("Hash Cond", "hash_cond"),
+            ("Merge Cond", "merge_cond"), ("Sort Method", "sort_method"), ("Sort Space Type", "sort_space_type"),
+            ("Partial Mode", "partial_mode"), ("One-Time Filter", "one_time_filter"), ("TID Cond", "tid_cond"),
+            ("Order By", "order_by"), ("Run Condition", "run_condition"), ("Remote SQL", "remote_sql"), ("Storage", "storage"),
+        )
+    },
+    **{
+        key: (attribute, number)
+        for key, attribute in (
+            ("Startup Cost", "startup_cost"), ("Total Cost", "total_cost"), ("Plan Rows", "plan_rows"),
+            ("Actual Rows", "actual_rows"), ("Actual Loops", "actual_loops"), ("Actual Total Time", "actual_total_ms"),
+            ("Actual Startup Time", "actual_startup_ms"), ("Sort Space Used", "sort_space_kb"),
+            ("Heap Fetches", "heap_fetches"), ("Index Searches", "index_searches"), ("Maximum Storage", "storage_kb"),
+        )
+    },
+    **{
+        key: (attribute, _whole)
+        for key, attribute in (
+            ("Plan Width", "plan_width"), ("Workers Planned", "workers_planned"), ("Workers Launched", "workers_launched"),
+            ("Exact Heap Blocks", "exact_heap_blocks"), ("Lossy Heap Blocks", "lossy_heap_blocks"),
+        )
+    },
+    **{
+        key: (attribute, _texts)
+        for key, attribute in (
+            ("Sort Key", "sort_key"), ("Presorted Key", "presorted_key"), ("Output", "output"),
+            ("Params Evaluated", "params_evaluated"),
+        )
+    },
+}  # fmt: skip
+"""By EXPLAIN's key: our attribute, and how its value is read. What needs more than its own key is read in `_node`."""

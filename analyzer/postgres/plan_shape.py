@@ -9,10 +9,8 @@ from .literals import without_literals
 
 def plan_shape(root: PlanNode) -> str:
     """Digest of what EXPLAIN (COSTS OFF) shows, literals left out: equal for equal plans on any version and in any format."""
-    digest = hashlib.sha256()
-    for part in _parts(root):
-        digest.update(part.encode("utf-8", "replace") + b"\x1f")
-    return digest.hexdigest()[:16]
+    text = "".join(f"{part}\x1f" for part in _parts(root))
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _parts(root: PlanNode) -> Iterator[str]:

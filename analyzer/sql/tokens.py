@@ -4,8 +4,7 @@ Linear in the length of the text and never raises: what does not end is taken to
 """
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["space", "comment", "literal", "placeholder", "word", "quoted", "operator", "punctuation"]
 
@@ -34,6 +33,7 @@ _KINDS: dict[str, Kind] = {
     "escape": "literal",
     "string": "literal",
     "dollar": "literal",
+    "tag": "literal",
     "number": "literal",
     "quoted": "quoted",
     "placeholder": "placeholder",
@@ -43,8 +43,7 @@ _KINDS: dict[str, Kind] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A piece of the text as it stands there. `start` is its offset."""
 
     kind: Kind
@@ -66,15 +65,12 @@ def tokenize(sql: str) -> list[Token]:
         if match is None:  # pragma: no cover - the last alternative takes any character
             break
         name = match.lastgroup or "operator"
-        if name == "tag":
-            name = "dollar"
-        stop = match.end()
-        kind: Kind = "comment"
         if name == "open":
-            stop = _comment_end(sql, stop)
+            stop = _comment_end(sql, match.end())
+            tokens.append(Token("comment", sql[position:stop], position))
         else:
-            kind = _KINDS[name]
-        tokens.append(Token(kind, sql[position:stop], position))
+            stop = match.end()
+            tokens.append(Token(_KINDS[name], match[0], position))
         position = stop
     return tokens
 
