@@ -56,6 +56,8 @@ class Index:
     replica_identity: bool = False
     scans: int | None = None
     """Index scans since the statistics were reset; None when they are not kept."""
+    collations: tuple[str, ...] = ()
+    """Name of each key's collation; empty for types without."""
 
 
 @dataclass(frozen=True, slots=True)

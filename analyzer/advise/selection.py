@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ..recommendation import Alternative
 from ..schema import Schema
 from .candidate_index import CandidateIndex
+from .existing_indexes import dropped_indexes
 from .selection_search import Search
 from .selection_types import (
     ChosenIndex,
@@ -54,8 +55,10 @@ def select_indexes(
     for budget in sorted(set(budgets)):
         point = search.best(budget)
         curve.append(CurvePoint(budget, costs.size(point), len(members(point)), search.share(point)))
-    dropped: tuple[DroppedIndex, ...] = ()
     names = index_names([costs.indexes[one] for one in members(best)], schema)
+    dropped: tuple[DroppedIndex, ...] = ()
+    if drop_existing:
+        dropped = dropped_indexes(costs, schema, best, dict(zip(members(best), names, strict=True)), search.late)
     return Selection(
         chosen=_chosen(search, best, names),
         dropped=dropped,

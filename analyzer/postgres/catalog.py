@@ -63,7 +63,9 @@ SELECT x.indrelid, c.relname, m.amname, x.indisunique, x.indisprimary, x.indisva
        (SELECT k.conname FROM pg_catalog.pg_constraint k
         WHERE k.conindid = c.oid AND k.conrelid = x.indrelid AND k.contype IN ('p', 'u', 'x') LIMIT 1),
        COALESCE((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false),
-       x.indisreplident, s.idx_scan
+       x.indisreplident, s.idx_scan,
+       ARRAY(SELECT COALESCE(l.collname::text, '') FROM pg_catalog.unnest(x.indcollation::oid[]) WITH ORDINALITY u(oid, k)
+             LEFT JOIN pg_catalog.pg_collation l ON l.oid = u.oid ORDER BY u.k)
 FROM pg_catalog.pg_index x
 JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
 JOIN pg_catalog.pg_am m ON m.oid = c.relam
@@ -230,10 +232,10 @@ def _column(row: tuple[Any, ...], rows: float | None) -> Column:
 def _index(row: tuple[Any, ...]) -> Index:
     (
         _, name, method, unique, primary, valid, size, predicate, keys, columns, classes, descending, nulls_first,
-        constraint, not_distinct, replica, scans,
+        constraint, not_distinct, replica, scans, collations,
     ) = row  # fmt: skip
     return Index(
         name, method, tuple(columns[:keys]), tuple(columns[keys:]), predicate, unique, primary, valid, size,
         tuple(classes), tuple(descending), tuple(nulls_first), constraint, not_distinct,
-        replica, scans,
+        replica, scans, tuple(collations),
     )  # fmt: skip

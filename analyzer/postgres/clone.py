@@ -123,19 +123,21 @@ class HollowClone:
         self._server.stop()
 
     def schema(self) -> Schema:
-        """The clone's tables, with the source's version and its counters of rows written."""
+        """The clone's tables, with the source's version and its counters of use: rows written, scans."""
         schema = read_schema(self._owner)
-        written = {
-            (one.schema, one.name): one.inserted + one.updated + one.deleted for one in self.file.manifest.relations
-        }
-        tables = (
-            replace(
-                table,
-                writes=written.get((table.schema, table.name), 0),
-                indexes=tuple(index for index in table.indexes if self._indexes.handle_of(index.name) is None),
+        counted = {(one.schema, one.name): one for one in self.file.manifest.relations}
+        tables = []
+        for table in schema.tables:
+            one = counted.get((table.schema, table.name))
+            indexes = tuple(
+                replace(index, scans=own.scans if (own := counted.get((table.schema, index.name))) else None)
+                for index in table.indexes
+                if self._indexes.handle_of(index.name) is None
             )
-            for table in schema.tables
-        )
+            tables.append(replace(table, indexes=indexes))
+            if one is not None:
+                written = one.inserted + one.updated + one.deleted
+                tables[-1] = replace(tables[-1], writes=written, updates=one.updated, hot_updates=one.hot_updated)
         return replace(schema, tables=tuple(tables), server_version=self.file.manifest.server_version)
 
     def add(self, schema: str, table: str, method: str, definition: Callable[[str], str], size: Size) -> str:

@@ -1,7 +1,7 @@
 """Selection on a hollow clone of a small shop: what it chooses, what it leaves alone, and what it keeps to."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -23,7 +23,23 @@ CREATE TABLE sales (id int PRIMARY KEY, buyer int NOT NULL REFERENCES buyers, da
   state text NOT NULL, note text NOT NULL);
 INSERT INTO sales SELECT n, n * 7 % 30000 + 1, date '2024-01-01' + n % 700, n * 13 % 10000,
   CASE WHEN n % 200 = 0 THEN 'open' ELSE 'done' END, repeat('y', 50) FROM generate_series(1, 60000) n;
+CREATE TABLE visits (id int PRIMARY KEY, buyer int NOT NULL REFERENCES buyers, page int NOT NULL, word text NOT NULL,
+  code int NOT NULL, at date NOT NULL, filler text NOT NULL);
+INSERT INTO visits SELECT n, n % 30000 + 1, n % 900, 'w' || n % 700, n, date '2024-01-01' + n % 300, repeat('z', 60)
+  FROM generate_series(1, 40000) n;
+CREATE INDEX visits_page ON visits (page);
+CREATE INDEX visits_page_again ON visits (page);
+CREATE INDEX visits_at ON visits (at);
+CREATE INDEX visits_at_page ON visits (at, page);
+CREATE INDEX visits_buyer ON visits (buyer);
+CREATE UNIQUE INDEX visits_code ON visits (code);
+CREATE INDEX visits_word ON visits (word);
+CREATE INDEX visits_word_c ON visits (word COLLATE "POSIX");
+CREATE INDEX visits_needed ON visits (id) WHERE page = 5;
 """
+BY_PAGE = "SELECT filler FROM visits WHERE page = 7"
+BY_AT = "SELECT filler FROM visits WHERE at = '2024-05-05'"
+BY_WORD = "SELECT filler FROM visits WHERE word = 'w9'"
 FREE = Constraints()
 BY_BUYER = "SELECT note FROM sales WHERE buyer = 77"
 BY_DAY = "SELECT sum(cents) FROM sales WHERE day = '2024-05-05'"
@@ -118,3 +134,36 @@ def test_an_index_that_stands_already_is_not_offered_again(shop: Shop) -> None:
     queries = [WeightedQuery("q", (("SELECT count(*) FROM sales WHERE id < 500", 1.0),), 1.0)]
     found = select_indexes(queries, [again], shop.what_if, shop.schema)
     assert found.chosen == ()
+
+
+def gone(selection: Selection) -> dict[str, tuple[str, ...]]:
+    return {one.name: one.replaced_by for one in selection.dropped}
+
+
+def test_duplicates_prefixes_and_unused_indexes_can_go_and_what_protects_more_stays(shop: Shop) -> None:
+    found = gone(shop.select(BY_PAGE, BY_AT, BY_WORD, "SELECT id FROM visits WHERE page = 5 ORDER BY id LIMIT 3"))
+    assert found["visits_page_again"] == ("visits_page",)
+    assert found["visits_at"] == ("visits_at_page",)
+    assert found["visits_word_c"] == ()  # another collation: no duplicate, but nobody has used it
+    assert not {"visits_page", "visits_word", "visits_buyer", "visits_code", "visits_pkey", "visits_needed"} & set(
+        found
+    )
+
+
+def test_an_index_that_was_scanned_by_others_stays(shop: Shop) -> None:
+    table = next(table for table in shop.schema.tables if table.name == "visits")
+    used = replace(
+        table,
+        indexes=tuple(replace(index, scans=9) if index.name == "visits_word_c" else index for index in table.indexes),
+    )
+    schema = replace(shop.schema, tables=(*(one for one in shop.schema.tables if one is not table), used))
+    found = select_indexes([WeightedQuery("q", ((BY_WORD, 1.0),), 1.0)], [], shop.what_if, schema)
+    assert "visits_word_c" not in gone(found)
+
+
+def test_an_index_that_a_chosen_one_begins_with_is_replaced(shop: Shop) -> None:
+    wide = CandidateIndex("public", "visits", "btree", (Key("word"), Key("at")))
+    queries = [WeightedQuery("q", ((BY_WORD + " ORDER BY at LIMIT 1", 1.0),), 1.0)]
+    found = select_indexes(queries, [wide], shop.what_if, shop.schema)
+    assert [one.index for one in found.chosen] == [wide]
+    assert gone(found)["visits_word"] == (found.chosen[0].name,)

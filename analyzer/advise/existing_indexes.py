@@ -1,0 +1,177 @@
+"""Existing indexes that can go: duplicates, prefixes of others, those that chosen ones replace, and those that nobody uses."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from ..schema import ForeignKey, Index, Schema, Table
+from .candidate_duplicates import canonical
+from .candidate_index import CandidateIndex, Key
+from .selection_types import DroppedIndex
+from .workload_costs import IndexSet, WorkloadCosts
+
+STAND_IN_SLOWDOWN = 1.05
+"""What a query may be planned at with a wider index in place of its prefix: descending and reading it cost a little more."""
+SLOWDOWN = 1.0001
+"""The same for any other index: nothing, but for rounding."""
+
+
+def dropped_indexes(
+    costs: WorkloadCosts,
+    schema: Schema,
+    chosen: IndexSet,
+    names: Mapping[int, str],
+    late: Callable[[], bool],
+) -> tuple[DroppedIndex, ...]:
+    """Indexes without which no recorded query is planned worse, given the chosen set; names: of its members.
+
+    Never one that upholds a constraint or is unique, a replica identity, a partition's own, or the only one that finds the rows
+    of a foreign key. One that has been scanned, but not by a recorded query, goes only when another can do all that it does.
+    """
+    without: dict[str, DroppedIndex] = {}
+    for table in schema.tables:
+        for index, reason, stand_ins in _candidates(table, chosen, costs, names):
+            name = f"{table.schema}.{index.name}"
+            if late():
+                return ()
+            gone = {one for one in without if without[one].table == table.name}
+            if set(stand_ins) & {one.name for one in without.values()} or not _keys_kept(
+                table, index, gone, chosen, costs
+            ):
+                continue
+            slowdown = STAND_IN_SLOWDOWN if stand_ins else SLOWDOWN
+            if _spared(costs, chosen, [*without, name], name, slowdown):
+                without[name] = DroppedIndex(
+                    table.schema, table.name, index.name, index.size_bytes, reason, tuple(stand_ins)
+                )
+    return _all_at_once(costs, chosen, without)
+
+
+def _candidates(
+    table: Table, chosen: IndexSet, costs: WorkloadCosts, names: Mapping[int, str]
+) -> Iterator[tuple[Index, str, list[str]]]:
+    """Indexes that could go, with the reason and what stands in for each."""
+    new = [(costs.indexes[one], names[one]) for one in names if chosen >> one & 1]
+    new = [(index, name) for index, name in new if (index.schema, index.table) == (table.schema, table.name)]
+    for index in table.indexes:
+        if protected(index, table):
+            continue
+        others = [other for other in table.indexes if other is not index and other.valid]
+        same = [other for other in others if _same(index, other)]
+        # Of two equal ones the later name goes, unless the other is the one that has to stay.
+        keep = [other for other in same if protected(other, table) or other.name < index.name]
+        wider = [other for other in others if other not in same and _stands_in(index, other)]
+        by_new = [name for one, name in new if _stands_in(index, _as_index(one, table))]
+        if keep:
+            yield index, f"it is the same as {keep[0].name}", [keep[0].name]
+        elif wider:
+            yield index, f"{wider[0].name} begins with the same columns and serves what it serves", [wider[0].name]
+        elif by_new:
+            yield index, f"the new {by_new[0]} begins with the same columns and serves what it serves", [by_new[0]]
+        elif index.scans == 0 and not same and not table.partitions:
+            yield index, "it has not been scanned since the statistics were reset, and no recorded query needs it", []
+
+
+def protected(index: Index, table: Table) -> bool:
+    """Whether more depends on the index than the speed of queries."""
+    return bool(
+        index.unique
+        or index.primary
+        or index.constraint
+        or index.replica_identity
+        or not index.valid
+        or table.partition_of
+    )
+
+
+def _spared(costs: WorkloadCosts, on: IndexSet, without: Sequence[str], name: str, slowdown: float) -> bool:
+    """Whether no text is planned worse without it. A plan that does not use it is the plan without it."""
+    before = [one for one in without if one != name]
+    for number in range(len(costs.texts)):
+        with_it = costs.price(number, on, before)
+        if name in with_it.existing and costs.price(number, on, without).cost > slowdown * with_it.cost:
+            return False
+    return True
+
+
+def _all_at_once(costs: WorkloadCosts, on: IndexSet, without: Mapping[str, DroppedIndex]) -> tuple[DroppedIndex, ...]:
+    """The proof for all of them together; where a text is planned worse after all, what its plans used before stays."""
+    gone = dict(without)
+    while gone:
+        slower: set[str] = set()
+        for number in range(len(costs.texts)):
+            slowdown = max(STAND_IN_SLOWDOWN if one.replaced_by else SLOWDOWN for one in gone.values())
+            before = costs.price(number, on)
+            if costs.price(number, on, sorted(gone)).cost > slowdown * before.cost:
+                slower |= before.existing & set(gone) or set(gone)
+        if not slower:
+            break
+        gone = {name: one for name, one in gone.items() if name not in slower}
+    return tuple(sorted(gone.values(), key=lambda one: (one.schema, one.table, one.name)))
+
+
+def _keys_kept(table: Table, index: Index, gone: set[str], chosen: IndexSet, costs: WorkloadCosts) -> bool:
+    """Whether every foreign key that the index finds rows for has another index that does."""
+    served = [key for key in table.foreign_keys if _finds(index, key)]
+    others = [one for one in table.indexes if one is not index and f"{table.schema}.{one.name}" not in gone]
+    others += [
+        _as_index(one, table)
+        for number, one in enumerate(costs.indexes)
+        if chosen >> number & 1 and (one.schema, one.table) == (table.schema, table.name)
+    ]
+    return all(any(_finds(other, key) for other in others) for key in served)
+
+
+def _finds(index: Index, key: ForeignKey) -> bool:
+    """Whether the index begins with the foreign key's columns, in any order."""
+    leading = {_bare(name) for name in index.columns[: len(key.columns)]}
+    return index.valid and index.method == "btree" and index.predicate is None and leading == set(key.columns)
+
+
+def _same(one: Index, other: Index) -> bool:
+    kinds = (one.method, one.operator_classes) == (other.method, other.operator_classes)
+    return kinds and _shape(one) == _shape(other) and set(one.include) == set(other.include)
+
+
+def _stands_in(index: Index, other: Index) -> bool:
+    """Whether the other one can do all that the index does: a B-tree that begins with its keys and carries as much."""
+    count = len(index.columns)
+    if not (index.method == other.method == "btree" and other.valid and len(other.columns) >= count):
+        return False
+    keys, condition = _shape(index)
+    other_keys, other_condition = _shape(other)
+    carried = {_bare(name) for name in (*other.columns, *other.include)}
+    return keys == other_keys[:count] and condition == other_condition and set(index.include) <= carried
+
+
+def _shape(index: Index) -> tuple[list[tuple[str, str, str, bool, bool]], str | None]:
+    """Each key with its collation, operator class and order, and the condition."""
+    keys = []
+    for position, name in enumerate(index.columns):
+        descending = position < len(index.descending) and index.descending[position]
+        nulls = index.nulls_first[position] if position < len(index.nulls_first) else descending
+        class_ = index.operator_classes[position] if position < len(index.operator_classes) else ""
+        collation = index.collations[position] if position < len(index.collations) else ""
+        keys.append((canonical(name), collation, class_ if class_.endswith("_pattern_ops") else "", descending, nulls))
+    return keys, canonical(index.predicate) if index.predicate is not None else None
+
+
+def _as_index(index: CandidateIndex, table: Table) -> Index:
+    columns = [table.column(key.column) if key.column is not None else None for key in index.keys]
+    return Index(
+        name="",
+        method=index.method,
+        columns=tuple(_column(key) for key in index.keys),
+        include=index.include,
+        predicate=index.predicate,
+        operator_classes=tuple(key.operator_class or "" for key in index.keys),
+        descending=tuple(key.descending for key in index.keys),
+        nulls_first=tuple(key.descending if key.nulls_first is None else key.nulls_first for key in index.keys),
+        collations=tuple(column.collation or "" if column is not None else "" for column in columns),
+    )
+
+
+def _column(key: Key) -> str:
+    return key.bare if key.column is not None else key.expression
+
+
+def _bare(column: str) -> str:
+    return column[1:-1].replace('""', '"') if column.startswith('"') and column.endswith('"') else column
