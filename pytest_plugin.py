@@ -64,17 +64,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("query_scaling")
     if marker is None:
         return
-    from .testing.growth import marker_sizes
+    from .testing.growth import marker_sizes, size_id
 
     sizes = marker_sizes(marker)
     if "size" not in metafunc.fixturenames:
         pytest.fail(f"{metafunc.definition.nodeid}: a test of query_scaling takes the argument `size`", pytrace=False)
-    metafunc.parametrize("size", sizes)
+    metafunc.parametrize("size", sizes, ids=size_id)
 
 
 @pytest.fixture
 def queries(request: pytest.FixtureRequest) -> "Queries":
     """The queries of this test: `queries.count`, `queries.assert_at_most(3)`, `with queries.block() as inner: …`."""
+    if not request.config.pluginmanager.has_plugin(NAME):
+        pytest.fail(
+            "nobody has counted from the beginning of this test: take `queries` as its argument, or run with --queryproof",
+            pytrace=False,
+        )
     return _started(request.config).queries(request.node)
 
 

@@ -84,7 +84,10 @@ def parameters(item: pytest.Item) -> dict[str, Any]:
 
 
 def sizeless(item: pytest.Item) -> str:
-    """The test's name with the place of each of its other parameters: their values may read differently in each process."""
-    indices: dict[str, int] = getattr(getattr(item, "callspec", None), "indices", {})
-    others = "-".join(f"{name}={index}" for name, index in sorted(indices.items()) if name != "size")
-    return f"{item.nodeid.partition('[')[0]}[{others}]"
+    """The test's name without its size: one name for all sizes, in whatever process they run."""
+    return item.nodeid.replace(size_id(parameters(item).get("size")), "size")
+
+
+def size_id(size: object) -> str:
+    """How a size stands in the name of its test."""
+    return f"size-{size}"

@@ -1,0 +1,224 @@
+"""Proofs by running again, recordings of whole runs, several processes, and runs of only some tests."""
+
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from queryproof.analyzer.postgres.connect import connect
+from queryproof.analyzer.sources.journal import read_recording
+from queryproof.cli import main
+
+from .project import Project, table
+
+
+def proofs(result: pytest.RunResult) -> dict[str, str]:
+    """The line of each test below the heading, without its place and its times."""
+    lines = result.outlines[result.outlines.index(next(line for line in result.outlines if " proofs " in line)) + 1 :]
+    found = (re.fullmatch(r"\S+::(\S+): (?:query at \S+:\d+ ?:? ?)?(.+)", line) for line in lines)
+    return {line[1]: re.sub(r", [\d.]+ m?s → [\d.]+ m?s", "", line[2]) for line in found if line is not None}
+
+
+def test_a_test_that_loads_row_by_row_is_proven_or_refused_with_the_reason(project: Project) -> None:
+    project.write(
+        test_proofs="""
+        import unittest
+        runs = []
+
+        @pytest.fixture(scope="module")
+        def kept():
+            own = create_engine("sqlite://")
+            Base.metadata.create_all(own)
+            with Session(own) as session:
+                fill(session)
+                session.info["kept"] = session.scalars(select(Author)).all()
+                yield session
+
+        def test_reads(session):
+            runs.append("reads")
+            assert count_books(session) == [2] * 10
+        def test_ran_seven_times(): assert runs.count("reads") == 7
+        def test_eager(session):
+            from sqlalchemy.orm import selectinload
+            for author in session.scalars(select(Author).options(selectinload(Author.books))): author.books
+        def test_commits(session):
+            count_books(session)
+            session.add(Author())
+            session.commit()
+        def test_rolls_back(session):
+            count_books(session)
+            session.add(Author())
+            session.flush()
+            session.rollback()
+        def test_fails(session):
+            count_books(session)
+            assert False
+        def test_kept(kept): count_books(kept)
+        def test_once(session):
+            count_books(session)
+            runs.append("once")
+            assert runs.count("once") == 1
+        class Case(unittest.TestCase):
+            def setUp(self):
+                Base.metadata.create_all(engine)
+                self.session = Session(engine)
+                fill(self.session)
+            def tearDown(self):
+                self.session.close()
+                Base.metadata.drop_all(engine)
+            def test_case(self): assert count_books(self.session) == [2] * 10
+        """
+    )
+    result = project.run("--queryproof-prove", "--queryproof")
+    result.assert_outcomes(passed=8, failed=1)
+    measured = "with Author.books loaded eagerly: 11 queries → 2 (measured, median of 3 runs each way)"
+    assert proofs(result) == {
+        "test_reads": measured,
+        "test_commits": "no proof: it commits what it writes, and a second run would write it again",
+        "test_rolls_back": measured,
+        "test_fails": "no proof: the test did not pass",
+        "test_kept": "no proof: run again as it is, it sends 0 queries instead of 10: "
+        "a fixture of wider scope may keep what was loaded",
+        "test_once": "no proof: run again as it is, the test did not pass",
+        "test_case": measured,
+    }
+    assert table(result)["test_reads"] == (11, 0)
+
+
+ROLLED_BACK = """
+@pytest.fixture(scope="session")
+def engine():
+    engine = create_engine({url!r})
+    with engine.begin() as connection:
+        Base.metadata.create_all(connection)
+    yield engine
+    engine.dispose()
+
+@pytest.fixture
+def session(engine):
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        with Session(connection, join_transaction_mode="create_savepoint") as session:
+            fill(session)
+            yield session
+        transaction.rollback()
+
+@pytest.mark.max_queries(20)
+def test_writes(session):
+    count_books(session)
+    session.add(Author(id=11))
+    session.commit()
+
+@pytest.mark.max_queries(11)
+def test_next(session): assert count_books(session) == [2] * 10
+"""
+
+
+def test_what_the_outer_transaction_of_the_fixture_rolls_back_was_not_committed(
+    project: Project, database: str
+) -> None:
+    url = re.sub("^postgresql(?=:)", "postgresql+psycopg2", database)
+    project.write(test_rolled_back=ROLLED_BACK.format(url=url))
+    result = project.run("--queryproof-prove", "--queryproof")
+    result.assert_outcomes(passed=2)
+    measured = "with Author.books loaded eagerly: 11 queries → 2 (measured, median of 3 runs each way)"
+    assert proofs(result) == {"test_writes": measured, "test_next": measured}
+    connection = connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM authors")
+        assert cursor.fetchone() == (0,)
+    connection.close()
+
+
+def test_the_recording_of_a_run_names_its_tests_and_can_be_analysed(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write(
+        test_shop="""
+        import threading
+
+        def test_rows(session): count_books(session)
+        @pytest.mark.parametrize("times", [2])
+        def test_each(times):
+            thread = threading.Thread(target=send, args=(times,)); thread.start(); thread.join()
+        """
+    )
+    for _ in range(2):
+        project.run("--queryproof-journal", "journal").stdout.fnmatch_lines(
+            ["queryproof: recorded to journal; next: queryproof analyze journal"]
+        )
+    assert (project.path / "journal-previous").is_dir()
+    recording = read_recording(project.path / "journal")
+    scopes = {(one.scope.kind, one.scope.name) for one in recording.queries if one.scope is not None}
+    assert all(one.scope is not None for one in recording.queries)
+    assert scopes == {
+        ("test", "test_shop.py::test_rows"),
+        ("test", "test_shop.py::test_each[2]"),
+        ("fixture", "setup of test_shop.py::test_rows"),
+        ("fixture", "teardown of test_shop.py::test_rows"),
+    }
+    monkeypatch.chdir(project.path)
+    answer = CliRunner().invoke(main, ["analyze", "journal", "--fail-on", "warning"])
+    assert answer.exit_code == 1, answer.output
+    assert "Load Author.books together with the query" in answer.output
+
+
+def test_workers_of_xdist_send_everything_to_the_process_that_sums_up(project: Project) -> None:
+    project.write(
+        test_one="""
+        @pytest.mark.query_scaling(sizes=(2, 10, 30))
+        def test_grows(size): send(size)
+        @pytest.mark.query_scaling(sizes=(2, 10, 30))
+        def test_stays(size): send(2)
+        @pytest.mark.xdist_group("alone")
+        def test_grouped(): send(4)
+        def test_rows(session): count_books(session)
+        """,
+        test_two="""
+        @pytest.mark.parametrize("times", range(6))
+        def test_each(times): send(times)
+        """,
+    )
+    options = ("--queryproof", "-v", "--queryproof-budgets=update")
+    alone = project.run(*options)
+    budgets = project.path / "queryproof-budgets.json"
+    expected = project.budgets()
+    (project.path / "test_two.py").rename(project.path / "test_too.py")
+    spread = project.run_apart(
+        *options, "-n2", "--dist=loadgroup", "--queryproof-journal=journal", "--queryproof-prove"
+    )
+    for result in (alone, spread):
+        result.assert_outcomes(passed=13, failed=1)
+        result.stdout.fnmatch_lines(["queries grow with the rows (linear, 1.00 a row): 2 for 2, 10 for 10, 30 for 30"])
+    assert table(spread) == table(alone)
+    assert len(table(alone)) == 13
+    spread.stdout.fnmatch_lines(["queryproof-budgets.json: 6 of 13 budgets written anew, 6 stale ones removed"])
+    assert project.budgets() == {test.replace("test_two", "test_too"): count for test, count in expected.items()}
+    assert list(proofs(spread)) == ["test_rows"]
+    assert "(measured" in proofs(spread)["test_rows"]
+    recording = read_recording(project.path / "journal")
+    assert len({one.process for one in recording.queries}) == 2
+    names = {one.scope.name for one in recording.queries if one.scope is not None and one.scope.kind == "test"}
+    assert names == {test for test, count in project.budgets().items() if count} | {"test_one.py::test_grows[size-30]"}
+
+    # Markers alone, without an option: it is a worker that finds them.
+    budgets.unlink()
+    marked = project.run_apart("-n1", "-k", "grows or stays")
+    marked.assert_outcomes(passed=5, failed=1)
+
+
+def test_last_failed_runs_the_tests_that_grew_or_sent_too_much(project: Project) -> None:
+    project.write(
+        test_some="""
+        @pytest.mark.max_queries(1)
+        def test_many(): send(2)
+        @pytest.mark.query_scaling(sizes=(2, 10))
+        def test_grows(size): send(size)
+        def test_good(): send(1)
+        """
+    )
+    project.run("--queryproof-budgets=update").assert_outcomes(passed=2, failed=2)
+    again = project.run("--lf", "--queryproof-budgets=update")
+    again.assert_outcomes(failed=2)
+    again.stdout.fnmatch_lines(["*growth cannot be judged: the sizes 2 are not in this run*"])
+    assert set(project.budgets()) == {"test_some.py::test_good", "test_some.py::test_grows[size-2]"}
