@@ -92,11 +92,7 @@ class _Waiting:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Before the first fixture is set up, if any test of the run asks for it."""
-        wanted = any(
-            "queries" in getattr(item, "fixturenames", ()) or any(map(item.get_closest_marker, _NAMES))
-            for item in items
-        )
-        if wanted and not self._config.option.collectonly:
+        if not self._config.option.collectonly and any(map(_wants, items)):
             _started(self._config)
 
     @pytest.hookimpl(tryfirst=True)
@@ -104,6 +100,14 @@ class _Waiting:
         """Under xdist it is a worker that has started; the first figures it sends start this process."""
         if hasattr(report, FIGURES) and not self._config.pluginmanager.has_plugin(NAME):
             _started(self._config).totals.add(report)
+
+
+def _wants(item: pytest.Item) -> bool:
+    # A parameter of that name is the test's own business.
+    fixture = "queries" in getattr(item, "fixturenames", ()) and not (
+        hasattr(item, "callspec") and "queries" in item.callspec.params
+    )
+    return fixture or any(map(item.get_closest_marker, _NAMES))
 
 
 def _started(config: pytest.Config) -> "Session":
