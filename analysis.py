@@ -33,6 +33,7 @@ from .analyzer.sql.parse import analyse
 from .analyzer.sql.statement import Statement
 from .analyzer.workload import QueryGroup, Skipped, Workload
 from .answering import answer
+from .orm_outlook import with_outlook
 from .orm_proof import read_proofs, with_proofs
 from .reports.assemble import assemble
 from .reports.report import Report
@@ -110,6 +111,7 @@ def analyze(request: AnalysisRequest, progress: Progress = silent) -> Report:
         skipped += planner.left_out
         if request.journal is not None:
             answers.recommendations = with_proofs(answers.recommendations, read_proofs(request.journal))
+            answers.recommendations = with_outlook(answers.recommendations, answers.findings, case)
             answers.recommendations = with_diffs(answers.recommendations, Path.cwd())
         return assemble(
             case,

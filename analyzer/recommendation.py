@@ -87,6 +87,18 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the recorded code costs each time it runs, at the row counts of the given database. rows: found by the query that
+    the others follow; queries and ms: of those that follow. origin: one phrase on how the figures came about."""
+
+    kind: EvidenceKind
+    rows: float
+    queries: float
+    ms: float
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """One action. id: stable across runs. settles: identities of the findings it answers. saves_ms: of the recorded
     total, None when no time is known. title: imperative sentence."""
@@ -104,3 +116,6 @@ class Recommendation:
     alternatives: tuple[Alternative, ...] = ()
     edit: LoaderEdit | None = None
     """Of kind `orm-edit`, where one option at one place is the whole remedy."""
+    related: tuple[str, ...] = ()
+    """Ids of other recommendations about the same statement: the index that makes each query of an N+1 cheaper, and back."""
+    prediction: Prediction | None = None

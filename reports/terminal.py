@@ -50,6 +50,12 @@ def _lines(report: Report, action: Recommendation) -> list[tuple[str, str]]:
         lines.append((f"saves {about}{duration(action.saves_ms)} of {duration(report.total_ms)} recorded", ""))
     if action.place is not None:
         lines.append((f"at {action.place.file}:{action.place.line} in {action.place.function or 'the file'}", ""))
+    if action.prediction is not None:
+        ahead = action.prediction
+        many = f"≈ {figure(round(ahead.queries))} queries, ≈ {duration(ahead.ms)}"
+        lines.append((f"at the given database's row counts: {many} each time ({ahead.kind})", ""))
+    titles = {other.id: f"{rank}. {other.title}" for rank, other in enumerate(report.recommendations, 1)}
+    lines += [(f"about the same statement: {titles[other]}", "") for other in action.related if other in titles]
     if action.code:
         lines += _diff(action.code[0].text) if action.code[0].language == "diff" else _code(action.code[0].text)
     return lines
