@@ -72,6 +72,8 @@ class Journal:
         self.directory = Path(os.path.abspath(directory))
         self.parameters = parameters
         self.dropped = 0
+        self.generation = 0
+        """Counts how often the numbers of texts and stacks have begun anew: a record must not refer to earlier ones."""
         self.statements = References("s", "")
         self.stacks = References("k", ",")
         self.shapes = References("o", ",")
@@ -92,7 +94,6 @@ class Journal:
         self._check_at = 0.0
         self._written = 0
         self._part = 0
-        self._generation = 0
         self._lost = 0
         self._reason = ""
         self._identity = (0, 0)
@@ -101,7 +102,7 @@ class Journal:
         self.run = secrets.token_hex(8)
 
     def _forget(self) -> None:
-        self._generation += 1
+        self.generation += 1
         for references in (self.statements, self.stacks, self.shapes):
             references.clear()
 
@@ -113,7 +114,7 @@ class Journal:
         if armed:
             reach("journal.define")
         while True:
-            generation = self._generation
+            generation = self.generation
             number = references.once.get(key)
             if number is None and len(references.known) + len(references.once) >= MAX_REFERENCES:
                 return None
@@ -124,7 +125,7 @@ class Journal:
             number = number or next(self._numbers)
             if not self.write(f'{{"t":"{references.kind}","id":{number},{inside}'):
                 return None
-            if generation == self._generation:
+            if generation == self.generation:
                 break
         references.bytes += len(inside)
         field = f'{references.comma}"{references.kind}":{number}'
@@ -135,8 +136,12 @@ class Journal:
             references.once[key] = number
         return field
 
-    def write(self, record: str) -> bool:
-        """Append one record: a JSON object in ASCII without its closing brace. True when it has reached the file."""
+    def write(self, record: str, generation: int = 0) -> bool | None:
+        """Append one record: a JSON object in ASCII without its closing brace. True when it has reached the file.
+
+        generation: that of the numbers the record refers to; None when they are no longer those of this segment, and nothing
+        was written: the record is to be built anew.
+        """
         if self._failing and time.monotonic() < self._retry_at:
             self._lose(record)
             return False
@@ -146,6 +151,8 @@ class Journal:
             file = self._file
             if file is None or self._failing or time.monotonic() >= self._check_at:
                 file = self._ready()
+            if generation and generation != self.generation:
+                return None
             self._append(file, _sealed(record))
         except OSError as error:
             self._fail(error)

@@ -18,6 +18,9 @@ from .values import encode_parameters
 CURSOR_FRAMES = 4
 """Frames between the walk and whoever has sent a statement: ours, and two of SQLAlchemy's at least."""
 
+MAX_BUILDS = 5
+"""Attempts to build one record within one segment; a limit so small that none holds a record is not worth more."""
+
 COUNTED_BY = "_queryproof_counted_by"
 """Attribute of an execution's context: the Records that count it in its scope, where several recorders see it."""
 
@@ -97,6 +100,37 @@ class Records:
         journal = self.journal
         if journal is None:
             return
+        # The segment may change while the record is built: it would refer to texts that go with the earlier one.
+        for _ in range(MAX_BUILDS):
+            generation = journal.generation
+            record = self._built(
+                journal,
+                conn,
+                sequence,
+                statement,
+                stack,
+                nanoseconds,
+                rows,
+                error,
+                scope,
+                load,
+                flush,
+                many,
+                parameters,
+            )
+            if journal.write(record, generation) is not None:
+                break
+        else:
+            journal.write(record)
+        if load is not None and self.roots is not None:
+            self.roots.executed(load, context)
+        if self.reads is not None:
+            self.reads.tick()
+
+    def _built(
+        self, journal: Journal, conn: Any, sequence: int, statement: str, stack: CallStack, nanoseconds: int, rows: int,
+        error: str | None, scope: Any, load: Any, flush: Any, many: bool, parameters: Any,
+    ) -> str:  # fmt: skip
         # Built by hand: this is the common record, and json.dumps alone would cost as much as all of it.
         text = journal.statements.known.get(statement)
         place = journal.stacks.known.get(stack)
@@ -126,11 +160,7 @@ class Records:
                 record += f',"p":{values}'
             else:
                 record += ',"cut":true'
-        journal.write(record)
-        if load is not None and self.roots is not None:
-            self.roots.executed(load, context)
-        if self.reads is not None:
-            self.reads.tick()
+        return record
 
     def _connection(self, conn: Any) -> str:
         """The fields that name the driver and the transaction, kept on the connection while the transaction lasts."""

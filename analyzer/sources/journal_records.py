@@ -66,7 +66,9 @@ class Losses:
         if self.dropped:
             found.append(f"{self.dropped} executions could not be written: {', '.join(sorted(self.reasons))}")
         if self.rotated:
-            found.append(f"{self.rotated} older segments made place for newer ones (--max-size)")
+            found.append(
+                f"{self.rotated} older segments are gone: they made place for newer ones (--max-size) or were deleted"
+            )
         if self.faults:
             found.append(f"{self.faults} internal errors of the recorder: statements may be missing")
         if self.off:

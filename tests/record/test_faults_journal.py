@@ -230,6 +230,19 @@ def test_j06_a_directory_that_disappears_is_made_again(tmp_path: Path) -> None:
     assert numbers(tmp_path / "j") == [1]
 
 
+def test_j06_the_first_record_of_a_new_segment_brings_its_text(tmp_path: Path) -> None:
+    engine = create_engine("sqlite://")
+    with record(engine, tmp_path / "j"), engine.connect() as connection:
+        for number in range(6):
+            if number == 3:
+                shutil.rmtree(tmp_path / "j")
+            connection.exec_driver_sql("SELECT 1")
+    queries, source = read_journal(tmp_path / "j")
+    assert [query.sequence for query in queries] == [4, 5, 6]
+    assert all(query.call_site is not None for query in queries)
+    assert source.notes == ("1 older segments are gone: they made place for newer ones (--max-size) or were deleted",)
+
+
 def test_j07_two_writers_never_share_a_file(tmp_path: Path) -> None:
     one, two = Journal(tmp_path, parameters=False), Journal(tmp_path, parameters=False)
     for number in range(50):
@@ -347,7 +360,19 @@ def test_j11_a_limit_holds_and_the_newest_records_stay(tmp_path: Path) -> None:
     found = numbers(tmp_path)
     assert found[-1] == 19_999
     assert found == list(range(found[0], 20_000))
-    assert "older segments made place" in notes(tmp_path)
+    assert "made place for newer ones" in notes(tmp_path)
+
+
+def test_j11_no_record_refers_to_a_text_that_has_made_place(tmp_path: Path) -> None:
+    engine = create_engine("sqlite://")
+    with record(engine, tmp_path, max_size=9_000), engine.connect() as connection:
+        for number in range(1_500):
+            connection.exec_driver_sql(f"SELECT {number % 3}")
+    queries, source = read_journal(tmp_path)
+    found = [query.sequence for query in queries]
+    assert found == list(range(found[0], 1_501))
+    assert all(query.call_site is not None for query in queries)
+    assert [note for note in source.notes if "made place" not in note] == []
 
 
 def test_j12_without_values_none_is_at_rest_and_with_them_only_in_the_journal(
