@@ -31,7 +31,7 @@ from .analyzer.sources.sql_files import read_sql_files
 from .analyzer.sql.json_keys import with_json_keys
 from .analyzer.sql.parse import analyse
 from .analyzer.sql.statement import Statement
-from .analyzer.workload import QueryGroup, Skipped, Workload
+from .analyzer.workload import CUT, QueryGroup, Skipped, Workload
 from .answering import answer
 from .orm_outlook import with_outlook
 from .orm_proof import read_proofs, with_proofs
@@ -144,6 +144,8 @@ def read_sources(request: AnalysisRequest, connection: Connection | None) -> Wor
 def read_statement(group: QueryGroup, schema: Schema | None) -> Statement:
     """What the group's statement asks for: with the constants that all its known texts share, and with JSON keys that were
     bound as parameters, since an index can only be on a key that is known."""
+    if group.cut:
+        return Statement(kind=group.text.partition(" ")[0].upper(), problem=CUT)
     texts = [sample.sql for sample in group.samples] or [group.text]
     values = [sample.values for sample in group.samples]
     return agreed([analyse(with_json_keys(text, values), schema) for text in dict.fromkeys(texts)])

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from .query import CallSite, EntityUse, OrmLoad, Parameters, Scope, SessionEvent
 
+CUT = "its text is longer than the source keeps: only its beginning is known"
+"""Why a group that is `cut` is neither read nor explained."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParameterSample:
@@ -69,6 +72,8 @@ class QueryGroup:
     sources: tuple[str, ...]
     histogram: tuple[tuple[float, int], ...] = ()
     """(upper bound in ms, executions) per bucket, powers of ten from 0.1 ms."""
+    cut: bool = False
+    """The source kept only the beginning of the text: statements that begin alike are one group, and nothing is read out of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from ..plan import ExplainedQuery, Plan
 from ..sql.guard import single_statement_kind
 from ..sql.placeholders import has_placeholders
 from ..sql.runnable_text import runnable_text, without_plan
-from ..workload import ParameterSample, QueryGroup
+from ..workload import CUT, ParameterSample, QueryGroup
 from .conversation import Conversation, Reconnect
 from .look import MAX_SAMPLES, NO_VALUES, ExplainText, Look, outline, variants
 from .node_calls import MANY, node_calls
@@ -83,6 +83,8 @@ class Explainer:
 
         Raises ConnectionLost when the server is gone and does not come back.
         """
+        if group.cut:
+            return ExplainedQuery(group.fingerprint, None, None, CUT, "")
         try:
             return self._explain(group)
         except ConnectionLost as error:
@@ -98,6 +100,8 @@ class Explainer:
 
         Raises StatementError when the statement may not be planned; ConnectionLost.
         """
+        if group.cut:
+            raise StatementError(CUT)
         samples = group.samples or (ParameterSample(group.text, None, None, NO_VALUES),)
         recorded = list(self._recorded(samples))
         found = {text.inline: text.origin for text in recorded if isinstance(text, ExplainText)}

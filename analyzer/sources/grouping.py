@@ -1,6 +1,7 @@
 """Executions → groups → workload; several workloads → one."""
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -9,9 +10,14 @@ import pandas as pd
 
 from ..query import EntityUse, RecordedQuery, SessionEvent
 from ..sql.fingerprint import fingerprint, normalize
+from ..sql.placeholders import undoubled
 from ..sql.tokens import significant
 from ..workload import Execution, ParameterSample, QueryGroup, Skipped, Source, Workload
 
+_OPEN_LIST = re.compile(r"(?:[\s(),]*\$\d+)+[\s(),]*\Z")
+
+HALVING = frozenset(("psycopg2", "psycopg2cffi", "psycopg", "psycopg_async", "pg8000"))
+"""Drivers to which `%` is written `%%`, even in a statement without values; asyncpg sends what it gets."""
 MAX_SAMPLES = 3
 MAX_SITES = 10
 BUCKETS = (0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0, float("inf"))
@@ -29,7 +35,7 @@ def build_workload(
     kept = [query for query in queries if not is_control(query.sql)]
     by_group: defaultdict[str, list[RecordedQuery]] = defaultdict(list)
     for query in kept:
-        by_group[fingerprint(query.sql)].append(query)
+        by_group[_key(query)].append(query)
     figures = _figures(kept)
     names = tuple(source.name for source in sources)
     groups = tuple(_group(key, members, figures[key], names) for key, members in by_group.items())
@@ -71,6 +77,12 @@ def ranked(groups: Iterable[QueryGroup]) -> tuple[QueryGroup, ...]:
     return tuple(sorted(groups, key=lambda group: (-(group.total_ms or 0.0), group.fingerprint)))
 
 
+def cut_text(sql: str) -> str:
+    """The normalised beginning of a statement that was cut, without the values it breaks off in: how many of a list's fit
+    depends on their width."""
+    return f"{_OPEN_LIST.sub('', normalize(sql))} …"
+
+
 def is_control(sql: str) -> bool:
     """Whether the statement only steers the session or its transaction."""
     head = significant(sql[:200])
@@ -82,10 +94,12 @@ def not_looked_at(text: str, reason: str) -> Skipped:
     return Skipped(normalize(text)[:80], reason)
 
 
+def _key(query: RecordedQuery) -> str:
+    return fingerprint(cut_text(query.sql) if query.truncated else query.sql)
+
+
 def _figures(queries: Sequence[RecordedQuery]) -> dict[str, dict[str, float]]:
-    frame = pd.DataFrame(
-        {"key": [fingerprint(query.sql) for query in queries], "ms": [query.duration_ms for query in queries]}
-    )
+    frame = pd.DataFrame({"key": [_key(query) for query in queries], "ms": [query.duration_ms for query in queries]})
     grouped = frame.groupby("key", sort=False)["ms"]
     table = pd.DataFrame(
         {
@@ -105,7 +119,7 @@ def _group(key: str, members: list[RecordedQuery], figures: dict[str, float], so
     counted = [query.rows for query in members if query.rows is not None]
     return QueryGroup(
         fingerprint=key,
-        text=normalize(members[0].sql),
+        text=cut_text(members[0].sql) if members[0].truncated else normalize(members[0].sql),
         calls=int(figures["calls"]),
         total_ms=float(figures["total"]),
         mean_ms=float(figures["mean"]),
@@ -118,6 +132,7 @@ def _group(key: str, members: list[RecordedQuery], figures: dict[str, float], so
         samples=_samples(members),
         sources=sources,
         histogram=_histogram(members),
+        cut=members[0].truncated,
     )
 
 
@@ -127,7 +142,8 @@ def _samples(members: list[RecordedQuery]) -> tuple[ParameterSample, ...]:
     usable = [query for query in members if query.error is None and not query.truncated and not query.executemany]
     for query in sorted(usable, key=lambda one: (-one.duration_ms, one.process, one.sequence)):
         origin = "recorded values of the slowest calls" if query.parameters is not None else "values were not recorded"
-        sample = ParameterSample(query.sql, query.parameters, query.duration_ms, origin)
+        sql = undoubled(query.sql) if query.driver in HALVING else query.sql
+        sample = ParameterSample(sql, query.parameters, query.duration_ms, origin)
         found.setdefault(repr((query.sql, query.parameters)), sample)
         if len(found) >= MAX_SAMPLES:
             break
@@ -147,7 +163,7 @@ def _execution(query: RecordedQuery) -> Execution:
     if query.parameters is not None:
         digest = hashlib.sha256(repr(query.parameters).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return Execution(
-        fingerprint=fingerprint(query.sql),
+        fingerprint=_key(query),
         scope=f"{query.process}/{query.thread}/{query.task or ''}",
         sequence=query.sequence,
         started_at=query.started_at,

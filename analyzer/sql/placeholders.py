@@ -22,6 +22,14 @@ def replace_placeholders(sql: str, replacement: Callable[[Token], str]) -> str:
     return "".join(replacement(token) if token.kind == "placeholder" else token.text for token in tokenize(sql))
 
 
+def undoubled(sql: str) -> str:
+    """The text as the server gets it from a driver that halves each `%%`; unchanged where it has `%s` placeholders, with
+    which the signs are halved together."""
+    if "%%" not in sql or any(token.kind == "placeholder" and token.text[0] == "%" for token in tokenize(sql)):
+        return sql
+    return sql.replace("%%", "%")
+
+
 def has_placeholders(sql: str) -> bool:
     """Whether there is any placeholder."""
     return any(token.kind == "placeholder" for token in tokenize(sql))

@@ -37,7 +37,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def put(journal: Journal, number: int, sql: str = "SELECT 1") -> bool:
     known = journal.statements.known.get(sql) or journal.refer(journal.statements, sql, lambda: text_fields(sql))
-    return journal.write(f'{{"t":"q","i":{number},{known or text_fields(sql)},"at":{number},"d":1000,"th":"main"')
+    return bool(journal.write(f'{{"t":"q","i":{number},{known or text_fields(sql)},"at":{number},"d":1000,"th":"main"'))
 
 
 def numbers(directory: Path) -> list[int]:
