@@ -4,6 +4,7 @@
 # make bench  figures for benchmarks/README.md              make bench-tpch   TPC-H SF 0.1 through pg_stat_statements
 # make bench-plans   cost of reading, timing and judging plans
 # make bench-clone   fidelity of the hollow clone against indexes really built
+# make plans  makes the stored plans of 13–18 anew          make bench-findings   precision and recall of every finding
 .POSIX:
 PYTHON = python3
 PY = .venv/bin/python
@@ -39,6 +40,14 @@ bench-clone: $(STAMP)
 bench-plans: $(STAMP)
 	@$(PY) -m benchmarks.plans
 
+bench-findings: $(STAMP)
+	@$(PY) -m tests.plans.table
+
+# The plans that the tests judge, made anew. QUERYPROOF_JIT names the bin directory of a PostgreSQL that can compile.
+plans: $(STAMP)
+	@$(PY) tests/matrix/fetch.py "$${QUERYPROOF_MATRIX:-$$PWD/.matrix}"
+	@$(PY) -m tests.plans.capture "$${QUERYPROOF_MATRIX:-$$PWD/.matrix}" $${QUERYPROOF_JIT:+--jit "$$QUERYPROOF_JIT"}
+
 bench-tpch: $(STAMP)
 	@$(PY) -m benchmarks.tpch
 
@@ -56,4 +65,4 @@ $(STAMP): requirements.lock pyproject.toml
 	fi
 	@touch $(STAMP)
 
-.PHONY: demo test test-matrix check docs bench bench-clone bench-plans bench-tpch
+.PHONY: demo test test-matrix check docs bench bench-clone bench-plans bench-findings bench-tpch plans

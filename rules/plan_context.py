@@ -17,6 +17,10 @@ EXPECTED = 10.0
 """A row estimate that is off by less than this factor is taken as right."""
 
 
+SELECTIVE = 0.1
+"""Of the rows read: where more are kept, reading the table as it lies is hardly slower than any index."""
+
+
 @dataclass(frozen=True, slots=True)
 class Around:
     """What the plan itself does not tell. total_ms: recorded for all calls; claimed: ids of nodes that another rule speaks of
@@ -147,6 +151,11 @@ def rows_read(node: PlanNode) -> float:
 def _empty_hash(join: PlanNode) -> bool:
     """A hash join whose hash table is empty reads one row of its outer side at most."""
     return any(one.type == "Hash" and one.actual_loops and not one.rows for one in join.children)
+
+
+def selective(node: PlanNode) -> bool:
+    """Whether a scan keeps so few of the rows it reads that an index would be the better way."""
+    return rows(node) <= SELECTIVE * rows_read(node)
 
 
 def misestimate(node: PlanNode) -> float:

@@ -57,6 +57,7 @@ class Cartesian(PlanRule):
             if (
                 min(each, many) <= 1
                 or not 0.9 * many * each <= rows(node) <= 1.1 * many * each
+                or not (_tables(outer) and _tables(inner))
                 or _depends(outer, inner)
                 or _compared(outer) & _compared(inner)
             ):
@@ -103,6 +104,11 @@ def _depends(outer: PlanNode, inner: PlanNode) -> bool:
             if text and any(qualifier(one) in aliases for one in columns(text)):
                 return True
     return False
+
+
+def _tables(side: PlanNode) -> bool:
+    """Whether rows of a table take part: VALUES and functions are joined to every row on purpose."""
+    return any(one.relation or one.cte_name for one in side.walk())
 
 
 def _compared(side: PlanNode) -> set[str]:

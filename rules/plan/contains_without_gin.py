@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from ...analyzer.postgres.literals import without_literals
 from ..condition import column, columns, conjuncts
-from ..finding import Fact, Finding, LookedAt
-from ..plan_context import PlanContext, rows, rows_read
+from ..finding import Fact, Finding, LookedAt, Severity
+from ..plan_context import PlanContext, rows, rows_read, selective
 from ..plan_context import name as node_name
 from ..plan_rule import PlanRule
 from ..remedy import create_index, number
@@ -75,6 +75,7 @@ class ContainsWithoutGin(PlanRule):
                         Fact("rows kept", rows(node), "rows"),
                     ],
                     share=context.share(node),
+                    ceiling=self.severity if selective(node) else Severity.INFO,
                     title=f"Add a {'GiST' if ranges else 'GIN'} index on {name or 'the expression'} of {node_name(node)}",
                     reason="An inverted index leads from what is searched to the rows that contain it; jsonb_path_ops is smaller where only @> is asked.",
                     kind="index",

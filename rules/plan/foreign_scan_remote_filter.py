@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ...analyzer.postgres.literals import without_literals
-from ..finding import Fact, Finding, LookedAt
+from ..finding import Fact, Finding, LookedAt, Severity
 from ..plan_context import PlanContext, rows, rows_read
 from ..plan_context import name as node_name
 from ..plan_rule import PlanRule
@@ -50,6 +50,7 @@ class ForeignScanRemoteFilter(PlanRule):
                     Fact("rows kept", rows(node), "rows"),
                 ],
                 share=context.share(node),
+                ceiling=self.severity if (node.removed or 0.0) > rows(node) else Severity.INFO,
                 title=f"Write the condition on {node_name(node)} so that the foreign server can evaluate it",
                 reason="Immutable built-in functions and operators are sent along; functions of extensions are when the server's option `extensions` names them. "
                 "use_remote_estimate lets the planner see what that saves.",

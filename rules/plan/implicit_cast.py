@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from ...analyzer.plan import PlanNode
 from ..condition import cast, conjuncts
-from ..finding import Fact, Finding, LookedAt
-from ..plan_context import PlanContext, rows, rows_read
+from ..finding import Fact, Finding, LookedAt, Severity
+from ..plan_context import PlanContext, rows, rows_read, selective
 from ..plan_context import name as node_name
 from ..plan_rule import PlanRule
 from ..remedy import number
@@ -82,6 +82,7 @@ class ImplicitCast(PlanRule):
                         Fact("rows kept", rows(node), "rows"),
                     ],
                     share=context.share(node),
+                    ceiling=self.severity if selective(node) else Severity.INFO,
                     title=f"Compare {name} with a value of its own type",
                     reason="Bind the parameter with the column's type (in SQLAlchemy, through the mapped column or with bindparam(type_=…)), "
                     "or alter the column.",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ...analyzer.plan import PlanNode
 from ...analyzer.postgres.literals import without_literals
 from ..finding import Fact, Finding, LookedAt
 from ..plan_context import PlanContext, rows
@@ -56,7 +57,13 @@ class JoinFilterWaste(PlanRule):
                     Fact("rows kept", rows(node), "rows"),
                     Fact("condition", without_literals(node.join_filter or "")),
                 ],
-                share=context.subtree_share(node) if node.type == "Nested Loop" else context.share(node),
+                share=_share(context, node),
                 title="Join by an equality or by a range that an index can look up",
                 reason="An equality can be hashed; a range can be looked up in an index with LATERAL … ORDER BY … LIMIT 1, or by GiST on a range type.",
             )
+
+
+def _share(context: PlanContext, node: PlanNode) -> float:
+    """Comparing, and giving the inner rows again and again; not what the outer side takes."""
+    inner = [one for one in node.children if one.parent_relationship == "Inner" and node.type == "Nested Loop"]
+    return context.share(node, *(below for one in inner for below in one.walk()))

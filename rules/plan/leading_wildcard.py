@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from ...analyzer.postgres.literals import without_literals
 from ...analyzer.recommendation import Code
 from ..condition import column, columns, conjuncts
-from ..finding import Fact, Finding, LookedAt
-from ..plan_context import PlanContext, rows, rows_read
+from ..finding import Fact, Finding, LookedAt, Severity
+from ..plan_context import PlanContext, rows, rows_read, selective
 from ..plan_context import name as node_name
 from ..plan_rule import PlanRule
 from ..remedy import create_index, number
@@ -72,6 +72,7 @@ class LeadingWildcard(PlanRule):
                         Fact("rows kept", rows(node), "rows"),
                     ],
                     share=context.share(node),
+                    ceiling=self.severity if selective(node) else Severity.INFO,
                     title=f"Index the trigrams of {name or 'the expression'} in {node_name(node)}",
                     reason="pg_trgm's GIN index finds patterns of three known characters or more anywhere in the text, whatever their case.",
                     kind="index",

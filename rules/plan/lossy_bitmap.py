@@ -46,6 +46,9 @@ class LossyBitmap(PlanRule):
             if not lossy:
                 continue
             exact = node.exact_heap_blocks or 0
+            if not exact:
+                # An index that knows pages only (BRIN) gives nothing else, whatever the memory.
+                continue
             megabytes, code = work_mem(4 * _memory_kb(context))
             yield self.finding(
                 context,

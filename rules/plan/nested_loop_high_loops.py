@@ -12,7 +12,7 @@ from ..remedy import number
 MIN_LOOPS = 1_000.0
 INNER_SHARE = 0.2
 OFF = 10.0
-LOOKUPS = ("Index Scan", "Index Only Scan", "Memoize", "Materialize")
+LOOKUPS = ("Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Memoize", "Materialize")
 
 
 class NestedLoopHighLoops(PlanRule):
@@ -54,9 +54,9 @@ class NestedLoopHighLoops(PlanRule):
                 continue
             share = context.subtree_share(inner)
             wrong = misestimate(outer) if context.complete(outer) else 1.0
-            if share < INNER_SHARE and wrong < OFF:
+            if share < INNER_SHARE and (wrong < OFF or _inherits(context, outer)):
                 continue
-            expected = wrong < OFF and inner.type in LOOKUPS and not (inner.removed or 0.0) > rows(inner)
+            expected = wrong < OFF and inner.type in LOOKUPS
             yield self.finding(
                 context,
                 node,
@@ -82,3 +82,12 @@ class NestedLoopHighLoops(PlanRule):
 def _sides(node: PlanNode) -> tuple[PlanNode, PlanNode]:
     inputs = [child for child in node.children if child.parent_relationship not in ("InitPlan", "SubPlan")]
     return (inputs[0], inputs[1]) if len(inputs) > 1 else (node.children[0], node.children[1])
+
+
+def _inherits(context: PlanContext, outer: PlanNode) -> bool:
+    """Whether a loop below has the same wrong estimate already."""
+    return any(
+        one.type == "Nested Loop" and misestimate(_sides(one)[0]) >= OFF and context.complete(_sides(one)[0])
+        for one in outer.walk()
+        if len(one.children) > 1
+    )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from ...analyzer.plan import PlanNode
 from ...analyzer.postgres.literals import without_literals
 from ..condition import Comparison, bare, cast, column, columns, conjuncts, constant, functions
-from ..finding import Fact, Finding, LookedAt
-from ..plan_context import PlanContext, rows, rows_read
+from ..finding import Fact, Finding, LookedAt, Severity
+from ..plan_context import PlanContext, rows, rows_read, selective
 from ..plan_context import name as node_name
 from ..plan_rule import PlanRule
 from ..remedy import create_index, number
@@ -73,6 +73,7 @@ class NonsargableFunction(PlanRule):
                         Fact("rows kept", rows(node), "rows"),
                     ],
                     share=context.share(node),
+                    ceiling=self.severity if selective(node) else Severity.INFO,
                     title=f"Compare {', '.join(names)} with a range"
                     if date
                     else f"Index the expression {expression}, or compare {', '.join(names)} itself",

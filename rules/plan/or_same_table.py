@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from ...analyzer.postgres.literals import without_literals
 from ..condition import arms, column, comparison
-from ..finding import Fact, Finding, LookedAt
-from ..plan_context import PlanContext, rows, rows_read
+from ..finding import Fact, Finding, LookedAt, Severity
+from ..plan_context import PlanContext, rows, rows_read, selective
 from ..plan_context import name as node_name
 from ..plan_rule import PlanRule
 from ..remedy import create_index, number
@@ -72,6 +72,7 @@ class OrSameTable(PlanRule):
                         Fact("rows kept", rows(node), "rows"),
                     ],
                     share=context.share(node),
+                    ceiling=self.severity if selective(node) else Severity.INFO,
                     title=f"Index each column of the OR: {', '.join(missing)}",
                     reason="With an index for every arm their bitmaps are united; UNION ALL of one query an arm does the same by hand.",
                     kind="index",

@@ -17,6 +17,8 @@ FACTOR = 10.0
 """From here on explain.depesz.com and pev2 colour an estimate."""
 MANY = 100.0
 """Rows: with fewer than these on both sides no choice of plan matters."""
+FAR, VERY_MANY = 100.0, 1_000.0
+"""An estimate that is off by less, of fewer rows, is worth knowing and no more."""
 JOINS = ("Nested Loop", "Hash Join", "Merge Join")
 EXCLUDED = (
     "BitmapAnd",
@@ -92,13 +94,19 @@ class RowMisestimate(PlanRule):
                 ]
                 + ([Fact("condition", without_literals(read))] if read else []),
                 share=share,
-                ceiling=self.severity if joins else Severity.INFO,
-                title=f"Give the planner better statistics of {node_name(node)}",
+                ceiling=self.severity if joins and _misleads(node, factor) else Severity.INFO,
+                title=f"Give the planner better statistics of {_tables(node)}",
                 reason="ANALYZE refreshes them; for conditions on several columns, extended statistics tell how these depend on one "
                 "another; for one skewed column, a larger statistics target does.",
                 kind="setting",
                 code=_code(node, read),
             )
+
+
+def _misleads(node: PlanNode, factor: float) -> bool:
+    """Whether another estimate could have led to another plan. No statistics tell how many groups pass a HAVING."""
+    having = "Aggregate" in node.type and node.filter is not None
+    return not having and (factor >= FAR or max(rows(node), node.plan_rows) >= VERY_MANY)
 
 
 def _inherits(node: PlanNode) -> bool:
@@ -129,3 +137,9 @@ def _code(node: PlanNode, read: str | None) -> list[Code]:
             )
         )
     return codes
+
+
+def _tables(node: PlanNode) -> str:
+    """The tables whose statistics the estimate rests on."""
+    found = dict.fromkeys(one.relation for one in node.walk() if one.relation)
+    return ", ".join(found) or node_name(node)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from ...analyzer.plan import PlanNode
 from ...analyzer.postgres.literals import without_literals
 from ..condition import column, columns, conjuncts
-from ..finding import Fact, Finding, LookedAt
-from ..plan_context import PlanContext, rows, rows_read
+from ..finding import Fact, Finding, LookedAt, Severity
+from ..plan_context import PlanContext, rows, rows_read, selective
 from ..plan_context import name as node_name
 from ..plan_rule import PlanRule
 from ..remedy import create_index, number
@@ -65,6 +65,7 @@ class SeqScanHighFilter(PlanRule):
                     Fact("condition", without_literals(node.filter)),
                 ],
                 share=context.share(node),
+                ceiling=self.severity if selective(node) else Severity.INFO,
                 title=f"Index {node_name(node)}{where} so that the rows wanted are found, not searched for",
                 reason="Columns compared for equality come first, a range last. `queryproof analyze` proves the index before you keep it.",
                 kind="index",

@@ -13,6 +13,8 @@ from ..remedy import create_index, number
 
 MIN_ROWS = 1_000.0
 """Read in all loops together: below it there is nothing to gain."""
+EACH = 100.0
+"""Rows a loop: a table of a page or two is read as quickly as any index."""
 
 
 class SeqScanInLoop(PlanRule):
@@ -68,6 +70,7 @@ class SeqScanInLoop(PlanRule):
                 ]
                 + ([Fact("condition", without_literals(node.filter))] if node.filter else []),
                 share=context.share(node),
+                ceiling=self.severity if rows_read(node) >= EACH * (node.actual_loops or 1.0) else Severity.INFO,
                 title=f"Index what is compared in {node_name(node)}" + (f": ({', '.join(found)})" if found else ""),
                 reason="An index on the join key makes each run a look-up; a join instead of the subquery lets the table be read once.",
                 kind="index",

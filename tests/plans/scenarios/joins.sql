@@ -61,6 +61,16 @@ SELECT r.id, g FROM reds r, generate_series(1, r.shade) g;
 -- tempts: cartesian
 SELECT r.id, o.id FROM reds r, LATERAL (SELECT id FROM orders o WHERE o.customer_id = r.id ORDER BY id LIMIT 2) o;
 
+-- plan: values joined to every row
+-- tempts: cartesian
+SELECT r.id, v.x FROM (VALUES (1), (2), (3)) v(x) CROSS JOIN reds r;
+
+-- plan: page of settings read for each row
+-- tempts: seq-scan-in-loop cartesian
+-- may: row-misestimate custom-settings join-filter-waste slow-count nested-loop-high-loops seq-scan-in-loop
+SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; SET enable_indexscan = off; SET enable_bitmapscan = off;
+SELECT count(*) FROM customers c JOIN settings s ON s.id = c.id % 3;
+
 -- plan: values joined
 -- tempts: cartesian
 SELECT v.x, r.id FROM (VALUES (1), (2)) v(x) JOIN reds r ON r.id = v.x;

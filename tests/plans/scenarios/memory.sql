@@ -151,6 +151,13 @@ SELECT count(pad) FROM points WHERE v < 150 OR v > 850;
 -- tempts: lossy-bitmap
 SELECT count(pad) FROM points WHERE v < 3;
 
+-- plan: pages given by a BRIN index
+-- tempts: lossy-bitmap
+-- may: index-recheck custom-settings read-efficiency inefficient-index
+CREATE INDEX points_brin ON points USING brin (id) WITH (pages_per_range = 8);
+SET enable_seqscan = off;
+SELECT count(pad) FROM points WHERE id BETWEEN 20000 AND 21000;
+
 -- plan: large bitmap that fits
 -- tempts: lossy-bitmap index-recheck
 -- may: custom-settings read-efficiency

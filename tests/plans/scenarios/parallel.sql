@@ -113,6 +113,13 @@ SELECT sum(amount) FROM facts WHERE day BETWEEN 7 AND 30;
 SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 SELECT s.id, x.top FROM (VALUES (1), (2), (3)) s(id), LATERAL (SELECT max(amount) AS top FROM facts f WHERE f.amount % 4 = s.id OFFSET 0) x;
 
+-- plan: gather run again
+-- tempts: row-misestimate workers-not-launched
+-- may: worker-skew seq-scan-high-filter seq-scan-in-loop nested-loop-high-loops custom-settings workers-not-launched
+SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+SET enable_material = off;
+SELECT s.id, f.id FROM (VALUES (1), (2), (3)) s(id) LEFT JOIN facts f ON f.amount + s.id < 3 AND f.amount < 5;
+
 -- plan: parallel scan that reads a subquery's result
 -- tempts: seq-scan-high-filter
 -- may: worker-skew seq-scan-high-filter row-misestimate slow-count large-seq-scan-ok

@@ -66,6 +66,11 @@ SELECT status, count(*), sum(total) FROM orders GROUP BY status;
 -- tempts: seq-scan-high-filter
 SELECT sum(total) FROM orders WHERE placed < '2025-01-25';
 
+-- plan: a fifth of the rows kept
+-- tempts: seq-scan-high-filter
+-- may: row-misestimate
+SELECT sum(total) FROM orders WHERE customer_id <= 1000 AND status <> 'held';
+
 -- plan: a third of the rows kept
 -- tempts: seq-scan-high-filter
 -- may: row-misestimate

@@ -151,6 +151,7 @@ WITH RECURSIVE n AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM n WHERE x < 3000)
 
 -- plan: lateral top rows of each
 -- tempts: subplan-per-row nested-loop-high-loops
+-- may: inefficient-index
 SELECT c.id, o.total FROM customers c CROSS JOIN LATERAL (SELECT total FROM orders o WHERE o.customer_id = c.id ORDER BY total DESC LIMIT 1) o
   WHERE c.region = 7 AND c.id < 3000;
 
