@@ -34,9 +34,7 @@ def edit_source(text: str, edit: LoaderEdit) -> str:
     width = next((one for one in WIDTHS if longest <= one), WIDTHS[-1])
     edited = ""
     for layout in _layouts(tree, located):
-        body = list(tree.module.body)
-        for old, new in _replacements(tree, located, option.expressions, edit, layout):
-            body = tree.replaced(body, old, new)
+        body = tree.replaced(_replacements(tree, located, option.expressions, edit, layout))
         first = _first_of(tree, located)
         edited = tree.written(add_imports(tree, body, option.imports, first, width))
         present = set(lines)

@@ -82,7 +82,7 @@ def _sent(statements: Statements, node: cst.BaseExpression) -> Iterator[Located]
         if isinstance(node.func, cst.Attribute):
             yield Located("get", node, dotted(first.value))
         return
-    if name in QUERY_EXECUTES and isinstance(node.func, cst.Attribute):
+    if name in QUERY_EXECUTES - {"scalar" if arguments else ""} and isinstance(node.func, cst.Attribute):
         yield from _query(statements, node.func.value, node)
     if name in _NO_OPTIONS:
         raise CannotEdit(f"the instances come from session.{name}(), which takes no loader options")

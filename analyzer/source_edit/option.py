@@ -157,9 +157,8 @@ class _Renaming(cst.CSTTransformer):
     def _local(self, module: str, name: str) -> cst.BaseExpression:
         local = self.names.imported(module, name) or self._through_package(module, name)
         if local is None:
-            known = sorted(one.name for one in self.names.all() if one.original == name and one.kind == "from")
             # Another module may hand the class on: `from shop import Author`, although shop.models defines it.
-            handed_on = [one for one in self.names.all() if one.name in known and not one.typing and one.name == name]
+            handed_on = [one for one in self.names.all() if one.name == one.original == name and not one.typing]
             if module != ORM and len(handed_on) == 1:
                 return cst.Name(name)
             if any(one.typing for one in self.names.all() if one.name == name):

@@ -73,11 +73,15 @@ class Tree:
                 found.append(node.value)
         return found
 
-    def replaced(self, body: Sequence[Statement], old: cst.CSTNode, new: cst.CSTNode) -> list[Statement]:
-        """The statements, this tree's own or as many edited ones, with another node in a node's place."""
-        number = self.statement_number(old)
-        changed: Any = body[number].deep_replace(old, new)
-        return [*body[:number], changed, *body[number + 1 :]]
+    def replaced(self, replacements: Sequence[tuple[cst.CSTNode, cst.CSTNode]]) -> list[Statement]:
+        """The file's statements with other nodes in these nodes' places; none of them may stand inside another."""
+        body: list[Any] = list(self.module.body)
+        by_statement: dict[int, dict[cst.CSTNode, cst.CSTNode]] = {}
+        for old, new in replacements:
+            by_statement.setdefault(self.statement_number(old), {})[old] = new
+        for number, mapping in by_statement.items():
+            body[number] = body[number].visit(_Replacing(mapping))
+        return body
 
     def written(self, body: Sequence[Statement]) -> str:
         """The text of the file with these statements; of those that are this tree's own every character is kept."""
@@ -169,6 +173,18 @@ class Tree:
         """The white space that a line begins with."""
         text = self.text.splitlines()[line - 1] if line else ""
         return text[: len(text) - len(text.lstrip(" \t"))]
+
+
+class _Replacing(cst.CSTTransformer):
+    """In one pass: a pass makes every node anew, so that a second would find none of them."""
+
+    def __init__(self, mapping: dict[cst.CSTNode, cst.CSTNode]) -> None:
+        super().__init__()
+        self.mapping = mapping
+
+    def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> Any:
+        """What comes in the node's place."""
+        return self.mapping.get(original_node, updated_node)
 
 
 def last_name(node: cst.CSTNode) -> str:
