@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..schema import Column, Schema, Table
-from ..sql.identifier import quote_identifier
 from ..sql.statement import OrderKey, Predicate, TableScan
 from .candidate_index import CandidateIndex, Key
 from .candidate_types import MAX_KEY_WIDTH, expression_type, is_text, sortable, why_not_indexable
@@ -12,11 +11,6 @@ from .candidate_types import MAX_KEY_WIDTH, expression_type, is_text, sortable, 
 MAX_KEYS = 4
 """Wider keys are rarely used by more than one query and cost writes; advisors published so far agree on 2–3, and a sort or
 range may stand after those."""
-PARTIAL_MAX_VALUES = 20
-"""Distinct values of a column whose constants may make a condition: a state or a flag. With more, an index on the column
-itself serves every value, and a condition on one of them would be a guess from one call."""
-PARTIAL_MAX_SHARE = 0.25
-"""A partial index pays when its condition keeps at most this share of the rows."""
 INCLUDE_MAX_WIDTH = 96
 """Bytes of INCLUDE columns: about a third of a B-tree page's entry before fan-out halves."""
 COVERING_MAX_SHARE = 0.6
@@ -172,40 +166,40 @@ def btrees(scan: TableScan, table: Table, asked: Wanted) -> Iterator[Option]:
     """Plain B-trees, the likeliest first."""
     seen: set[tuple[Key, ...]] = set()
     for keys, free in _key_lists(asked):
-        short = _cut(keys, table)
+        short = cut(keys, table)
         if short and short not in seen:
             seen.add(short)
-            yield Option(_index(table, short, _shape(short, asked)), min(free, len(short)))
+            yield Option(btree_index(table, short, _shape(short, asked)), min(free, len(short)))
 
 
 def _key_lists(asked: Wanted) -> Iterator[tuple[tuple[Key, ...], int]]:
-    equal = _once(asked.fixed + asked.listed)
+    equal = once(asked.fixed + asked.listed)
     bounds: list[tuple[Key, ...]] = [(key,) for key in asked.ranges] or [()]
     order = asked.order
     if order and asked.limited:
         # IN breaks the order of what follows it: its column comes after the sort.
-        yield _once(asked.fixed + order + asked.listed), len(asked.fixed)
+        yield once(asked.fixed + order + asked.listed), len(asked.fixed)
     if asked.rows:
-        yield _once(asked.fixed + asked.rows), len(asked.fixed)
+        yield once(asked.fixed + asked.rows), len(asked.fixed)
     for key in asked.extremes:
-        yield _once((*asked.fixed, key)), len(asked.fixed)
+        yield once((*asked.fixed, key)), len(asked.fixed)
     for bound in bounds[:3]:
         if equal or bound:
-            yield _once(equal + bound), len(equal)
+            yield once(equal + bound), len(equal)
     if equal:
         yield equal, len(equal)
     for joined in asked.joined.values():
         for bound in bounds[:2]:
-            yield _once(joined + equal + bound), len(_once(joined + equal))
-            yield _once(equal + joined + bound), len(_once(joined + equal))
+            yield once(joined + equal + bound), len(once(joined + equal))
+            yield once(equal + joined + bound), len(once(joined + equal))
         yield joined, len(joined)
         if order and asked.limited:
-            yield _once(joined + asked.fixed + order), len(_once(joined + asked.fixed))
+            yield once(joined + asked.fixed + order), len(once(joined + asked.fixed))
     if len(asked.joined) > 1:
-        together = _once(tuple(key for keys in asked.joined.values() for key in keys))
+        together = once(tuple(key for keys in asked.joined.values() for key in keys))
         yield together, len(together)
     if order and (asked.limited or asked.fixed):
-        yield _once(asked.fixed + order), len(asked.fixed)
+        yield once(asked.fixed + order), len(asked.fixed)
         if asked.limited:
             yield order, 0
     for bound in bounds:
@@ -217,12 +211,12 @@ def _key_lists(asked: Wanted) -> Iterator[tuple[tuple[Key, ...], int]]:
 def ordered(table: Table, asked: Wanted) -> Iterator[Option]:
     """Orders of whole tables, of GROUP BY, DISTINCT and windows: worth it only when the table itself is not visited."""
     for keys in dict.fromkeys((asked.order, *asked.groups)):
-        short = _cut(_once(asked.fixed + keys), table)
+        short = cut(once(asked.fixed + keys), table)
         if keys and short:
-            yield Option(_index(table, short, _shape(short, asked)), min(len(asked.fixed), len(short)))
+            yield Option(btree_index(table, short, _shape(short, asked)), min(len(asked.fixed), len(short)))
 
 
-def _once(keys: tuple[Key, ...]) -> tuple[Key, ...]:
+def once(keys: tuple[Key, ...]) -> tuple[Key, ...]:
     """Each column once, where it comes first."""
     found: dict[tuple[str | None, str], Key] = {}
     for key in keys:
@@ -230,7 +224,7 @@ def _once(keys: tuple[Key, ...]) -> tuple[Key, ...]:
     return tuple(found.values())
 
 
-def _cut(keys: tuple[Key, ...], table: Table) -> tuple[Key, ...]:
+def cut(keys: tuple[Key, ...], table: Table) -> tuple[Key, ...]:
     """The leading keys that fit into the limits of number and width."""
     found: list[Key] = []
     width = 0
@@ -247,7 +241,7 @@ def _width(name: str | None, table: Table) -> int:
     return (column.average_width or DEFAULT_WIDTH) if column is not None else DEFAULT_WIDTH
 
 
-def _index(table: Table, keys: tuple[Key, ...], shape: str, **more: object) -> CandidateIndex:
+def btree_index(table: Table, keys: tuple[Key, ...], shape: str, **more: object) -> CandidateIndex:
     return CandidateIndex(table.schema, table.name, "btree", keys, shape=shape, partitions=table.partitions, **more)  # type: ignore[arg-type] # named fields
 
 
@@ -259,10 +253,12 @@ def _shape(keys: tuple[Key, ...], asked: Wanted) -> str:
     return "sort" if keys == asked.order else "single column"
 
 
-def covering(scan: TableScan, table: Table, plain: list[Option], *, needed: bool = True) -> Iterator[Option]:
+def covering(
+    scan: TableScan, table: Table, plain: list[Option], *, needed: bool = True, most: int = COVERED_BASES
+) -> Iterator[Option]:
     """Index-only scans: the columns that the query names, when they are few and narrow.
 
-    needed: give only indexes that need INCLUDE; without, those too whose keys are all that the query names.
+    needed: give only indexes that need INCLUDE; without, those too whose keys are all that the query names. most: how many.
     """
     if scan.columns is None or scan.written or scan.locks:
         return
@@ -281,94 +277,10 @@ def covering(scan: TableScan, table: Table, plain: list[Option], *, needed: bool
             yield Option(
                 CandidateIndex(
                     table.schema, table.name, "btree", base.keys, include=tuple(rest),
-                    shape="covering" if rest else base.shape,
-                    partitions=table.partitions,
+                    predicate=base.predicate, shape="covering" if rest else base.shape, partitions=table.partitions,
                 ),
                 option.free,
             )  # fmt: skip
             given += 1
-            if given == COVERED_BASES:
+            if given == most:
                 return
-
-
-def partial(scan: TableScan, table: Table, asked: Wanted) -> Iterator[Option]:
-    """Indexes of the rows alone that a constant condition keeps, where those are few."""
-    conditions = {
-        predicate: text for predicate in scan.predicates if (text := partial_condition(predicate, table)) is not None
-    }
-    for predicate, text in conditions.items():
-        yield from _partial(table, asked, {predicate.column}, text)
-    if len(conditions) > 1:
-        yield from _partial(table, asked, {one.column for one in conditions}, " AND ".join(conditions.values()))
-    for key in asked.fixed:
-        column = table.column(key.column) if key.column is not None else None
-        if column is not None and 1 - (column.null_fraction or 0.0) <= PARTIAL_MAX_SHARE:
-            # Any comparison but IS NULL leaves NULLs out: the planner proves that from the condition itself.
-            compared = {one.kind for one in scan.predicates if one.column == key.column}
-            if "is-null" not in compared:
-                index = _index(table, (key,), "partial", predicate=f"{quote_identifier(column.name)} IS NOT NULL")
-                yield Option(index, 1)
-
-
-def _partial(table: Table, asked: Wanted, constant: set[str | None], condition: str) -> Iterator[Option]:
-    rest = tuple(key for key in asked.fixed if key.column not in constant)
-    listed = tuple(key for key in asked.listed if key.column not in constant)
-    joined = tuple(key for keys in list(asked.joined.values())[:1] for key in keys)
-    order = asked.order if asked.limited else ()
-    ranges = tuple(key for key in asked.ranges if key.column not in constant)[:1]
-    primary = next((index.columns[:1] for index in table.indexes if index.primary), ())
-    lists = [rest + order, rest + asked.rows, rest + listed + ranges, rest + listed, joined, ranges]
-    lists.append(tuple(Key(name) for name in primary if table.column(name) is not None))
-    for keys in dict.fromkeys(_cut(_once(one), table) for one in lists):
-        if keys:
-            yield Option(_index(table, keys, "partial", predicate=condition), min(len(rest), len(keys)))
-            return
-
-
-def partial_condition(predicate: Predicate, table: Table) -> str | None:
-    """The condition of a partial index, when it stands in the statement's own text and keeps few rows."""
-    column = table.column(predicate.column) if predicate.column is not None else None
-    if column is None or predicate.join:
-        return None
-    name = quote_identifier(column.name)
-    if predicate.kind == "is-null" and column.null_fraction is not None:
-        return f"{name} IS NULL" if column.null_fraction <= PARTIAL_MAX_SHARE else None
-    if predicate.kind == "is-not-null" and column.null_fraction is not None:
-        return f"{name} IS NOT NULL" if 1 - column.null_fraction <= PARTIAL_MAX_SHARE else None
-    if predicate.kind not in ("equality", "in") or predicate.constant is None:
-        return None
-    values = [plain_value(one) for one in literals(predicate.constant)]
-    if (column.distinct or PARTIAL_MAX_VALUES + 1) > PARTIAL_MAX_VALUES or not column.common_values:
-        return None
-    shares = dict(column.common_values)
-    # A value that the sample never met is among the few rows that the common ones leave.
-    rest = max(0.0, 1.0 - sum(shares.values()) - (column.null_fraction or 0.0))
-    if sum(shares.get(value, rest) for value in values) > PARTIAL_MAX_SHARE:
-        return None
-    if column.type == "boolean" and values[0] in ("t", "f"):
-        return name if values[0] == "t" else f"NOT {name}"
-    return f"{name} {'IN' if predicate.constant.startswith('(') else '='} {predicate.constant.strip()}"
-
-
-def literals(constant: str) -> list[str]:
-    """The literals of a constant: one, or those of a list in brackets."""
-    text = constant.strip()
-    if not text.startswith("("):
-        return [text]
-    found, quoted, current = [], False, ""
-    for letter in text[1:-1]:
-        quoted ^= letter == "'"
-        if letter == "," and not quoted:
-            found.append(current.strip())
-            current = ""
-        else:
-            current += letter
-    return [*found, current.strip()]
-
-
-def plain_value(constant: str) -> str:
-    """A literal as pg_stats prints the value."""
-    text = constant.split("::")[0].strip() if not constant.startswith("'") else constant[: constant.rindex("'") + 1]
-    if text.startswith("'") and text.endswith("'"):
-        return text[1:-1].replace("''", "'")
-    return {"true": "t", "false": "f"}.get(text.lower(), text)

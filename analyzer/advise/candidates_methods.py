@@ -7,7 +7,8 @@ from ..schema import Schema, Table
 from ..sql.statement import Predicate, TableScan
 from .candidate_index import CandidateIndex, Key
 from .candidate_types import GEOMETRY, NETWORK, base, expression_type, is_range, is_text, sortable, why_not_indexable
-from .candidates_btree import Wanted, partial_condition, plain_value
+from .candidates_btree import Wanted
+from .candidates_partial import partial_condition, plain_value
 
 HASH_MIN_WIDTH = 24
 """Bytes: a hash index stores 4-byte codes, so it is smaller than a B-tree only when values are clearly longer."""

@@ -18,6 +18,8 @@ _COST = re.compile(r"\(cost=[\d.]+\.\.(?P<total>[\d.]+) ")
 _USED = re.compile(
     r"Index (?:Only )?Scan (?:Backward )?using (?P<index>\"(?:[^\"]|\"\")+\"|\S+) on |Bitmap Index Scan on (?P<bitmap>.+?)  \("
 )
+_TWO_COLUMNS = re.compile(r"(?:\"(?:[^\"]|\"\")+\"|\b[a-z_]\w*) <=? (?:\"(?:[^\"]|\"\")+\"|[a-z_]\w*\b)(?!\()")
+"""As `candidates_partial` writes them."""
 
 
 class CloneWhatIf:
@@ -82,11 +84,14 @@ class CloneWhatIf:
         return Price(plan.root.total_cost, frozenset(used))
 
     def _entries(self, index: CandidateIndex, table: Table) -> float | None:
-        """Rows that a partial index would hold: the planner's own estimate."""
+        """Rows that a partial index would hold: the planner's own estimate, but for comparisons of two columns of a row, of
+        which it knows nothing and assumes a third: two thirds, so that the index does not outgrow the budget."""
         if index.predicate is None:
             return None
         source = quote_qualified(table.schema, table.name)
-        return self._clone.plan(f"SELECT 1 FROM ONLY {source} WHERE {index.predicate}").root.plan_rows  # noqa: S608 - quoted
+        rows = self._clone.plan(f"SELECT 1 FROM ONLY {source} WHERE {index.predicate}").root.plan_rows  # noqa: S608 - quoted
+        doubled = rows * float(1 << len(_TWO_COLUMNS.findall(index.predicate)))
+        return doubled if table.rows is None else min(doubled, table.rows)
 
 
 def _separator(index: CandidateIndex, table: Table, rows: float) -> float:

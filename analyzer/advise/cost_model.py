@@ -61,6 +61,13 @@ class CostModel:
         """The indexes that any plan seen of the text uses."""
         return self._ranked[number][1]
 
+    def used(self) -> IndexSet:
+        """The indexes that any plan seen uses."""
+        found = 0
+        for _, mask in self._ranked:
+            found |= mask
+        return found
+
     def touched(self, on: IndexSet) -> list[int]:
         """The texts of which some plan seen uses one of these indexes."""
         return [number for number, (_, mask) in enumerate(self._ranked) if mask & on]

@@ -58,10 +58,10 @@ class Search:
         self._explore_all()
 
     def _explore_all(self) -> None:
-        """Every text with all indexes, then without those just used, and so on: each plan is one good way, the next the best
-        without it."""
+        """Every text with all indexes of columns that it names, then without those just used, and so on: each plan is one good
+        way, the next the best without it."""
         for number, text in enumerate(self.costs.texts):
-            base, rest = self.costs.price(number, 0).cost, text.relevant
+            base, rest = self.costs.price(number, 0).cost, text.own
             while rest and not self.late():
                 price = self.costs.price(number, rest)
                 if not price.used or price.cost > (1 - MIN_GAIN) * base:
@@ -123,7 +123,7 @@ class Search:
 
     def _explore(self, on: IndexSet, limits: Limits) -> None:
         """Price the neighbours of a set: without one of its members, and with what any text would rather have beside it."""
-        fitting = sum(1 << one for one in range(len(self.costs.indexes)) if limits.allow(1 << one))
+        fitting = sum(1 << one for one in members(self.model.used()) if limits.allow(1 << one))
         for number, text in enumerate(self.costs.texts):
             for one in members(self.costs.price(number, on).used):
                 self.costs.price(number, on & ~(1 << one))

@@ -1,9 +1,12 @@
 """Which tables a statement's plan can depend on."""
 
+import re
+
 from ..errors import StatementError
 from ..schema import Schema
 from ..sql.syntax import read_syntax
 
+_WORD = re.compile(r"\w+")
 Place = tuple[str, str]
 """Schema and name of a relation."""
 
@@ -35,6 +38,15 @@ class TextTables:
             if behind is None:
                 return None
             found |= behind
+        return frozenset(found)
+
+    def words(self, sql: str) -> frozenset[str]:
+        """Every word of the text and of the views that it names: the columns that it asks for are among them."""
+        found, new = set[str](), set(_WORD.findall(sql))
+        while new - found:
+            views = [place for word in new - found for place in self._named.get(word, ()) if place in self._views]
+            found |= new
+            new = {word for place in views for word in _WORD.findall(self._views[place])}
         return frozenset(found)
 
     def _behind(self, place: Place) -> frozenset[Place] | None:

@@ -9,6 +9,7 @@ from .candidate_index import CandidateIndex
 from .selection_types import WeightedQuery
 from .text_tables import TextTables
 from .what_if import WhatIf
+from .write_cost import indexed_columns
 
 IndexSet = int
 """A set of known indexes: bit n stands for the n-th one made known."""
@@ -28,13 +29,15 @@ class TextPrice:
 class Text:
     """A statement with its weight: calls of its group times its share. tables: None when it is not known what it reads.
 
-    relevant: the known indexes on its tables. prices: what has been asked so far.
+    relevant: the known indexes on its tables; own: those of them all whose columns it names. prices: what has been asked so far.
     """
 
     sql: str
     weight: float
     tables: frozenset[tuple[str, str]] | None
+    words: frozenset[str]
     relevant: IndexSet = 0
+    own: IndexSet = 0
     prices: list[TextPrice] = field(default_factory=list)
     without: dict[frozenset[str], list[TextPrice]] = field(default_factory=dict)
 
@@ -64,7 +67,9 @@ class WorkloadCosts:
         reads = TextTables(schema)
         for query in queries:
             start = len(self.texts)
-            self.texts += [Text(sql, query.calls * share, reads.of(sql)) for sql, share in query.texts]
+            self.texts += [
+                Text(sql, query.calls * share, reads.of(sql), reads.words(sql)) for sql, share in query.texts
+            ]
             numbers = list(range(start, len(self.texts)))
             try:
                 for number in numbers:
@@ -90,9 +95,12 @@ class WorkloadCosts:
         self._handles.append(handle)
         self._bits[handle] = 1 << number
         self._numbers[index] = number
+        columns = indexed_columns(index)
         for text in self.texts:
             if text.tables is None or (index.schema, index.table) in text.tables:
                 text.relevant |= 1 << number
+                if columns <= text.words:
+                    text.own |= 1 << number
         return number
 
     def price(self, number: int, on: IndexSet, without: Collection[str] = ()) -> TextPrice:

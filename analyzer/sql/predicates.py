@@ -238,6 +238,14 @@ def _side(node: Node) -> _Side | None:
         return None
 
 
+def _same_row(side: _Side, name: str, value: Node) -> str | None:
+    """A comparison of two columns of one row, in one spelling for both ways to write it; None for any other."""
+    if side.column is None or "Var" not in value or value["Var"]["scan"] is not side.scan or name not in _FLIPPED:
+        return None
+    left, right = side.expression, identifier(value["Var"]["column"])
+    return f"{left} {name} {right}" if name.startswith("<") else f"{right} {_FLIPPED[name]} {left}"
+
+
 def _harmless(cast: Node) -> bool:
     """varchar → text is the same bytes: PostgreSQL still uses the index on the column."""
     wanted = strings(cast["typeName"]["names"])[-1]
@@ -265,7 +273,7 @@ def _made(side: _Side, name: str, form: PredicateKind, value: Node, *, row: bool
         else ""
     )
     if hindrance:
-        yield side.scan, Predicate(*side[1:3], hindrance, "other")
+        yield side.scan, Predicate(*side[1:3], hindrance, "other", _same_row(side, name, value))
         return
     join = bool(foreign) or any(kind(one) in ("Fenced", "Opaque") for one in walk(value))
     if join and side.fenced:

@@ -24,7 +24,8 @@ class Predicate:
 
     column: bare column name, or None when the condition is on an expression. expression: SQL text of the left side as
     PostgreSQL would index it (`lower(email)`, `payload`), quoted where needed. operator: `=`, `@>`, `~~*` for ILIKE …
-    constant: SQL text of the literal or boolean in the statement's own text, None for placeholders. parameter: index
+    constant: SQL text of the literal or boolean in the statement's own text, None for placeholders; of a comparison of two
+    columns of one row the whole of it. parameter: index
     (0-based) of the placeholder among the statement's placeholders in text order, None otherwise.
     join: whether the other side is a column of another table; other: that table's alias.
     row: whether it is part of a row comparison such as `(a, b) > ($1, $2)`.
