@@ -12,6 +12,7 @@ from _pytest.runner import runtestprotocol
 
 from ..analyzer.query import CallSite, RecordedQuery
 from ..analyzer.record import orm
+from ..analyzer.record.recorder import Recorder
 from ..analyzer.record.trial import Trial, TrialEdit
 from ..analyzer.sources.journal import Recording
 from ..orm_proof import commits_writes, figures_at, lazy_edits
@@ -28,14 +29,15 @@ _Queries = list[RecordedQuery]
 class Rerun:
     """Watches one test after the other. proofs: a line for each proof or refusal so far; running: a second run is under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
         self.proofs: list[str] = []
         self.running = False
         self._edits: tuple[TrialEdit, ...] = ()
         self._first: Recording | None = None
         self._check: OrmCheck | None = None
         self._trial = Trial(())
-        self._again: _Queries = []
+        self._again: _Queries | None = None
 
     def watch(self, check: OrmCheck, body: Recording | None) -> bool:
         """The body is over; True: it has loaded something row by row, and `check` goes on for the ends of its transactions."""
@@ -81,14 +83,18 @@ class Rerun:
 
     def _run(self, item: Any, nextitem: pytest.Item | None, trial: Trial) -> _Queries | None:
         """What the body sends now; None when the test does not pass."""
-        self._trial, self._again = trial, []
+        self._trial, self._again = trial, None
         self.running = True
+        self._recorder.remove()  # The recording of the run holds each test once.
         try:
             item._initrequest()  # As whoever runs a test twice does: its fixtures are made anew.
             reports = runtestprotocol(item, log=False, nextitem=nextitem)
         finally:
+            self._recorder.install()
+            self._recorder.install_orm()
             self.running = False
-        return self._again if all(report.passed for report in reports) else None
+        # What a second call is reported as does not count: limits are not checked, and an expected failure may be none.
+        return self._again if all(report.passed for report in reports if report.when != "call") else None
 
 
 def _refusal(item: pytest.Item, passed: bool, body: Recording) -> str | None:

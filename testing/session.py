@@ -26,6 +26,7 @@ from .totals import Totals
 
 _count = pytest.StashKey[StatementCount]()
 _passed = pytest.StashKey[bool]()
+"""Whether the body ended without an error: only a limit can have failed the test."""
 
 
 class _RuleCheck:
@@ -61,7 +62,7 @@ class Session:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.totals = Totals(config)
-        self._rerun = Rerun() if config.getoption("queryproof_prove") else None
+        self._inside = False
         self._budgets: dict[str, int] = {}
         self._unselected: dict[str, tuple[int, ...]] = {}
         if not hasattr(config, "workerinput"):
@@ -72,6 +73,7 @@ class Session:
         self._recorder = Recorder(Journal(journal, parameters=True) if journal is not None else None)
         self._recorder.install()
         self._recorder.install_orm()
+        self._rerun = Rerun(self._recorder) if config.getoption("queryproof_prove") else None
         config.add_cleanup(self._recorder.remove)
 
     def queries(self, item: pytest.Item) -> Queries:
@@ -121,7 +123,6 @@ class Session:
                 "run all sizes of a test of query_scaling together",
                 pytrace=False,
             )
-        item.stash[_passed] = False
         check = _RuleCheck(item, self._rerun)
         try:
             with around_body(item, functools.partial(self._counted, item, check)):
@@ -136,8 +137,8 @@ class Session:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         """Send the figures along with the report."""
         report = yield
-        if call.when == "call" and not (self._rerun is not None and self._rerun.running):
-            item.stash[_passed] = report.passed
+        # Subtests report while the body runs.
+        if call.when == "call" and not self._inside and not (self._rerun is not None and self._rerun.running):
             count = self._statements(item)
             marker = item.get_closest_marker("query_scaling")
             growth = growth_figures(item, marker, count) if marker is not None and report.passed else None
@@ -160,8 +161,14 @@ class Session:
     def _counted(self, item: pytest.Item, check: _RuleCheck) -> Iterator[None]:
         count = self._statements(item)
         count.begin(None)
-        with check, whole_process(count):
-            yield
+        item.stash[_passed] = False
+        self._inside = True
+        try:
+            with check, whole_process(count):
+                yield
+            item.stash[_passed] = True
+        finally:
+            self._inside = False
 
     def _statements(self, item: pytest.Item) -> StatementCount:
         if _count not in item.stash:

@@ -79,7 +79,16 @@ def test_the_commands(place: Path, pytester: pytest.Pytester, monkeypatch: pytes
     assert told.count("Load Author.books together with the query") == 2
     assert "queryproof-budgets.json: 5 of 5 budgets written anew, 0 stale ones removed" in told
     assert "queryproof-budgets.json fits: 5 tests" in told
-    assert told.count("with Author.books loaded eagerly: 11 queries → 2, ") == 1
+    assert told.count("with Author.books loaded eagerly: 11 queries → 2, ") == 2
+
+
+def test_the_commands_of_the_readme_are_those_of_the_page() -> None:
+    told = (
+        (PAGE.parents[1] / "README.md").read_text().partition("## Bound the queries of tests")[2].partition("\n## ")[0]
+    )
+    commands = {line.partition("#")[0].strip() for line in BLOCK.findall(told)[0][1].splitlines()}
+    assert len(commands) == 4
+    assert commands <= set("".join(blocks("console")).splitlines())
 
 
 def test_records_and_scopes_in_code(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """Proofs by running again, recordings of whole runs, several processes, and runs of only some tests."""
 
 import re
+from collections import Counter
 
 import pytest
 from click.testing import CliRunner
@@ -53,6 +54,12 @@ def test_a_test_that_loads_row_by_row_is_proven_or_refused_with_the_reason(proje
         def test_fails(session):
             count_books(session)
             assert False
+        @pytest.mark.no_n_plus_one
+        @pytest.mark.max_queries(11)
+        def test_marked(session): count_books(session)
+        @pytest.mark.xfail
+        @pytest.mark.max_queries(10)
+        def test_expected(session): count_books(session)
         def test_kept(kept): count_books(kept)
         def test_once(session):
             count_books(session)
@@ -69,20 +76,26 @@ def test_a_test_that_loads_row_by_row_is_proven_or_refused_with_the_reason(proje
             def test_case(self): assert count_books(self.session) == [2] * 10
         """
     )
-    result = project.run("--queryproof-prove", "--queryproof")
-    result.assert_outcomes(passed=8, failed=1)
+    result = project.run("--queryproof-prove", "--queryproof", "--queryproof-journal=journal")
+    result.assert_outcomes(passed=8, failed=2, xfailed=1)
     measured = "with Author.books loaded eagerly: 11 queries → 2 (measured, median of 3 runs each way)"
     assert proofs(result) == {
         "test_reads": measured,
         "test_commits": "no proof: it commits what it writes, and a second run would write it again",
         "test_rolls_back": measured,
         "test_fails": "no proof: the test did not pass",
+        "test_marked": measured,
+        "test_expected": measured,
         "test_kept": "no proof: run again as it is, it sends 0 queries instead of 10: "
         "a fixture of wider scope may keep what was loaded",
         "test_once": "no proof: run again as it is, the test did not pass",
         "test_case": measured,
     }
     assert table(result)["test_reads"] == (11, 0)
+    counted = Counter(one.scope.name for one in read_recording(project.path / "journal").queries if one.scope)
+    assert counted["test_proofs.py::test_reads"] == counted["test_proofs.py::test_marked"] == 11
+    assert counted["test_proofs.py::test_rolls_back"] == 12
+    assert len({name for name in counted if name.startswith("setup")}) == 9
 
 
 ROLLED_BACK = """
