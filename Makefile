@@ -5,6 +5,7 @@
 # make bench-plans   cost of reading, timing and judging plans
 # make bench-clone   fidelity of the hollow clone against indexes really built
 # make plans  makes the stored plans of 13–18 anew          make bench-findings   precision and recall of every finding
+# make bench-peers   other tools on the corpus of ORM scenarios
 .POSIX:
 PYTHON = python3
 PY = .venv/bin/python
@@ -48,6 +49,9 @@ plans: $(STAMP)
 	@$(PY) tests/matrix/fetch.py "$${QUERYPROOF_MATRIX:-$$PWD/.matrix}"
 	@$(PY) -m tests.plans.capture "$${QUERYPROOF_MATRIX:-$$PWD/.matrix}" $${QUERYPROOF_JIT:+--jit "$$QUERYPROOF_JIT"}
 
+bench-peers: $(STAMP)
+	@$(PY) -m benchmarks.peers
+
 bench-tpch: $(STAMP)
 	@$(PY) -m benchmarks.tpch
 
@@ -65,4 +69,4 @@ $(STAMP): requirements.lock pyproject.toml
 	fi
 	@touch $(STAMP)
 
-.PHONY: demo test test-matrix check docs bench bench-clone bench-plans bench-findings bench-tpch plans
+.PHONY: demo test test-matrix check docs bench bench-clone bench-peers bench-plans bench-findings bench-tpch plans

@@ -120,7 +120,7 @@ def with_proofs(recommendations: Iterable[Recommendation], proofs: Sequence[OrmP
     by_place = {proof.origin: proof for proof in proofs}
     return [
         _with_proof(one, by_place[one.place])
-        if one.kind == "orm-edit" and one.place in by_place and one.evidence.queries
+        if _loads_relationships(one) and one.place in by_place and one.evidence.queries
         else one
         for one in recommendations
     ]
@@ -242,6 +242,11 @@ def _writes(sql: str, *, locks: bool = False) -> bool:
     pairs = list(zip(["", *words], words, strict=False))
     written = any(word in WRITES and before not in ("for", "key") for before, word in pairs)
     return written or (locks and any(before in ("for", "key") and word in LOCKS for before, word in pairs))
+
+
+def _loads_relationships(one: Recommendation) -> bool:
+    """Whether it is an edit of the kind that is proven: eager loading at a query, not the choice of columns."""
+    return one.edit is not None and bool({"selectinload", "joinedload", "subqueryload"} & set(one.edit.loaders))
 
 
 def _with_proof(one: Recommendation, proof: OrmProof) -> Recommendation:

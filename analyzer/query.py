@@ -57,10 +57,11 @@ class OrmLoad:
         Both None when no recorded query did: it was created in this session. origin alone None: outside the application.
     root: the origin query's root entity. aliased: it was an `aliased()` one. streamed: the origin query used yield_per.
     options: loader options that the origin query carried already, such as `selectin Author.books > Book.tags`, `defer
-        Author.bio`, `joined Book.author`. Root, aliased, streamed and options stand at the origin query's own record too.
+        Author.bio`, `joined Book.author`; `populate_existing`. Root, aliased, streamed and options stand at the origin query's own record too.
     cause: why a column was not there. flush: number of the flush that the statement belongs to.
     roots: distinct root entities among the rows of a query with joined eager loads of collections, where counted: not
-        when the session knew some of them already.
+        when the session knew some of them already. members: (relationship, instances, whether each has one root only) of the
+        root's joined collections, counted with the roots.
     check: carried by one lazy load of each origin and path, the first of a second parent.
     """
 
@@ -78,6 +79,7 @@ class OrmLoad:
     cause: ColumnCause | None = None
     flush: int | None = None
     roots: int | None = None
+    members: tuple[tuple[str, int, bool], ...] = ()
     check: OptionCheck | None = None
 
 

@@ -26,8 +26,8 @@ class ParameterSample:
 class Execution:
     """One execution inside a sequence, reduced to what rules about sequences need.
 
-    scope: executions with equal scope belong together (process, thread, asyncio task). parameters: digest of the bound
-    values, equal for equal values, None when not recorded.
+    scope: executions with equal scope belong together (process, thread, asyncio task). parameters: digest of the text
+    and the bound values, equal when both are equal, None when values were not recorded.
     """
 
     fingerprint: str

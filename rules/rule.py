@@ -3,7 +3,7 @@
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -21,12 +21,13 @@ FAMILIES = ("query", "plan", "orm")
 @dataclass(frozen=True, slots=True)
 class Case:
     """All that rules may look at. statements and plans are keyed by fingerprint and may lack entries; schema is None
-    without a database."""
+    without a database. orm_verdicts: what the ORM rules have said, which they can only say together."""
 
     workload: Workload
     statements: Mapping[str, Statement]
     plans: Mapping[str, ExplainedQuery]
     schema: Schema | None
+    orm_verdicts: dict[str, list[Finding | LookedAt]] = field(default_factory=dict, compare=False, repr=False)
 
 
 class Rule(ABC):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import InstanceState, joinedload, selectinload
+from sqlalchemy.orm import InstanceState, joinedload, selectinload, subqueryload
 from sqlalchemy.orm.interfaces import UserDefinedOption
 
 MAX_PATHS = 2_000
@@ -164,7 +164,7 @@ class _Chain:
         return told
 
 
-_LOADERS: dict[str, Any] = {"selectinload": selectinload, "joinedload": joinedload}
+_LOADERS: dict[str, Any] = {"selectinload": selectinload, "joinedload": joinedload, "subqueryload": subqueryload}
 _EAGER = {"selectin": "selectinload", "joined": "joinedload", "subquery": "subqueryload"}
 _LAZY = {"select": "lazyload", "raise": "raiseload", "raise_on_sql": "raiseload", "noload": "noload", **_EAGER}
 

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy.orm import Mapper, ORMExecuteState, Session
 from sqlalchemy.orm.interfaces import UserDefinedOption
+from sqlalchemy.sql.cache_key import HasCacheKey
 
 from .call_site import CallStack, call_stack, mark_function
 from .faults import armed, reach
@@ -38,7 +39,7 @@ class Shape:
 class Load:
     """One statement of the ORM: travels in its execution options, and with the instances that it loads."""
 
-    __slots__ = ("check", "entity", "origin", "parent", "path", "roots", "sequence", "shape", "stack", "top")
+    __slots__ = ("check", "entity", "members", "origin", "parent", "path", "roots", "sequence", "shape", "stack", "top")
 
     def __init__(self, shape: Shape, stack: CallStack, entity: type | None, top: bool) -> None:
         self.shape = shape
@@ -50,13 +51,19 @@ class Load:
         self.origin: Load | None = None
         self.path: tuple[object, ...] = ()
         self.roots: object = None
+        self.members: dict[object, int] = {}
         self.check: dict[str, object] | None = None
 
 
-class Origin(UserDefinedOption):
-    """Rides on the instances that a query loads; its payload is the query's Load."""
+class Origin(HasCacheKey, UserDefinedOption):
+    """Rides on the instances that a query loads; its payload is the query's Load.
+
+    It is part of the statement's cache key, always the same: a statement that was compiled before the recording began has
+    no place for it, and its instances would not know where they come from.
+    """
 
     propagate_to_loaders = True
+    _traverse_internals: Any = ()
 
     def __reduce__(self) -> tuple[Callable[[None], UserDefinedOption], tuple[None]]:
         # Load options are pickled with instances, perhaps into a process that does not know this class.
@@ -119,7 +126,7 @@ def mark_functions() -> None:
 
 def describe(state: ORMExecuteState) -> Load | None:
     """What this statement is; a top-level query is also made the origin of what it loads. None: not a select of entities."""
-    if not state.is_select or not state.is_orm_statement:
+    if not (state.is_select or getattr(state, "is_from_statement", False)) or not state.is_orm_statement:
         return None
     if armed:
         reach("recorder.orm")
@@ -183,13 +190,15 @@ def _query(state: ORMExecuteState, stack: CallStack) -> Load:
     entity = mapper.class_ if mapper is not None else None
     kind = stack.mark if stack.mark in ("get", "refresh") else "query"
     streamed = "yield_per" in state.execution_options or "stream_results" in state.execution_options
+    renews = bool(state.execution_options.get("populate_existing"))
     options = _options_key(getattr(statement, "_with_options", ()))
-    key = (kind, entity, subject is not mapper, streamed, options)
+    key = (kind, entity, subject is not mapper, streamed, renews, options)
     shape = _shapes.get(key)
     if shape is None:
         name = quote(entity.__name__) if entity is not None else "null"
         aliased = bool(getattr(subject, "is_aliased_class", False))
-        listed = ",".join(quote(text[:200]) for text in _option_texts(options))
+        texts = [*_option_texts(options), *(["populate_existing"] if renews else [])]
+        listed = ",".join(quote(text[:200]) for text in texts)
         shape = _remember(
             key,
             Shape(

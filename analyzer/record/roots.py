@@ -1,12 +1,16 @@
-"""Counts distinct root entities of queries with joined eager loads of collections: their rows are more than their roots.
+"""Counts distinct root entities of queries with joined eager loads of collections, and what each collection brings along: their
+rows are more than their roots.
 
 Only classes that such a query has loaded are listened to, so that other queries pay nothing for it.
 """
 
 import weakref
+from collections.abc import Iterator
+from json.encoder import encode_basestring_ascii as quote
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event
+from sqlalchemy import event, inspect
+from sqlalchemy.orm import Mapper
 
 from .faults import armed, reach
 from .orm import Load
@@ -37,9 +41,10 @@ class Roots:
         if armed:
             reach("recorder.roots")
         load.roots = 0
-        if load.entity not in self._classes:
-            self._classes.add(load.entity)
-            event.listen(load.entity, "load", self._loaded, propagate=True)
+        for entity in (load.entity, *_members(load.entity)):
+            if entity not in self._classes:
+                self._classes.add(entity)
+                event.listen(entity, "load", self._loaded, propagate=True)
 
     def _loaded(self, instance: Any, context: Any) -> None:
         try:
@@ -48,7 +53,10 @@ class Roots:
                 return
             state = instance._sa_instance_state
             # A root stands at the beginning of the path, an instance of the same class further in does not.
-            if len(state.load_path.path) > 1:
+            path = state.load_path.path
+            if len(path) > 1:
+                if len(path) == 3 and getattr(path[1], "uselist", False):
+                    load.members[path[1]] = load.members.get(path[1], 0) + 1
                 return
             if load.roots == 0 and _is_known(context.session, load, instance):
                 # Roots that were there already are not loaded again: the count would be too low.
@@ -67,7 +75,8 @@ class Roots:
             return
         for load in pending:
             if type(load.roots) is int:
-                journal.write(f'{{"t":"r","i":{load.sequence},"r":{load.roots}')
+                members = ",".join(_member(one, count) for one, count in load.members.items())
+                journal.write(f'{{"t":"r","i":{load.sequence},"r":{load.roots},"c":[{members}]')
 
     def forget(self) -> None:
         """Drop all counts."""
@@ -78,6 +87,19 @@ class Roots:
         for entity in self._classes:
             event.remove(entity, "load", self._loaded)
         self._classes.clear()
+
+
+def _members(entity: type) -> Iterator[type]:
+    """Classes that a joined collection of this one may load."""
+    mapper: Mapper[Any] = inspect(entity)
+    for relationship in mapper.relationships:
+        if relationship.uselist:
+            yield relationship.mapper.class_
+
+
+def _member(relationship: Any, count: int) -> str:
+    name = f"{relationship.parent.class_.__name__}.{relationship.key}"
+    return f"[{quote(name)},{count},{'false' if relationship.secondary is not None else 'true'}]"
 
 
 def _is_known(session: Any, load: Load, instance: Any) -> bool:

@@ -161,7 +161,7 @@ def _histogram(members: list[RecordedQuery]) -> tuple[tuple[float, int], ...]:
 def _execution(query: RecordedQuery) -> Execution:
     digest = None
     if query.parameters is not None:
-        digest = hashlib.sha256(repr(query.parameters).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        digest = hashlib.sha256(repr((query.sql, query.parameters)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return Execution(
         fingerprint=_key(query),
         scope=f"{query.process}/{query.thread}/{query.task or ''}",

@@ -146,6 +146,9 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
+Members = tuple[tuple[str, int, bool], ...]
+
+
 class Records:
     """Reads runs one after the other; keeps what belongs to the whole recording (events, uses, roots, losses)."""
 
@@ -166,7 +169,7 @@ class Records:
         parts = [segment.part for segment in segments]
         self.losses.rotated += min(parts)
         self._tables: dict[str, dict[int, Any]] = {"s": {}, "k": {}, "o": {}}
-        self._roots: dict[int, int] = {}
+        self._roots: dict[int, tuple[int, Members]] = {}
         self._waiting: list[dict[str, Any]] = []
         held: dict[int, RecordedQuery] = {}
         seen: set[int] | None = set() if len(set(parts)) < len(parts) else None
@@ -197,8 +200,10 @@ class Records:
                 yield query
 
     def _rooted(self, query: RecordedQuery) -> RecordedQuery:
-        count = self._roots.pop(query.sequence, None)
-        return replace(query, orm=replace(query.orm, roots=count)) if query.orm is not None and count else query
+        count, members = self._roots.pop(query.sequence, (0, ()))
+        if query.orm is None or not count:
+            return query
+        return replace(query, orm=replace(query.orm, roots=count, members=members))
 
     def _records(self, segment: Segment) -> Iterator[dict[str, Any]]:
         seen = False
@@ -226,7 +231,7 @@ class Records:
                 case "o":
                     self._tables["o"][int(record["id"])] = self._orm(record)
                 case "r":
-                    self._roots[int(record["i"])] = int(record["r"])
+                    self._roots[int(record["i"])] = int(record["r"]), _members(record.get("c"))
                 case "e":
                     event = self._event(record, run)
                     self.events[run, event.sequence] = event
@@ -438,6 +443,10 @@ def _check(value: dict[str, Any]) -> OptionCheck:
 
 def _pairs(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple((str(one), str(other)) for one, other in value or ())
+
+
+def _members(value: Any) -> Members:
+    return tuple((str(name), int(count), bool(own)) for name, count, own in value or ())
 
 
 def _duration(value: Any) -> float:

@@ -1,31 +1,33 @@
 """n-plus-one."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ...analyzer.query import CallSite
-from ...analyzer.recommendation import Code, Evidence, LoaderEdit, Measurement, QueryEvidence, Recommendation
-from ...analyzer.sql.statement import Statement
-from ...analyzer.workload import Execution, QueryGroup
-from ..finding import Fact, Finding, LookedAt, Severity, Subject
-from ..rule import Case, Rule
+from ...analyzer.recommendation import Alternative
+from ...analyzer.workload import Execution
+from ..finding import Fact, Finding
+from ..loader_option import fold, loader_option
+from ..orm_rule import Claim, OrmRule, sites, with_remedy
+from ..recorded import Recorded, in_task, unit_of
 
-MIN_PARENTS = 3
-"""Lazy loads from one query before it is a pattern: one parent is 1+1, two may be chance."""
-MIN_REPEATS = 5
-"""Repetitions of a statement the ORM says nothing about."""
-MAX_GAP_S = 2.0
-"""Seconds between two executions of one loop; polling is slower."""
+MIN_PARENTS = 2
+"""Instances of one query that were asked for the relationship: one is 1 + 1, which eager loading does not mend."""
+MIN_CHAIN = 3
+"""Steps of a walk along one self-referential relationship, one instance each."""
 
 
-class NPlusOne(Rule):
-    """One query loads rows, and then one more query is sent for each of them.
+class NPlusOne(OrmRule):
+    """One query loads instances, and then a relationship of each is loaded by a query of its own.
 
     ## Why it is slow
     Every query costs a round trip and the work of the driver and the ORM, however fast the server answers. Their number
-    grows with the rows of the first query: 1 + N instead of 2. Eager loading, or one query with `IN`, asks once.
+    grows with the rows of the first query: 1 + N instead of 2. An option at the query that loads the instances asks once.
+
+    One instance with one lazy load is left alone, and so are instances that were created in the session, and loads that
+    a commit has made necessary again (see lazy-load-after-commit). Levels of one path are one finding: its option is the
+    whole chain from the query's root.
 
     ## Setup
     ```python
@@ -56,187 +58,141 @@ class NPlusOne(Rule):
     """
 
     code = "ORM001"
-    severity = Severity.WARNING
 
-    def check(self, case: Case) -> Iterator[Finding | LookedAt]:
-        """Lazy loads first, with the query they come from; then repetitions that the ORM says nothing about."""
-        groups = {group.fingerprint: group for group in case.workload.groups}
-        lazy, rest = _split(case.workload.executions)
-        for loads in lazy.values():
-            worst = max(_by_scope(loads), key=len)
-            if len({load.orm.parent for load in worst if load.orm is not None}) >= MIN_PARENTS:
-                yield self._lazy(groups[loads[0].fingerprint], loads, worst)
-        for repeats in rest.values():
-            verdict = self._repeated(groups[repeats[0].fingerprint], repeats, case.statements)
-            if verdict is not None:
-                yield verdict
+    def look(self, recorded: Recorded) -> Iterator[Claim]:
+        """Lazy loads by origin query and path; a path that another one leads through is part of it."""
+        for family in _families(recorded):
+            chains: list[_Chain] = []
+            for chain in sorted(family, key=lambda one: (-len(one.path), one.path)):
+                longer = next((one for one in chains if one.path[: len(chain.path)] == chain.path), None)
+                if longer is not None:
+                    longer.take(chain)
+                elif chain.faulty:
+                    chains.append(chain)
+            for chain in sorted(chains, key=lambda one: one.path):
+                executions = [*chain.loads, *chain.lower]
+                yield Claim(self._finding(recorded, chain, executions), executions)
 
-    def _lazy(self, group: QueryGroup, loads: Sequence[Execution], worst: Sequence[Execution]) -> Finding:
-        load = loads[0].orm
+    def _finding(self, recorded: Recorded, chain: "_Chain", executions: Sequence[Execution]) -> Finding:
+        load = chain.loads[0].orm
         assert load is not None
-        place = load.origin or loads[0].call_site
-        path = load.path[-1] if load.path else load.entity or "a relationship"
-        finding = self._finding(
-            group, loads, worst, place, Subject(group.fingerprint, None, (), f"{'>'.join(load.path)}@{_function(place)}"),
-            f"{path} is loaded again for each instance of one query: {len(worst)} queries where 1 would do.",
-        )  # fmt: skip
-        if not load.path:
-            return finding
-        options = _options(load.path, load.to_many)
-        codes = [Code("Option for the query", "python", f".options({options})")]
-        if place is not None and (line := _source_line(place)):
-            codes.append(Code(f"The line where the query is sent, {place.file}:{place.line}", "python", line))
-        imports = sorted({"selectinload" if many else "joinedload" for many in load.to_many})
-        codes.append(Code("Import", "python", f"from sqlalchemy.orm import {', '.join(imports)}"))
-        return self._with_remedy(
-            finding, group, loads, worst, f"Load {path} together with the query", codes, len(load.path), _edit(loads)
-        )
-
-    def _repeated(
-        self, group: QueryGroup, repeats: Sequence[Execution], statements: Mapping[str, Statement]
-    ) -> Finding | LookedAt | None:
-        runs = [run for scope in _by_scope(repeats) for run in _runs(scope)]
-        worst = max(runs, key=len, default=[])
-        if len(worst) < MIN_REPEATS:
-            return None
-        place = repeats[0].call_site
-        subject = Subject(group.fingerprint, None, (), f"repeated@{_function(place)}")
-        statement = statements.get(group.fingerprint)
-        if statement is None or statement.kind != "SELECT":
-            return None
-        distinct = {execution.parameters for execution in worst}
-        if None not in distinct and len(distinct) < len(worst) / 2:
-            return LookedAt(self.name, subject, "it repeats the same values: a duplicate, not one query per row")
-        if _pages(statement):
-            return LookedAt(self.name, subject, "it pages through a result or works in chunks, as large jobs should")
-        finding = self._finding(
-            group, repeats, worst, place, subject,
-            f"One statement is sent {len(worst)} times in a row from one line, each time with other values.",
-        )  # fmt: skip
-        column = next((p.expression for scan in statement.scans for p in scan.predicates if p.kind == "equality"), "id")
-        codes = [Code("One query for all values", "sql", f"WHERE {column} = ANY(:values)")]
-        return self._with_remedy(finding, group, repeats, worst, "Ask for all rows in one query", codes, 1)
-
-    def _finding(
-        self, group: QueryGroup, all_: Sequence[Execution], worst: Sequence[Execution], place: CallSite | None,
-        subject: Subject, message: str,
-    ) -> Finding:  # fmt: skip
-        total = sum(execution.duration_ms for execution in all_)
-        return Finding(
-            rule=self.name,
-            code=self.code,
-            severity=Severity.ERROR if len(worst) >= 50 else self.severity,
-            subject=subject,
-            message=message,
-            facts=(
+        origins = {(one.process, one.orm.origin_sequence) for one in executions if one.orm is not None}
+        origin = recorded.origin(chain.loads[0])
+        form = origin.orm.kind if origin is not None and origin.orm is not None else "query"
+        place = load.origin
+        steps = len(chain.path)
+        worst = max(_by_origin(executions).values(), key=len)
+        after = sum(1 for many in chain.to_many if many) or 1
+        loads = [one.orm for one in chain.loads if one.orm is not None]
+        if chain.immediate:
+            loads = [replace(one, check=None) for one in loads]
+        option = loader_option(chain.full, chain.full_many, loads, place, form)
+        what = " and ".join(chain.path[-2:]) if chain.lower_faulty else chain.path[-1]
+        finding = self.finding(
+            executions, place or chain.loads[0].call_site, ">".join(chain.path),
+            f"{what} {'are' if chain.lower_faulty else 'is'} loaded again for each instance of one query: {len(worst)} queries "
+            f"where {after} would do.",
+            (
                 Fact("queries in the worst case", len(worst), "queries"),
-                Fact("queries in all", len(all_), "queries"),
-                Fact(
-                    "read at", str(f"{all_[0].call_site.file}:{all_[0].call_site.line}" if all_[0].call_site else "?")
-                ),
+                Fact("queries in all", len(executions), "queries"),
+                Fact("runs of the query", len(origins)),
+                Fact("read at", sites(chain.loads)),
+                *_callers(origin, place),
             ),
-            evidence=Evidence("measured", "counted in the recording"),
-            at_stake_ms=total,
-            place=place,
-        )
-
-    def _with_remedy(
-        self, finding: Finding, group: QueryGroup, all_: Sequence[Execution], worst: Sequence[Execution],
-        title: str, codes: Sequence[Code], after: int, edit: LoaderEdit | None = None,
-    ) -> Finding:  # fmt: skip
-        mean = sum(execution.duration_ms for execution in all_) / len(all_)
-        scopes = len({execution.scope for execution in all_})
-        remedy = Recommendation(
-            id=finding.identity,
-            kind="orm-edit",
-            title=title,
-            reason="Queries before are counted in the recording. After: one per relationship step, its time taken to be that "
-            "of one of the queries that it replaces.",
-            evidence=Evidence(
-                "estimated",
-                "queries counted in the recording against the number that eager loading sends",
-                (QueryEvidence(group.fingerprint, Measurement(queries=len(worst)), Measurement(queries=after)),),
-            ),
-            code=tuple(codes),
-            settles=(finding.identity,),
-            saves_ms=max(0.0, (finding.at_stake_ms or 0.0) - mean * after * scopes),
-            place=finding.place,
-            edit=edit,
-        )
-        return replace(finding, remedy=remedy)
+            worst=len(worst),
+        )  # fmt: skip
+        mean = (finding.at_stake_ms or 0.0) / len(executions)
+        reason = f"{'Both levels' if steps == 2 else 'All levels'} are loaded" if steps > 1 else "It is loaded"
+        reason += " with the query: one statement for each collection, a join for what is single."
+        if in_task(chain.loads[0]):
+            reason += " What is loaded is there without `awaitable_attrs`."
+        return with_remedy(
+            finding, f"Load {chain.path[-1]} together with the query", reason, tuple(option.codes(place, form)),
+            before=len(worst), after=after,
+            saves_ms=(finding.at_stake_ms or 0.0) - mean * after * len(origins), edit=option.edit,
+            alternatives=(Alternative("An edit made for you", option.refused),) if option.refused else (),
+        )  # fmt: skip
 
 
-_Key = tuple[object, ...]
+@dataclass(slots=True)
+class _Chain:
+    """Loads along one path from one origin query. path: folded; full: its longest unfolded form."""
+
+    path: tuple[str, ...]
+    to_many: tuple[bool, ...]
+    loads: list[Execution]
+    lower: list[Execution]
+    immediate: bool
+    lower_faulty: bool = False
+
+    def __post_init__(self) -> None:
+        deepest = max((one.orm for one in self.loads if one.orm is not None), key=lambda load: len(load.path))
+        self.full, self.full_many = deepest.path, deepest.to_many
+
+    full: tuple[str, ...] = ()
+    full_many: tuple[bool, ...] = ()
+
+    @property
+    def faulty(self) -> bool:
+        """Whether more than one instance of a run of the query was asked."""
+        most = max(len(_parents(loads)) for loads in _by_origin(self.loads).values())
+        level = max(len(_parents(loads)) for loads in _by_origin(self.loads, by_depth=True).values())
+        return level >= MIN_PARENTS or most >= MIN_CHAIN
+
+    def take(self, shorter: "_Chain") -> None:
+        """The option for this path loads the shorter one as well."""
+        self.lower += shorter.loads
+        self.lower_faulty |= shorter.faulty
 
 
-def _split(executions: Sequence[Execution]) -> tuple[dict[_Key, list[Execution]], dict[_Key, list[Execution]]]:
-    """Lazy loads by origin query and path; other executions by statement and the code that sends them."""
-    lazy: defaultdict[_Key, list[Execution]] = defaultdict(list)
-    rest: defaultdict[_Key, list[Execution]] = defaultdict(list)
-    for execution in executions:
+def _families(recorded: Recorded) -> list[list[_Chain]]:
+    """Chains that start at one origin query."""
+    found: defaultdict[tuple[object, ...], defaultdict[tuple[str, ...], list[Execution]]]
+    found = defaultdict(lambda: defaultdict(list))
+    for execution in recorded.loads("lazy", "eager"):
         load = execution.orm
-        if load is not None and load.kind == "lazy":
-            lazy[execution.fingerprint, load.origin, load.path].append(execution)
-        elif execution.call_site is not None and not execution.executemany and (load is None or load.kind == "query"):
-            # Two callers of one function are two loops: the frames above tell them apart.
-            rest[execution.fingerprint, execution.stack[:3]].append(execution)
-    return dict(lazy), dict(rest)
+        if load is None or load.parent is None or load.origin_sequence is None or not load.path:
+            continue
+        if load.kind == "eager" and not _immediate(execution):
+            continue
+        if recorded.after_commit(execution) is not None:
+            continue
+        origin: object = load.origin or (execution.process, load.origin_sequence)
+        path, _ = fold(load.path, load.to_many)
+        found[origin, load.root][path].append(execution)
+    families = []
+    for paths in found.values():
+        chains = []
+        for path, loads in paths.items():
+            load = loads[0].orm
+            assert load is not None
+            chains.append(_Chain(path, fold(load.path, load.to_many)[1], loads, [], _immediate(loads[0])))
+        families.append(chains)
+    return families
 
 
-def _by_scope(executions: Sequence[Execution]) -> list[list[Execution]]:
-    scopes: defaultdict[str, list[Execution]] = defaultdict(list)
-    for execution in executions:
-        scopes[execution.scope].append(execution)
-    return list(scopes.values())
+def _immediate(execution: Execution) -> bool:
+    """Whether the query asks for exactly this by `immediateload()`: eager in name, one query for each instance all the same."""
+    load = execution.orm
+    return load is not None and load.kind == "eager" and f"immediate {' > '.join(load.path)}" in load.options
 
 
-def _runs(executions: Sequence[Execution]) -> list[list[Execution]]:
-    """Stretches without a long pause and within one transaction."""
-    runs: list[list[Execution]] = []
-    for execution in executions:
-        last = runs[-1][-1] if runs else None
-        together = (
-            last is not None
-            and execution.started_at - last.started_at <= MAX_GAP_S
-            and execution.transaction == last.transaction
-        )
-        if together:
-            runs[-1].append(execution)
-        else:
-            runs.append([execution])
-    return runs
+def _by_origin(executions: Sequence[Execution], *, by_depth: bool = False) -> dict[tuple[object, ...], list[Execution]]:
+    """By run of the origin query and unit of work."""
+    found: defaultdict[tuple[object, ...], list[Execution]] = defaultdict(list)
+    for one in executions:
+        if one.orm is not None:
+            depth = len(one.orm.path) if by_depth else 0
+            found[one.process, one.orm.origin_sequence, depth, unit_of(one) if one.unit else ""].append(one)
+    return dict(found)
 
 
-def _pages(statement: Statement) -> bool:
-    predicates = [predicate for scan in statement.scans for predicate in scan.predicates]
-    if any(predicate.kind == "in" and not predicate.join for predicate in predicates):
-        return True
-    ordered = any(scan.order_by for scan in statement.scans)
-    equal = any(predicate.kind == "equality" and not predicate.join for predicate in predicates)
-    return statement.limited and ordered and not equal
+def _parents(executions: Sequence[Execution]) -> set[str | None]:
+    return {one.orm.parent for one in executions if one.orm is not None}
 
 
-def _edit(loads: Sequence[Execution]) -> LoaderEdit | None:
-    for load in (one.orm for one in loads if one.orm is not None):
-        check = load.check
-        if check is not None and check.problem is None and load.origin is not None and load.root is not None:
-            return LoaderEdit(load.origin, load.root, check.option, check.loaders, check.classes, check.replaces, check.aliased)  # fmt: skip
-    return None
-
-
-def _options(path: Sequence[str], to_many: Sequence[bool]) -> str:
-    steps = [f"{'selectinload' if many else 'joinedload'}({name})" for name, many in zip(path, to_many, strict=True)]
-    return ".".join(steps)
-
-
-def _function(place: CallSite | None) -> str:
-    return f"{place.file}:{place.function}" if place is not None else ""
-
-
-def _source_line(place: CallSite) -> str:
-    """The reader's own line, when the source is at hand."""
-    try:
-        lines = Path(place.file).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeError, ValueError):
-        return ""
-    return lines[place.line - 1].strip()[:300] if 0 < place.line <= len(lines) else ""
+def _callers(origin: Execution | None, place: CallSite | None) -> Iterator[Fact]:
+    """Who asked for it, which tells one use of a shared function from another."""
+    if origin is not None and place is not None and len(origin.stack) > 1:
+        caller = origin.stack[1]
+        yield Fact("called from", f"{caller.file}:{caller.line}")

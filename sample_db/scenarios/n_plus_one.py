@@ -99,8 +99,8 @@ SCENARIOS = (
     *pair("n-plus-one", members_of_projects, members_of_projects_eagerly),
     *pair("n-plus-one", logins_of_members, logins_of_members_eagerly),
     *pair("n-plus-one", projects_of_users, projects_of_users_eagerly),
-    *pair("n-plus-one", names_one_by_one, names_at_once),
+    *pair("repeated-query", names_one_by_one, names_at_once),
     *pair("n-plus-one", project_of_task, project_of_task_joined),
     *pair("n-plus-one", project_of_task, project_of_one_task)[1:],
-    *pair("n-plus-one", names_one_by_one, pages_of_users)[1:],
+    *pair("repeated-query", names_one_by_one, pages_of_users)[1:],
 )

@@ -113,6 +113,28 @@ def test_a_lazy_load_knows_the_query_that_loaded_its_parent(library: str, tmp_pa
         assert query.call_site.line == line_of("read")
 
 
+def test_a_query_that_was_compiled_before_the_recording_is_an_origin_too(library: str, tmp_path: Path) -> None:
+    engine = create_engine(library)
+    queries = (select(Author), select(Author).options(selectinload(Author.books)))
+
+    def read() -> None:
+        with Session(engine) as session:
+            for query in queries:
+                for author in session.scalars(query):
+                    for book in author.books:
+                        session.expire(book, ["author_id"])
+                        assert book.author_id
+                session.expunge_all()
+
+    read()
+    with record(engine, tmp_path):
+        read()
+    engine.dispose()
+    loads = [query.orm for query in recorded(tmp_path) if query.orm is not None and query.orm.kind != "query"]
+    assert [load.kind for load in loads] == ["lazy", "column"] * 4 + ["eager"] + ["column"] * 4
+    assert all(load.origin is not None and load.origin_sequence is not None for load in loads)
+
+
 async def test_awaitable_attributes_are_lazy_loads_too(library: str, tmp_path: Path) -> None:
     engine = create_async_engine(library.replace("psycopg2", "asyncpg"))
     with record(engine, tmp_path):

@@ -68,7 +68,7 @@ def run_python(setup: str, text: str, database: str, tmp_path: Path) -> Analysis
     with names["Session"](engine) as session:
         session.add_all([names["Author"](id=n, books=[names["Book"](id=n)]) for n in range(1, 9)])
         session.commit()
-    with record(engine, tmp_path / "journal"), names["Session"](engine) as session:
+    with record(engine, tmp_path / "journal", level=2), names["Session"](engine) as session:
         exec(textwrap.dedent(text), names | {"session": session})
     engine.dispose()
     return AnalysisRequest(journal=tmp_path / "journal", url=database)

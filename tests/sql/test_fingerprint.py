@@ -19,6 +19,7 @@ PAIRS = [
     ("SELECT 'it''s'", r"SELECT E'it\'s'"),
     ("SELECT $tag$ a 'b' $tag$", "SELECT $$x$$"),
     ("SELECT /* a /* nested */ b */ 1 -- end", "SELECT 1"),
+    ("UPDATE t SET a=%(a)s, b=%s WHERE id=%(t id)s", "UPDATE t SET a = 1, b = 2 WHERE id = 3"),
     ("SELECT a FROM t WHERE b = -1", "SELECT a FROM t WHERE b = $1"),
     ("SELECT a FROM t WHERE b = true", "SELECT a FROM t WHERE b = $1"),
     ("SELECT count (*) FROM t;", "SELECT count(*)\nFROM t"),

@@ -1,0 +1,119 @@
+"""The option that mends a lazy load at its origin query: as text for the reader, and as an edit where there can be one."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ..analyzer.query import CallSite, OptionCheck, OrmLoad
+from ..analyzer.recommendation import Code, LoaderEdit
+from .source import alias_name, source_line
+
+ALIAS = "{root}"
+UNNAMED = "alias"
+"""Stands for the name of an aliased root where the source does not tell it."""
+_EAGER = {"selectin": "selectinload", "joined": "joinedload", "subquery": "subqueryload"}
+_LAZY = {"select": "lazyload", "raise": "raiseload", "raise_on_sql": "raiseload", "noload": "noload", "immediate": "immediateload"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderOption:
+    """check: the option and what is known of it. form: how the origin query takes it. edit: None with the reason `refused`."""
+
+    check: OptionCheck
+    text: str
+    edit: LoaderEdit | None
+    refused: str | None
+
+    def codes(self, place: CallSite | None, form: str) -> Iterator[Code]:
+        """What to paste, the line it belongs to, what to take away, what to import."""
+        if form == "get":
+            yield Code("Argument of the call", "python", f"options=[{self.text}]")
+        else:
+            yield Code("Option for the query", "python", f".options({self.text})")
+        if place is not None and (line := source_line(place)):
+            yield Code(f"The line where the query is sent, {place.file}:{place.line}", "python", line)
+        if self.check.replaces:
+            present = ", ".join(f"{name}({attribute})" for name, attribute in self.check.replaces)
+            yield Code("It replaces", "python", present)
+        if self.check.loaders:
+            names = ", ".join(sorted(dict.fromkeys(self.check.loaders)))
+            yield Code("Import", "python", f"from sqlalchemy.orm import {names}")
+
+
+def loader_option(
+    path: Sequence[str], to_many: Sequence[bool], loads: Sequence[OrmLoad], place: CallSite | None, form: str
+) -> LoaderOption:
+    """The option for a relationship path, as the recorded program has built and compiled it, else worked out here.
+
+    path: folded, see `fold`. form: kind of the origin's load: `query`, `get` or `refresh`.
+    """
+    first = loads[0]
+    checks = [load.check for load in loads if load.check is not None]
+    check = next((one for one in checks if one.problem is None), None) or next(iter(checks), None)
+    check = check or _worked_out(path, to_many, first)
+    if not check.option:
+        # It could not even be built: the names say what was meant, and the problem why it cannot be.
+        check = replace(_worked_out(path, to_many, first), problem=check.problem)
+    text = check.option
+    if check.aliased:
+        name = alias_name(place, first.root) if place is not None and first.root is not None else None
+        text = text.replace(ALIAS, name or UNNAMED)
+    refused = _refusal(check, first, place, form)
+    edit = None
+    if refused is None and place is not None and first.root is not None:
+        edit = LoaderEdit(
+            place, first.root, check.option, check.loaders, check.classes, check.replaces, check.aliased, unique=False
+        )
+    return LoaderOption(check, text, edit, refused)
+
+
+def fold(path: Sequence[str], to_many: Sequence[bool]) -> tuple[tuple[str, ...], tuple[bool, ...]]:
+    """The path with the levels of one self-referential relationship as one step."""
+    names: list[str] = []
+    many: list[bool] = []
+    for name, collection in zip(path, to_many, strict=False):
+        if not names or names[-1] != name:
+            names.append(name)
+            many.append(collection)
+    return tuple(names), tuple(many)
+
+
+def _refusal(check: OptionCheck, load: OrmLoad, place: CallSite | None, form: str) -> str | None:
+    if check.problem is not None:
+        return f"the option does not compile beside what the query has already ({check.problem})"
+    if load.root is None:
+        return "the query's root entity is not known"
+    if place is None:
+        return "the query is sent from outside the application's own code"
+    if form == "refresh":
+        return "the instance comes from Session.refresh, which takes no options: name the attributes in its attribute_names"
+    return None
+
+
+def _worked_out(path: Sequence[str], to_many: Sequence[bool], load: OrmLoad) -> OptionCheck:
+    """Without a compiled option: by the same rules, from the names alone."""
+    steps, many = fold(path, to_many)
+    present = _present(load.options)
+    parts, replaces, loaders = [], [], []
+    for number, (step, collection) in enumerate(zip(steps, many, strict=True)):
+        recursive = sum(1 for name in path if name == step) > 1
+        strategy = present.get(steps[: number + 1])
+        name = "selectinload" if collection or recursive else "joinedload"
+        if strategy in _EAGER and number < len(steps) - 1:
+            name = _EAGER[strategy]
+        elif strategy in _LAZY:
+            replaces.append((_LAZY[strategy], step))
+        owner, _, key = step.rpartition(".")
+        entity = ALIAS if load.aliased and number == 0 else owner
+        parts.append(f"{name}({entity}.{key}{', recursion_depth=-1' if recursive else ''})")
+        if number == 0:
+            loaders.append(name)
+    classes = tuple(dict.fromkeys((step.rpartition(".")[0], "") for step in steps[int(load.aliased) :]))
+    return OptionCheck(".".join(parts), None, tuple(loaders), classes, tuple(replaces), load.aliased)
+
+
+def _present(options: Sequence[str]) -> dict[tuple[str, ...], str]:
+    found = {}
+    for option in options:
+        strategy, _, steps = option.partition(" ")
+        found[tuple(steps.split(" > "))] = strategy
+    return found

@@ -1,0 +1,129 @@
+"""cartesian-eager-load."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from ...analyzer.query import CallSite, OrmLoad
+from ...analyzer.recommendation import Code
+from ...analyzer.workload import Execution
+from ..finding import Fact, Finding
+from ..orm_rule import Claim, OrmRule, with_remedy
+from ..recorded import Recorded
+from ..source import source_line
+
+MIN_ROWS = 20
+MIN_MEMBERS = 1.5
+"""Items of a collection for each root: of one item alone nothing is multiplied."""
+MIN_EXCESS = 1.5
+"""Rows sent against the rows that separate queries would send."""
+MIN_ROWS_SHARED = 6
+"""Rows for each root where only many-to-many collections are joined, whose rows cannot be counted from their instances."""
+
+
+class CartesianEagerLoad(OrmRule):
+    """Two collections of one entity are loaded by joins in the same query, so that each item of one comes with each of the other.
+
+    ## Why it is slow
+    Ten books and ten prizes of an author make a hundred rows, of which twenty say something new. Rows, bytes and the time to
+    sort them into instances grow with the product. `selectinload` asks for each collection by itself: their sum.
+
+    One joined collection is left alone, and so is a second one that is mostly empty.
+
+    ## Setup
+    ```python
+    class Author(Base):
+        __tablename__ = "authors"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        books: Mapped[list["Book"]] = relationship()
+        prizes: Mapped[list["Prize"]] = relationship()
+
+
+    class Book(Base):
+        __tablename__ = "books"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"))
+
+
+    class Prize(Base):
+        __tablename__ = "prizes"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"))
+    ```
+
+    ## Bad
+    ```python
+    from sqlalchemy.orm import joinedload
+
+    for table in ("books", "prizes"):
+        rows = "SELECT n, mod(n, 8) + 1 FROM generate_series(100, 147) n"
+        session.connection().exec_driver_sql(f"INSERT INTO {table} {rows}")
+    query = select(Author).options(joinedload(Author.books), joinedload(Author.prizes))
+    for author in session.scalars(query).unique():
+        print(len(author.books), len(author.prizes))
+    ```
+
+    ## Good
+    ```python
+    for table in ("books", "prizes"):
+        rows = "SELECT n, mod(n, 8) + 1 FROM generate_series(100, 147) n"
+        session.connection().exec_driver_sql(f"INSERT INTO {table} {rows}")
+    query = select(Author).options(selectinload(Author.books), selectinload(Author.prizes))
+    for author in session.scalars(query).unique():
+        print(len(author.books), len(author.prizes))
+    ```
+    """
+
+    code = "ORM010"
+
+    def look(self, recorded: Recorded) -> Iterator[Claim]:
+        """Queries whose rows are many more than their roots and the items of their collections."""
+        places: defaultdict[CallSite | None, list[Execution]] = defaultdict(list)
+        for execution in recorded.loads("query", "get"):
+            if execution.orm is not None and _multiplied(execution.orm, execution.rows or 0):
+                places[execution.call_site].append(execution)
+        for place, executions in places.items():
+            yield Claim(self._finding(executions, place), executions)
+
+    def _finding(self, executions: Sequence[Execution], place: CallSite | None) -> Finding:
+        worst = max(executions, key=lambda one: one.rows or 0)
+        load = worst.orm
+        assert load is not None
+        rows = worst.rows or 0
+        names = [name for name, count, _ in load.members if count]
+        separate = (load.roots or 0) + sum(count for _, count, _ in load.members)
+        finding = self.finding(
+            executions, place, " and ".join(names),
+            f"{' and '.join(names)} are joined into one query: {rows} rows for {load.roots} instances of {load.entity}, where "
+            f"separate queries send about {separate}.",
+            (
+                Fact("rows", rows, "rows"),
+                Fact("root instances", load.roots or 0),
+                *(Fact(f"instances of {name}", count) for name, count, _ in load.members),
+                Fact("runs", len(executions)),
+            ),
+            worst=0, at_stake_ms=sum(one.duration_ms for one in executions) * (1 - separate / rows),
+        )  # fmt: skip
+        root = f"{load.root}."
+        options = ", ".join(f"selectinload({name})" for name in names[1:] if name.startswith(root)) or "selectinload(…)"
+        codes = [Code("Option in place of joinedload", "python", options)]
+        if place is not None and (line := source_line(place)):
+            codes.append(Code(f"The line where the query is sent, {place.file}:{place.line}", "python", line))
+        return with_remedy(
+            finding, f"Load {' and '.join(names[1:])} by a query of its own",
+            "One collection may stay joined; each further one multiplies the rows. The edit is one query more and far fewer rows.",
+            codes, before=None, after=None, saves_ms=finding.at_stake_ms, rows=(float(rows), float(separate)),
+            how="rows and instances counted in the recording; time is taken to be in proportion to rows",
+        )  # fmt: skip
+
+
+def _multiplied(load: OrmLoad, rows: int) -> bool:
+    if not load.roots or rows < MIN_ROWS:
+        return False
+    own = [count for _, count, alone in load.members if alone and count >= MIN_MEMBERS * load.roots]
+    shared = [count for _, count, alone in load.members if not alone and count > 1]
+    if len(own) >= 2:
+        return rows >= MIN_EXCESS * (load.roots + sum(own))
+    if len(own) == 1 and shared:
+        # Each item of the first comes this many times: items that have one root only cannot come twice by themselves.
+        return rows >= (MIN_EXCESS + 0.5) * own[0]
+    return len(shared) >= 2 and rows >= MIN_ROWS_SHARED * load.roots

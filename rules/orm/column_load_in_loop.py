@@ -1,0 +1,204 @@
+"""column-load-in-loop."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from ...analyzer.query import OrmLoad
+from ...analyzer.recommendation import Code, LoaderEdit
+from ...analyzer.workload import Execution
+from ..finding import Fact, Finding
+from ..loader_option import ALIAS, UNNAMED, fold
+from ..orm_rule import Claim, OrmRule, sites, with_remedy
+from ..recorded import Recorded, loop_key, unit_of
+from ..source import alias_name, source_line
+
+MIN_DEFERRED = 2
+"""Instances of one query whose deferred columns were loaded: none of these loads was needed."""
+MIN_RENEWED = 3
+"""Expired or refreshed instances in one go: one or two after a change are how it should be."""
+
+
+class ColumnLoadInLoop(OrmRule):
+    """Columns of loaded instances are fetched by one more query for each instance.
+
+    ## Why it is slow
+    A column that the query has left out (`defer`, `load_only`, `deferred()`), or that `expire` or a rollback has thrown away,
+    is loaded when it is read: one round trip for each instance. `undefer()` at the query brings it along; rows that must
+    be read again can be read again in one query.
+
+    A reload or two after a change are left alone, and so are refreshes that each follow a write.
+
+    ## Setup
+    ```python
+    class Author(Base):
+        __tablename__ = "authors"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        biography: Mapped[str] = mapped_column(deferred=True, default="")
+        books: Mapped[list["Book"]] = relationship()
+
+
+    class Book(Base):
+        __tablename__ = "books"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"))
+    ```
+
+    ## Bad
+    ```python
+    for author in session.scalars(select(Author)):
+        print(author.biography)
+    ```
+
+    ## Good
+    ```python
+    from sqlalchemy.orm import undefer
+
+    for author in session.scalars(select(Author).options(undefer(Author.biography))):
+        print(author.biography)
+    ```
+    """
+
+    code = "ORM002"
+
+    def look(self, recorded: Recorded) -> Iterator[Claim]:
+        """Deferred columns by the query that left them out, the rest by the loop that reads them."""
+        deferred: defaultdict[tuple[object, ...], list[Execution]] = defaultdict(list)
+        renewed: defaultdict[tuple[object, ...], list[Execution]] = defaultdict(list)
+        for execution in recorded.loads("column", "refresh"):
+            load = execution.orm
+            if load is None or load.parent is None or recorded.after_commit(execution) is not None:
+                continue
+            if load.kind == "column" and load.cause == "deferred":
+                if load.origin_sequence is not None:
+                    origin: object = load.origin or (execution.process, load.origin_sequence)
+                    deferred[origin, load.root, load.entity, fold(load.path, load.to_many)[0]].append(execution)
+            else:
+                renewed[unit_of(execution), load.kind, load.entity, loop_key(execution)].append(execution)
+        for executions in deferred.values():
+            runs: defaultdict[tuple[object, ...], set[str | None]] = defaultdict(set)
+            for one in executions:
+                assert one.orm is not None
+                runs[one.process, one.orm.origin_sequence].add(one.orm.parent)
+            worst = max(map(len, runs.values()))
+            if worst >= MIN_DEFERRED:
+                yield Claim(self._deferred(recorded, executions, worst, len(runs)), executions)
+        for executions in renewed.values():
+            if len({one.orm.parent for one in executions if one.orm}) >= MIN_RENEWED and not _after_writes(
+                recorded, executions
+            ):
+                yield Claim(self._renewed(executions), executions)
+
+    def _deferred(self, recorded: Recorded, executions: Sequence[Execution], worst: int, runs: int) -> Finding:
+        load = executions[0].orm
+        assert load is not None
+        columns = _columns(recorded, executions, load)
+        named = " and ".join(columns) or "columns"
+        place = load.origin
+        finding = self.finding(
+            executions, place or executions[0].call_site, ">".join((*load.path, load.entity or "?", *columns)),
+            f"{load.entity}'s {named} {'were' if len(columns) > 1 else 'was'} left out of one query and then loaded for each "
+            f"instance: {worst} queries that it would have saved.",
+            (
+                Fact("queries in the worst case", worst, "queries"),
+                Fact("queries in all", len(executions), "queries"),
+                Fact("read at", sites(executions)),
+            ),
+            worst=worst,
+        )  # fmt: skip
+        if not columns or load.entity is None:
+            return finding
+        option = _undefer(load, columns)
+        text = option
+        if load.aliased:
+            name = alias_name(place, load.root) if place is not None and load.root is not None else None
+            text = option.replace(ALIAS, name or UNNAMED)
+        present = [one for one in load.options if one.startswith("defer ")]
+        replaces = tuple(
+            ("defer", f"{load.entity}.{column}")
+            for column in columns
+            if any(one.endswith(f"{load.entity}.{column}") for one in present)
+        )
+        origin = recorded.origin(executions[0])
+        form = origin.orm.kind if origin is not None and origin.orm is not None else "query"
+        imports = "undefer" if not load.path else "defaultload"
+        codes = [
+            Code("Argument of the call", "python", f"options=[{text}]")
+            if form == "get"
+            else Code("Option for the query", "python", f".options({text})")
+        ]
+        if place is not None and (line := source_line(place)):
+            codes.append(Code(f"The line where the query is sent, {place.file}:{place.line}", "python", line))
+        if replaces:
+            codes.append(Code("It replaces", "python", ", ".join(f"{name}({what})" for name, what in replaces)))
+        codes.append(Code("Import", "python", f"from sqlalchemy.orm import {imports}"))
+        edit = None
+        if place is not None and load.root is not None and form != "refresh" and len(columns) == 1:
+            edit = LoaderEdit(place, load.root, option, (imports,), (), replaces, load.aliased)
+        return with_remedy(
+            finding, f"Load {load.entity}.{columns[0]} with the query", "The column comes with the row that is read anyway.",
+            codes, before=worst, after=0, saves_ms=finding.at_stake_ms, edit=edit,
+        )  # fmt: skip
+
+    def _renewed(self, executions: Sequence[Execution]) -> Finding:
+        load = executions[0].orm
+        assert load is not None
+        count = len(executions)
+        how = "refreshed" if load.kind == "refresh" else "expired and read again"
+        entity = load.entity or "instance"
+        finding = self.finding(
+            executions, executions[0].call_site, f"{load.kind} {entity}",
+            f"{count} instances of {entity} are {how} one by one, where one query would read them all.",
+            (Fact("queries in all", count, "queries"), Fact("read at", sites(executions))),
+            worst=count,
+        )  # fmt: skip
+        text = (
+            f"session.scalars(\n    select({entity}).where({entity}.id.in_(ids)),\n"
+            '    execution_options={"populate_existing": True},\n).all()'
+        )
+        mean = (finding.at_stake_ms or 0.0) / count
+        return with_remedy(
+            finding, f"Read the {entity} rows again in one query",
+            "With populate_existing one query renews all instances that the session holds. What has not changed elsewhere need "
+            "not be expired or refreshed at all.",
+            [Code("One query for all (id stands for the primary key)", "python", text)],
+            before=count, after=1, saves_ms=(finding.at_stake_ms or 0.0) - mean,
+        )  # fmt: skip
+
+
+def _after_writes(recorded: Recorded, executions: Sequence[Execution]) -> bool:
+    """Whether most of them follow a write of their own."""
+    own = {(one.process, one.sequence) for one in executions}
+    written = False
+    after = 0
+    for step in recorded.units[unit_of(executions[0])]:
+        if isinstance(step, Execution):
+            if (step.process, step.sequence) in own:
+                after += written
+                written = False
+            elif recorded.writes(step):
+                written = True
+    return after > len(executions) / 2
+
+
+def _columns(recorded: Recorded, executions: Sequence[Execution], load: OrmLoad) -> tuple[str, ...]:
+    """Names of the columns that were loaded: those of the select list, less those that find the row."""
+    names: dict[str, None] = {}
+    for one in executions:
+        statement = recorded.statement(one)
+        for scan in statement.scans if statement is not None else ():
+            keys = {predicate.column for predicate in scan.predicates}
+            names |= dict.fromkeys(column for column in scan.columns or () if column not in keys)
+    # An attribute may be named otherwise than its column: the query's own options tell.
+    named = {one.rpartition(".")[2] for one in load.options if one.startswith(("defer ", "load "))}
+    return tuple(sorted(names, key=lambda name: (name not in named, name)))
+
+
+def _undefer(load: OrmLoad, columns: Sequence[str]) -> str:
+    if not load.path:
+        owner = ALIAS if load.aliased else load.entity
+        return ", ".join(f"undefer({owner}.{column})" for column in columns)
+    steps = []
+    for number, step in enumerate(load.path):
+        owner, _, key = step.rpartition(".")
+        steps.append(f"defaultload({ALIAS if load.aliased and number == 0 else owner}.{key})")
+    return ".".join((*steps, *(f"undefer({load.entity}.{column})" for column in columns)))

@@ -1,0 +1,148 @@
+"""duplicate-query."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from statistics import median
+
+from ...analyzer.query import SessionEvent
+from ...analyzer.recommendation import Code
+from ...analyzer.workload import Execution
+from ..finding import Fact, Finding, LookedAt, Subject
+from ..orm_rule import Claim, OrmRule, sites, with_remedy
+from ..recorded import Recorded, loop_key
+from .repeated_query import asked_for
+
+MIN_REPEATS = 3
+MIN_PLACES = 2
+"""From different lines of one marked unit of work, two are enough."""
+MIN_PAUSE_S = 0.05
+"""Between executions of one line that polls; a loop that computes pauses less."""
+_VOLATILE = re.compile(
+    r"\b(nextval|currval|lastval|setval|random|clock_timestamp|statement_timestamp|timeofday|gen_random_uuid|pg_\w+)\s*\(",
+    re.IGNORECASE,
+)
+
+
+class DuplicateQuery(OrmRule):
+    """The same statement is sent again with the same values, and nothing was written in between.
+
+    ## Why it is slow
+    It gives the same rows again. Each repetition costs a round trip and, in the ORM, the work of matching rows with
+    instances that are there already. The result can be kept and passed on, or read by `Session.get`, which asks the
+    session first.
+
+    Polling, reading again after a write, and repetitions in different transactions of an unmarked program are left alone.
+
+    ## Setup
+    ```python
+    class Author(Base):
+        __tablename__ = "authors"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        books: Mapped[list["Book"]] = relationship()
+
+
+    class Book(Base):
+        __tablename__ = "books"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"))
+    ```
+
+    ## Bad
+    ```python
+    for number in range(4):
+        first = session.scalars(select(Author).where(Author.id == 1)).one()
+        print(number, first.id)
+    ```
+
+    ## Good
+    ```python
+    first = session.scalars(select(Author).where(Author.id == 1)).one()
+    for number in range(4):
+        print(number, first.id)
+    ```
+    """
+
+    code = "ORM004"
+
+    def look(self, recorded: Recorded) -> Iterator[Claim]:
+        """Unit by unit; a write, or a rollback of one, makes all forgotten."""
+        found: defaultdict[str, list[list[Execution]]] = defaultdict(list)
+        for steps in recorded.units.values():
+            alike: defaultdict[tuple[object, ...], list[Execution]] = defaultdict(list)
+            written = False
+            for step in steps:
+                if isinstance(step, SessionEvent):
+                    if written and step.kind in ("rollback", "rollback savepoint"):
+                        _keep(found, alike)
+                    written = written and step.kind not in ("rollback", "commit")
+                elif recorded.writes(step):
+                    written = True
+                    _keep(found, alike)
+                elif self._counts(recorded, step):
+                    transaction = None if step.unit is not None else step.transaction
+                    alike[step.fingerprint, step.parameters, transaction].append(step)
+            _keep(found, alike)
+        for runs in found.values():
+            executions = [one for run in runs for one in run]
+            waiting = next((run for run in runs if _polls(run)), None)
+            if waiting is not None:
+                reason = "it waits between repetitions: it polls for a change"
+                yield Claim(
+                    LookedAt(self.name, Subject(waiting[0].fingerprint, None, (), "duplicate"), reason), executions
+                )
+            else:
+                yield Claim(self._finding(runs, executions), executions)
+
+    def _counts(self, recorded: Recorded, execution: Execution) -> bool:
+        if execution.parameters is None or not recorded.free(execution) or asked_for(recorded, execution) is None:
+            return False
+        if execution.orm is not None and "populate_existing" in execution.orm.options:
+            # It is asked again on purpose: to see what others have written.
+            return False
+        return not _VOLATILE.search(recorded.groups[execution.fingerprint].text)
+
+    def _finding(self, runs: Sequence[list[Execution]], executions: Sequence[Execution]) -> Finding:
+        worst = max(runs, key=len)
+        count = len(worst)
+        places = len({one.call_site for one in worst})
+        where = f"from {places} places" if places > 1 else "from one line"
+        finding = self.finding(
+            executions, worst[0].call_site, "duplicate",
+            f"The same statement with the same values is sent {count} times {where}, with nothing written in between.",
+            (
+                Fact("queries in the worst case", count, "queries"),
+                Fact("queries in all", len(executions), "queries"),
+                Fact("sent at", sites(executions)),
+            ),
+            worst=count, at_stake_ms=sum(one.duration_ms for run in runs for one in run[1:]),
+        )  # fmt: skip
+        if worst[0].orm is not None and worst[0].orm.entity is not None:
+            text = f"session.get({worst[0].orm.entity}, key)  # asks the session before the database"
+        else:
+            text = "rows = session.execute(query).all()  # once, before the loop or the calls that need it"
+        return with_remedy(
+            finding, "Ask once and pass the result on", "The result cannot have changed between the repetitions.",
+            [Code("At the first of them", "python", text)],
+            before=count, after=1, saves_ms=finding.at_stake_ms, kind="sql-rewrite",
+        )  # fmt: skip
+
+
+def _keep(
+    found: defaultdict[str, list[list[Execution]]], alike: defaultdict[tuple[object, ...], list[Execution]]
+) -> None:
+    """Take over what has been repeated, and begin anew."""
+    for executions in alike.values():
+        marked = executions[0].unit is not None
+        enough = MIN_PLACES if marked and len({loop_key(one) for one in executions}) > 1 else MIN_REPEATS
+        if len(executions) >= enough:
+            found[executions[0].fingerprint].append(executions)
+    alike.clear()
+
+
+def _polls(run: Sequence[Execution]) -> bool:
+    if len({loop_key(one) for one in run}) > 1:
+        return False
+    pauses = [after.started_at - before.started_at - before.duration_ms / 1000 for before, after in pairwise(run)]
+    return median(pauses) >= MIN_PAUSE_S

@@ -1,0 +1,144 @@
+"""fetched-but-unused-rows."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from ...analyzer.query import CallSite
+from ...analyzer.recommendation import Code
+from ...analyzer.workload import Execution
+from ..entity_uses import UseAtQuery, entity_uses
+from ..finding import Fact, Finding
+from ..orm_rule import Claim, OrmRule, with_remedy
+from ..recorded import Recorded
+from ..row_use import RowUse, row_use
+from ..source import source_line
+from .repeated_query import asked_for
+
+MIN_ROWS = 10
+"""Rows of a run that the source says are not used: fewer cost no more than one."""
+MIN_UNREAD = 20
+MAX_SHARE = 0.1
+"""Instances of a run of which most must be unread for the counts alone to be enough."""
+
+_WHAT: dict[RowUse, tuple[str, str, str]] = {
+    "first": (
+        "only the first is used",
+        "Ask for one row",
+        ".limit(1)  # with .order_by(…), so that it is always the same one",
+    ),
+    "slice": (
+        "only a slice of them is used",
+        "Let the database cut the slice",
+        ".order_by(…).limit(size).offset(start)  # or a condition on the last key of the page before",
+    ),
+    "count": (
+        "they are only counted",
+        "Let the database count",
+        "session.scalar(select(func.count()).select_from(…).where(…))",
+    ),
+    "exists": (
+        "all that is asked is whether there are any",
+        "Ask whether there is one",
+        "session.scalar(select(exists().where(…)))",
+    ),
+}
+
+
+class FetchedButUnusedRows(OrmRule):
+    """A query fetches many rows, and the code uses the first of them, a slice, or only their number.
+
+    ## Why it is slow
+    Without a server-side cursor the driver receives every row of a result, even for `first()`, and the ORM makes an
+    instance of each. `limit`, `count` and `exists` leave the rows where they are.
+
+    What is used is read from the source line where it is at hand and says so without doubt; recordings made with `--deep`
+    count the instances that were read.
+
+    ## Setup
+    ```python
+    class Author(Base):
+        __tablename__ = "authors"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        books: Mapped[list["Book"]] = relationship()
+
+
+    class Book(Base):
+        __tablename__ = "books"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"))
+    ```
+
+    ## Bad
+    ```python
+    session.connection().exec_driver_sql("INSERT INTO authors SELECT generate_series(100, 200)")
+    for author in session.scalars(select(Author)):
+        if author.id:
+            break
+    ```
+
+    ## Good
+    ```python
+    session.connection().exec_driver_sql("INSERT INTO authors SELECT generate_series(100, 200)")
+    print(session.scalars(select(Author).limit(1)).first().id)
+    ```
+    """
+
+    code = "ORM009"
+
+    def look(self, recorded: Recorded) -> Iterator[Claim]:
+        """Queries without LIMIT: by the source around them, else by the counts of reads."""
+        places: defaultdict[CallSite, list[Execution]] = defaultdict(list)
+        for execution in recorded.executions:
+            statement = asked_for(recorded, execution) if recorded.free(execution) else None
+            if statement is None or statement.limited or (statement.aggregated and not statement.grouped):
+                continue
+            if execution.call_site is not None and (_count(execution) or 0) >= MIN_ROWS:
+                places[execution.call_site].append(execution)
+        uses = {one.use.origin: one for one in entity_uses(recorded) if not one.use.path}
+        for place, executions in places.items():
+            use = row_use(place)
+            if use is not None:
+                yield Claim(self._finding(executions, place, _WHAT[use], 1.0), executions)
+            elif place in uses and _unread(uses[place]):
+                one = uses[place].use
+                what = (
+                    f"{one.touched} of {one.instances} instances were read",
+                    "Ask for the rows that are used",
+                    ".where(…).limit(…)",
+                )
+                yield Claim(self._finding(executions, place, what, one.touched / one.executions), executions)
+
+    def _finding(
+        self, executions: Sequence[Execution], place: CallSite, what: tuple[str, str, str], used: float
+    ) -> Finding:
+        worst = max(_count(one) or 0 for one in executions)
+        rows = sum(_count(one) or 0 for one in executions)
+        saves = sum(one.duration_ms * max(0.0, 1 - used / (_count(one) or 1)) for one in executions)
+        finding = self.finding(
+            executions, place, "rows",
+            f"{worst} rows are fetched, and {what[0]}.",
+            (Fact("rows of the longest result", worst, "rows"), Fact("rows in all", rows, "rows"), Fact("runs", len(executions))),
+            worst=0, at_stake_ms=saves,
+        )  # fmt: skip
+        codes = [Code("For the query", "python", what[2])]
+        if line := source_line(place):
+            codes.append(Code(f"The line where the query is sent, {place.file}:{place.line}", "python", line))
+        return with_remedy(
+            finding, what[1], "Rows that are not sent cost neither the server nor the client anything.", codes,
+            before=None, after=None, saves_ms=saves, rows=(float(worst), max(1.0, used)),
+            how="rows counted in the recording; time is taken to be in proportion to rows",
+        )  # fmt: skip
+
+
+def _count(execution: Execution) -> int | None:
+    """Rows, or root entities where joined collections repeat them; None when these are not known."""
+    load = execution.orm
+    if load is not None and any(option.startswith("joined ") for option in load.options):
+        return load.roots
+    return execution.rows
+
+
+def _unread(one: UseAtQuery) -> bool:
+    use = one.use
+    mean = use.instances / max(1, use.executions)
+    return use.touched > 0 and mean >= MIN_UNREAD and use.touched <= use.instances * MAX_SHARE

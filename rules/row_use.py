@@ -1,0 +1,120 @@
+"""What the code does with the rows of a query, as far as its source says so at once: only the first, a slice, the count."""
+
+import ast
+from collections.abc import Iterator
+from typing import Literal
+
+from ..analyzer.query import CallSite
+from .source import source_statement
+
+RowUse = Literal["first", "slice", "count", "exists"]
+
+_SENDS = frozenset("execute scalars scalar exec stream stream_scalars query".split())
+_GOES_ON = frozenset("scalars all unique fetchall mappings tuples columns".split())
+_BUILDERS = frozenset("where filter filter_by order_by options join outerjoin distinct group_by having".split())
+"""Methods of the legacy Query, which is executed at the end of the chain."""
+_FIRST = frozenset("first fetchone scalar".split())
+
+
+def row_use(place: CallSite) -> RowUse | None:
+    """What becomes of the rows of the query sent at the place; None when they are all used, or when it cannot be told."""
+    found = source_statement(place)
+    if found is None:
+        return None
+    statement, around = found
+    parents = {child: node for node in ast.walk(around) for child in ast.iter_child_nodes(node)}
+    uses = {use for call in _calls(statement, place.line) for use in _climb(call, parents, around)}
+    return next(iter(uses)) if len(uses) == 1 else None
+
+
+def _calls(statement: ast.stmt, line: int) -> Iterator[ast.Call]:
+    """Calls on that line that send a query; not those of the statement's body."""
+    bodies = {
+        id(inner)
+        for name in ("body", "orelse", "finalbody", "handlers")
+        for part in getattr(statement, name, ())
+        for inner in ast.walk(part)
+    }
+    for node in ast.walk(statement):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or id(node) in bodies:
+            continue
+        # `execute(…).scalars()` sends once: the inner call counts.
+        chained = isinstance(node.func.value, ast.Call | ast.Await) and node.func.attr in ("scalars", "scalar")
+        if node.func.attr in _SENDS and not chained and node.lineno <= line <= (node.end_lineno or 0):
+            yield node
+
+
+def _climb(
+    node: ast.AST, parents: dict[ast.AST, ast.AST], around: ast.AST, deep: bool = True
+) -> Iterator[RowUse | None]:
+    """Follow the value outwards until it is used up."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "scalar":
+        yield "first"
+        return
+    while True:
+        parent = parents.get(node)
+        if isinstance(parent, ast.Await) or (isinstance(parent, ast.NamedExpr) and not deep):
+            node = parent
+        elif isinstance(parent, ast.Attribute):
+            call = parents.get(parent)
+            if not isinstance(call, ast.Call) or call.func is not parent:
+                yield None
+                return
+            if parent.attr in _FIRST:
+                yield "first"
+                return
+            if parent.attr not in _GOES_ON | _BUILDERS:
+                yield None
+                return
+            node = call
+        elif isinstance(parent, ast.Call) and node in parent.args:
+            name = getattr(parent.func, "id", "")
+            if name in ("list", "tuple"):
+                node = parent
+                continue
+            yield "count" if name == "len" else "exists" if name == "bool" else None
+            return
+        elif isinstance(parent, ast.Subscript) and parent.value is node:
+            yield _subscript(parent.slice)
+            return
+        elif (isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.Not)) or (
+            isinstance(parent, ast.If | ast.While | ast.IfExp | ast.Assert) and parent.test is node
+        ):
+            yield "exists"
+            return
+        elif isinstance(parent, ast.Assign) and deep and len(parent.targets) == 1:
+            target = parent.targets[0]
+            if isinstance(target, ast.Name):
+                yield _named(target, parents, around)
+                return
+            yield None
+            return
+        else:
+            yield None
+            return
+
+
+def _named(target: ast.Name, parents: dict[ast.AST, ast.AST], around: ast.AST) -> RowUse | None:
+    """What all uses of the variable in its function come to."""
+    uses: set[RowUse | None] = set()
+    for node in ast.walk(around):
+        if isinstance(node, ast.Name) and node.id == target.id and node is not target:
+            if not isinstance(node.ctx, ast.Load):
+                return None
+            uses.update(_climb(node, parents, around, deep=False))
+    if not uses or None in uses:
+        return None
+    order: tuple[RowUse, ...] = ("slice", "first", "count", "exists")
+    for strongest in order:
+        if strongest in uses:
+            return strongest
+    return None
+
+
+def _subscript(index: ast.expr) -> RowUse | None:
+    if isinstance(index, ast.Slice):
+        upper = index.upper
+        return None if upper is None or isinstance(upper, ast.UnaryOp) else "slice"
+    if isinstance(index, ast.UnaryOp):
+        index = index.operand
+    return "first" if isinstance(index, ast.Constant) and type(index.value) is int and index.value in (0, 1) else None

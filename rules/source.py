@@ -1,0 +1,86 @@
+"""The reader's own source, where it is at hand: the line of a place, the statement around it, names of aliases."""
+
+import ast
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from ..analyzer.query import CallSite
+
+MAX_BYTES = 2_000_000
+MAX_LINE = 300
+
+
+@lru_cache(maxsize=64)
+def _lines(file: str) -> tuple[str, ...]:
+    try:
+        path = Path(file)
+        # The name comes from a journal, which may be anyone's: nothing but Python below the working directory is opened.
+        if path.is_absolute() or ".." in path.parts or path.suffix != ".py":
+            return ()
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            return ()
+        return tuple(path.read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeError, ValueError):
+        return ()
+
+
+@lru_cache(maxsize=64)
+def _tree(file: str) -> ast.Module | None:
+    try:
+        return ast.parse("\n".join(_lines(file)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def source_line(place: CallSite) -> str:
+    """The line's text, "" when the source is not at hand."""
+    lines = _lines(place.file)
+    return lines[place.line - 1].strip()[:MAX_LINE] if 0 < place.line <= len(lines) else ""
+
+
+def source_statement(place: CallSite) -> tuple[ast.stmt, ast.AST] | None:
+    """The innermost statement that holds the line, its header alone where it has a body, and the function or module around
+    it. None when the source is not at hand or has changed its shape."""
+    tree = _tree(place.file)
+    if tree is None:
+        return None
+    found: tuple[ast.stmt, ast.AST] | None = None
+    waiting: list[tuple[ast.AST, ast.AST]] = [(tree, tree)]
+    while waiting:
+        node, around = waiting.pop()
+        for child in ast.iter_child_nodes(node):
+            within = child if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) else around
+            waiting.append((child, within))
+        holds = isinstance(node, ast.stmt) and node.lineno <= place.line <= (node.end_lineno or node.lineno)
+        if isinstance(node, ast.stmt) and holds and (found is None or node.lineno >= found[0].lineno):
+            found = (node, around)
+    return found
+
+
+def alias_name(place: CallSite, root: str) -> str | None:
+    """The name that `aliased(Root)` is given near the place: in its function, else in its module. None unless it is one."""
+    tree = _tree(place.file)
+    found = source_statement(place)
+    if tree is None or found is None:
+        return None
+    for around in (found[1], tree):
+        names = {name for node in ast.walk(around) for name in _aliases(node, root)}
+        if len(names) == 1:
+            return names.pop()
+    return None
+
+
+def _aliases(node: ast.AST, root: str) -> Iterator[str]:
+    if not isinstance(node, ast.Assign | ast.NamedExpr):
+        return
+    value = node.value
+    if not isinstance(value, ast.Call) or not value.args:
+        return
+    function = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
+    first = value.args[0]
+    named = first.attr if isinstance(first, ast.Attribute) else getattr(first, "id", "")
+    if function in ("aliased", "with_polymorphic") and named == root:
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            if isinstance(target, ast.Name):
+                yield target.id

@@ -1,0 +1,81 @@
+"""Every scenario, recorded on PostgreSQL and judged by all ORM rules: the faulty at their line with an option that runs, the
+clean in silence."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy.orm
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session, aliased
+
+from queryproof.analyzer.postgres.server import Server
+
+from . import models
+from .labels import SCENARIOS, Scenario
+from .library import ORM_RULES, Library
+
+FAULTY = [one for one in SCENARIOS if one.rule is not None]
+CLEAN = [one for one in SCENARIOS if one.rule is None]
+
+
+@pytest.fixture(scope="module")
+def library(server: Server) -> Iterator[Library]:
+    server.create_database("orm_corpus")
+    library = Library(server.url("orm_corpus", "app"))
+    yield library
+    for engine in library.engines.values():
+        engine.dispose()
+
+
+def test_the_corpus_is_as_large_as_it_says() -> None:
+    assert len(SCENARIOS) >= 150
+    assert len(CLEAN) >= 60
+    assert len({one.name for one in SCENARIOS}) == len(SCENARIOS)
+    assert {one.rule for one in FAULTY} == ORM_RULES
+
+
+@pytest.mark.parametrize("scenario", FAULTY, ids=lambda one: one.name)
+def test_a_fault_is_found_at_its_query(library: Library, scenario: Scenario, tmp_path: Path) -> None:
+    findings = library.run(scenario, "psycopg2", tmp_path)
+    assert {finding.rule for finding in findings} == {scenario.rule}
+    assert scenario.origin is not None
+    assert {finding.place.line for finding in findings if finding.place is not None} == {scenario.origin}
+    remedies = [finding.remedy for finding in findings if finding.remedy is not None]
+    assert len(remedies) == len(findings)
+    if scenario.option:
+        code = [code.text for remedy in remedies for code in remedy.code]
+        assert any(scenario.option in one for one in code)
+        check_that_it_runs(library.engines["psycopg2"], scenario)
+        if scenario.rule == "n-plus-one":
+            assert all(remedy.edit is not None for remedy in remedies)
+
+
+def check_that_it_runs(engine: Engine, scenario: Scenario) -> None:
+    names: dict[str, Any] = vars(models) | vars(sqlalchemy.orm)
+    root: Any = names.get(scenario.root)
+    alias = next((one for one in ("writer", "row") if f"{one}." in scenario.option), None)
+    if alias is not None:
+        root = names[alias] = aliased(root)
+    option = eval(scenario.option, names)
+    with Session(engine) as session:
+        assert session.scalars(select(root).options(option)).unique().all()
+
+
+@pytest.mark.parametrize("scenario", CLEAN, ids=lambda one: one.name)
+def test_a_clean_twin_is_silent(library: Library, scenario: Scenario, tmp_path: Path) -> None:
+    findings = library.run(scenario, "psycopg2", tmp_path)
+    assert [(finding.rule, finding.message) for finding in findings] == []
+
+
+DRIVERS = [
+    (one, driver) for one in SCENARIOS if one.rule == "n-plus-one" or one.rule is None for driver in ("psycopg",)
+    if not one.is_async
+][::4]  # fmt: skip
+
+
+@pytest.mark.parametrize(("scenario", "driver"), DRIVERS, ids=lambda one: getattr(one, "name", one))
+def test_another_driver_changes_nothing(library: Library, scenario: Scenario, driver: str, tmp_path: Path) -> None:
+    findings = library.run(scenario, driver, tmp_path)
+    assert {finding.rule for finding in findings} == ({scenario.rule} if scenario.rule else set())
