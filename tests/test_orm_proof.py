@@ -3,6 +3,7 @@
 A program is a process; so each proves as many things as it can.
 """
 
+import asyncio
 import multiprocessing
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from queryproof import orm_proof
 from queryproof.analyzer.errors import SourceError
@@ -194,6 +196,21 @@ def savepoints(url: str) -> None:
     raise CannotRollBack("nothing")
 
 
+def asynchronous(url: str) -> None:
+    """Not refused: an async engine has one connection like any other."""
+
+    async def act() -> int:
+        engine = create_async_engine(url.replace("psycopg2", "asyncpg"))
+        async with engine.begin() as connection:
+            await connection.execute(text("INSERT INTO authors VALUES (77)"))
+        async with engine.connect() as connection:
+            count: int = await connection.scalar(text("SELECT count(*) FROM authors"))
+        return count
+
+    assert asyncio.run(act()) == 11
+    raise CannotRollBack("nothing")
+
+
 def under_rollback(act: Callable[[str], None], url: str, told: Path) -> None:
     Rollback(told).install()
     try:
@@ -218,7 +235,15 @@ def test_what_an_outer_transaction_cannot_hold_stops_the_program(server: Server,
     """Each in a forked process, since the dialects are changed for good."""
     url = filled(server, "proof_refused")
     fork = multiprocessing.get_context("fork")
-    acts = (two_connections, commit_as_text, commit_behind_a_statement, raw_connection, two_phases, savepoints)
+    acts = (
+        two_connections,
+        commit_as_text,
+        commit_behind_a_statement,
+        raw_connection,
+        two_phases,
+        savepoints,
+        asynchronous,
+    )
     reasons = {}
     for act in acts:
         told = tmp_path / act.__name__
@@ -227,7 +252,7 @@ def test_what_an_outer_transaction_cannot_hold_stops_the_program(server: Server,
         process.join()
         assert process.exitcode == 0, act.__name__
         reasons[act.__name__] = told.read_text() if told.exists() else ""
-    assert [name for name, reason in reasons.items() if not reason.startswith("the program uses ") and not reason.startswith("the program ends ")] == ["savepoints"]  # fmt: skip
+    assert [name for name, reason in reasons.items() if not reason.startswith("the program uses ") and not reason.startswith("the program ends ")] == ["savepoints", "asynchronous"]  # fmt: skip
     reader = fork.Process(target=under_read_only, args=(url,))
     reader.start()
     reader.join()

@@ -150,6 +150,8 @@ class _Renaming(cst.CSTTransformer):
         if any(one.name == name and one.kind == "class" for one in self.names.all()):
             return cst.Name(name)
         module = self.classes.get(name, "")
+        if not module and any(one.name == one.original == name and not one.typing for one in self.names.all()):
+            return cst.Name(name)
         if not _DOTTED.fullmatch(module):
             raise CannotEdit(f"where the class {name} is defined is not known")
         return self._local(module, name)

@@ -32,5 +32,5 @@ def _with_diff(one: Recommendation, directory: Path) -> Recommendation:
     except CannotEdit as error:
         refused = Alternative(f"a diff of {place.file}, line {place.line}", str(error))
         return replace(one, alternatives=(*one.alternatives, refused))
-    label = f"Diff of {place.file}; `queryproof fix --apply --id {one.id}` makes it"
+    label = f"Diff of {place.file}; to make it: queryproof fix --apply --id {one.id}"
     return replace(one, code=(Code(label, LANGUAGE, diff), *one.code))

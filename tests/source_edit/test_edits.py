@@ -248,6 +248,15 @@ def test_a_module_name_is_a_name() -> None:
             edit_source(text, hostile)
 
 
+def test_options_of_columns_and_a_class_of_unknown_home_that_the_file_imports() -> None:
+    text = f"{HEAD}def f(session):\n    return session.scalars(select(Author))\n"
+    edit = edit_of(text, "selectinload(Author.books).load_only(Book.id, Book.title)")
+    bare = LoaderEdit(edit.place, edit.root, edit.option, edit.loaders, ())
+    assert f".options({edit.option})" in edit_source(text, bare)
+    columns = LoaderEdit(edit.place, edit.root, "undefer(Author.bio)", ("undefer",), ())
+    assert "import selectinload, undefer\n" in edit_source(text, columns)
+
+
 def test_files_that_are_not_edited(tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()
