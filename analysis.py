@@ -1,6 +1,6 @@
 """The way itself: sources → workload → plans → findings → recommendations → report."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from .analyzer.sources.grouping import build_workload, merge
 from .analyzer.sources.journal import read_recording
 from .analyzer.sources.pg_stat_statements import Snapshot, snapshot, workload_between
 from .analyzer.sources.sql_files import read_sql_files
+from .analyzer.sql.identifier import quote_identifier
 from .analyzer.sql.json_keys import with_json_keys
 from .analyzer.sql.parse import analyse
 from .analyzer.sql.statement import Statement
@@ -91,7 +92,7 @@ class AnalysisRequest:
 def analyze(request: AnalysisRequest, progress: Progress = silent) -> Report:
     """Run the whole analysis. Raises QueryproofError when a source or the database cannot be used at all."""
     with ExitStack() as stack:
-        connection = _open(request.url, stack) if request.url else None
+        connection = _open(request.url, stack) if request.url is not None else None
         workload = read_sources(request, connection)
         hollow = _open_clone(request, stack) if request.clone else None
         if hollow is not None:
@@ -174,6 +175,7 @@ def _look(
         plans = explain_workload(workload, explainer, progress, request.connections)
     except ServerError as error:
         return {}, None, (Skipped("plans and missing indexes", str(error)),)
+    _check_rights(plans, explainer.target.role)
     if not request.builds:
         return plans, None, ()
     target = request.build_url or request.url or ""
@@ -186,6 +188,16 @@ def _look(
         return explainer.measure(sql, runs=WARM_RUNS)
 
     return plans, (builder, measure), ()
+
+
+def _check_rights(plans: Mapping[str, ExplainedQuery], role: str) -> None:
+    """A role that may read nothing would else make a report without a finding, which reads like a clean one."""
+    denied = sum(one.plan is None and "42501" in one.note for one in plans.values())
+    if denied and not any(one.plan is not None for one in plans.values()):
+        raise ServerError(
+            f"the role {role} may read no table that the statements name (42501, {denied} times). "
+            f"Remedy: GRANT pg_read_all_data TO {quote_identifier(role)}, or SELECT on the tables"
+        )
 
 
 class _Planner:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
 
-from .analyzer.errors import ServerError, SourceError, StatementError
+from .analyzer.errors import SourceError, StatementError
 from .analyzer.plan import ExplainedQuery, Plan
 from .analyzer.postgres.catalog import read_schema
 from .analyzer.postgres.clone import HollowClone
@@ -70,7 +70,7 @@ def judge_plans(text: str, source: str, request: ExplainRequest, past: Sequence[
     except StatementError as error:
         raise StatementError(f"{source}: {error}") from None
     with ExitStack() as stack:
-        schema = read_schema(_opened(request.url, stack)) if request.url else None
+        schema = read_schema(_opened(request.url, stack)) if request.url is not None else None
     earlier: dict[str, list[Plan]] = {}
     judged = []
     for number, plan in enumerate(plans, 1):
@@ -193,8 +193,6 @@ def _judged(
 
 
 def _opened(url: str, stack: ExitStack) -> Connection:
-    if not url.strip():
-        raise ServerError("--url is empty: it should read postgresql://user:password@host:5432/database")
     connection = connect(url)
     stack.callback(connection.close)
     return connection

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from queryproof.analyzer.postgres.connect import connect
+from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.record.journal import encode_line
 
 SETUP = """
@@ -42,6 +43,9 @@ def weird(database: str) -> str:
         (["analyze"], "queryproof record"),
         (["analyze", "missing.sql"], "does not exist"),
         (["analyze", "empty.sql"], "no statement"),
+        (["analyze", "binary.sql"], "binary data"),
+        (["analyze", "lines.jsonl"], "is JSON and no SQL"),
+        (["analyze", "ok.sql", "--url", ""], "URL is empty"),
         (["analyze", "emptydir"], "holds no recording"),
         (["analyze", "newer"], "newer queryproof"),
         (["analyze", "ok.sql", "--url", "postgresql://u:s3cret@127.0.0.1:1/x"], "is the server running"),
@@ -56,6 +60,8 @@ def weird(database: str) -> str:
 def test_bad_input_is_one_message_and_exit_code_2(tmp_path: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "ok.sql").write_text("SELECT 1 FROM t")
     (tmp_path / "empty.sql").write_text("-- nothing\n")
+    (tmp_path / "binary.sql").write_bytes(Path(sys.executable).read_bytes()[:5000])
+    (tmp_path / "lines.jsonl").write_text('{"a": 1}\n{"b": 2}\n')
     (tmp_path / "emptydir").mkdir()
     (tmp_path / "newer").mkdir()
     (tmp_path / "newer" / "a.jsonl").write_bytes(encode_line({"t": "h", "version": 9}))
@@ -134,6 +140,13 @@ def test_a_superuser_is_not_used_and_the_rest_still_works(tmp_path: Path, weird:
     assert done.returncode == 0
     assert "superuser" in done.stdout
     assert "select-star" in done.stdout or "Name the columns" in done.stdout
+
+
+def test_a_role_that_may_read_nothing_is_an_error(server: Server, tmp_path: Path, weird: str) -> None:
+    (tmp_path / "q.sql").write_text('SELECT id FROM "Weird Table" WHERE id = 7')
+    done = queryproof("analyze", "q.sql", "--url", weird.replace("//app@", "//reader@"), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "GRANT pg_read_all_data" in done.stderr
 
 
 def test_help_and_rules_teach(tmp_path: Path) -> None:

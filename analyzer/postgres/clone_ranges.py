@@ -9,6 +9,7 @@ from psycopg2.extensions import connection as Connection
 
 from ..sql.identifier import quote_identifier, quote_qualified
 from .clone_statistics import HISTOGRAM, ColumnStatistics
+from .connect import OURS
 
 TIMEOUT_MS = 100
 """For one column: an index end full of dead rows can take long, and the planner gives up there as well."""
@@ -75,7 +76,7 @@ def _repaired(connection: Connection, column: ColumnStatistics) -> ColumnStatist
             plan = "\n".join(line for (line,) in cursor.fetchall())
             if "Sort" in plan or "Seq Scan" in plan or plan.count(" using ") != 2:
                 return column
-            cursor.execute(f"SELECT {ends}")
+            cursor.execute(f"SELECT {OURS} {ends}")
             low, high = cursor.fetchone() or (None, None)
     except psycopg2.Error:
         if connection.closed:

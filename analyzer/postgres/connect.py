@@ -10,6 +10,8 @@ from ..errors import ServerError
 
 APPLICATION_NAME = "queryproof"
 CONNECT_TIMEOUT_S = 10
+OURS = "/* queryproof */"
+"""Stands in those of our statements that read a user's tables, so that pg_stat_statements does not show them as his."""
 # A network that swallows packets is noticed by the system, not only by our own watchdog.
 _LINE = {
     "keepalives": 1,
@@ -42,6 +44,8 @@ def connect(url: str) -> Connection:
 
     Raises ServerError with cause and remedy; a password never appears in the message.
     """
+    if not url.strip():
+        raise ServerError("the database URL is empty; it should read postgresql://user:password@host:5432/database")
     try:
         connection = psycopg2.connect(
             make_dsn(_libpq(url), application_name=APPLICATION_NAME, connect_timeout=CONNECT_TIMEOUT_S, **_LINE)

@@ -21,7 +21,7 @@ HALVING = frozenset(("psycopg2", "psycopg2cffi", "psycopg", "psycopg_async", "pg
 MAX_SAMPLES = 3
 MAX_SITES = 10
 BUCKETS = (0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0, float("inf"))
-CONTROL = frozenset("begin commit rollback savepoint release set show start abort end discard deallocate".split())
+CONTROL = frozenset("begin commit rollback savepoint release set reset show start abort end discard deallocate".split())
 """Statements that steer the session; they have no plan and are not part of a workload."""
 
 

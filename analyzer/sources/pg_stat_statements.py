@@ -1,7 +1,9 @@
 """What a server has really run, from pg_stat_statements: the difference of two snapshots, or all there is."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -9,13 +11,21 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from ..errors import OutputError, SourceError
+from ..postgres.connect import OURS
 from ..postgres.server_message import server_message
 from ..sql.fingerprint import fingerprint, normalize
-from ..sql.tokens import significant
+from ..sql.tokens import Token, significant
 from ..workload import ParameterSample, QueryGroup, Skipped, Source, Workload
 from .grouping import is_control, ranked
 
 FORMAT_VERSION = 1
+_BEFORE_RELATION = frozenset(("from", "join", "only", "lateral"))
+_SESSION = frozenset(
+    (
+        "as current_schema current_schemas current_database current_catalog current_user session_user user version "
+        "current_setting set_config pg_backend_pid pg_is_in_recovery true false null text int integer varchar"
+    ).split()
+)
 _CATALOGS = ("pg_catalog", "information_schema", "pg_stat_statements")
 _UTILITIES = frozenset(
     (
@@ -180,10 +190,25 @@ def read_snapshot(file: Path) -> Snapshot:
 def _is_application(text: str) -> bool:
     if is_control(text):
         return False
+    if OURS in text:
+        return False
     tokens = significant(text)
-    return tokens[0].word not in _UTILITIES and not any(
-        token.word in _CATALOGS or token.word.startswith("pg_stat") for token in tokens
+    if tokens[0].word in _UTILITIES or _only_asks_the_session(tokens):
+        return False
+    return not any(
+        token.word in _CATALOGS
+        or token.word.startswith(("pg_stat", "hypopg_"))
+        or (token.word.startswith("pg_") and before.word in _BEFORE_RELATION)
+        for before, token in pairwise([tokens[0], *tokens])
     )
+
+
+def _only_asks_the_session(tokens: Sequence[Token]) -> bool:
+    """`SELECT 1`, by which pools try a connection, and questions that drivers ask on every new one."""
+    if tokens[0].word != "select":
+        return False
+    words = [token.word for token in tokens[1:] if token.word]
+    return not any(token.kind == "quoted" for token in tokens) and all(word in _SESSION for word in words)
 
 
 def _added(

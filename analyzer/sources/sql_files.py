@@ -18,6 +18,10 @@ _COPY = re.compile(
 )
 _META = re.compile(r"^[ \t]*\\[a-zA-Z!?].*$", re.MULTILINE)
 
+HEAD = 8192
+MOST_CONTROL = 0.05
+"""Share of control characters in the first bytes of a file above which it is no text."""
+
 
 def read_sql_files(paths: Sequence[Path]) -> Workload:
     """One workload of all statements in the files and in the directories' .sql files.
@@ -59,7 +63,14 @@ def _statements(file: Path, notes: list[str]) -> list[tuple[int, str]]:
         data = file.read_bytes()
     except OSError as error:
         raise SourceError(f"{file} cannot be read: {error.strerror}") from None
+    head = data[:HEAD]
+    if sum(byte < 9 or 13 < byte < 27 for byte in head) > len(head) * MOST_CONTROL:
+        raise SourceError(f"{file} is no text but binary data: name .sql files, or the directory of a recording")
     text = data.decode("utf-8-sig", errors="replace")
+    if text.lstrip().startswith(("{", "[")):
+        raise SourceError(
+            f"{file} is JSON and no SQL. A recording is named by its directory; plans are shown by `queryproof explain --plan-file`"
+        )
     if "\ufffd" in text:
         notes.append("bytes that are not UTF-8 were replaced")
     if "\0" in text:

@@ -163,7 +163,7 @@ def test_statements_and_plans_come_from_files_and_standard_input(url: str, plan:
     [
         ([], None, "nothing to explain"),
         (["SELECT 1"], None, "--url"),
-        (["SELECT 1", "--url", ""], None, "--url is empty"),
+        (["SELECT 1", "--url", ""], None, "URL is empty"),
         (["SELECT 1", "--url", "URL", "--plan-file", "-"], None, "name one of"),
         (["SELECT 1; SELECT 2", "--url", "URL"], None, "2 statements"),
         (["SELEC 1", "--url", "URL"], None, "there is no plan"),

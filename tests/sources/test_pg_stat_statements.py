@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg.types import TypeInfo
+from sqlalchemy import create_engine, text
 
 from queryproof.analyzer.errors import SourceError
 from queryproof.analyzer.postgres.connect import connect
+from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.sources.pg_stat_statements import read_snapshot, snapshot, workload_between, write_snapshot
+from queryproof.analyzer.workload import ParameterSample, QueryGroup
 
 
 def test_only_the_interval_counts_and_our_own_statements_do_not(database: str, tmp_path: Path) -> None:
@@ -28,6 +33,29 @@ def test_only_the_interval_counts_and_our_own_statements_do_not(database: str, t
         "select a from t where a in ($1)": 1,
     }
     assert workload.skipped
+    connection.close()
+    reader.close()
+
+
+def test_statements_of_ours_of_drivers_and_of_tools_are_no_workload(database: str) -> None:
+    reader = connect(database.replace("//app@", "//reader@"))
+    before = snapshot(reader)
+    engine = create_engine(database, pool_pre_ping=True)
+    with engine.connect() as sqlalchemy:
+        sqlalchemy.execute(text("CREATE TABLE t (a int PRIMARY KEY, b text)"))
+        sqlalchemy.execute(text("SELECT 1"))
+        sqlalchemy.commit()
+    engine.dispose()
+    with psycopg.connect(database.replace("+psycopg2", "")) as other:
+        TypeInfo.fetch(other, "int4")
+        other.execute("SELECT a FROM t WHERE b = %s", ("x",))
+    connection = connect(database)
+    explainer = Explainer(connection, analyze=True, analyze_writes=True)
+    for sql in ("SELECT count(*) FROM t", "SELECT a FROM t WHERE a = $1", "DELETE FROM t"):
+        sample = ParameterSample(sql, None if "$" in sql else (), None, "")
+        explainer.explain(QueryGroup("f", sql, 1, 1.0, 1.0, 1.0, 1.0, 1.0, 1, 0, (), (sample,), ()))
+    workload = workload_between(before, snapshot(reader))
+    assert [group.text for group in workload.groups] == ["select a from t where b = $1"]
     connection.close()
     reader.close()
 
