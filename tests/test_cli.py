@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from queryproof.analyzer.postgres.connect import connect
-from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.record.journal import encode_line
 
 SETUP = """
@@ -142,10 +141,16 @@ def test_a_superuser_is_not_used_and_the_rest_still_works(tmp_path: Path, weird:
     assert "select-star" in done.stdout or "Name the columns" in done.stdout
 
 
-def test_a_role_that_may_read_nothing_is_an_error(server: Server, tmp_path: Path, weird: str) -> None:
+def test_a_role_that_may_read_nothing_is_an_error(tmp_path: Path, weird: str) -> None:
     (tmp_path / "q.sql").write_text('SELECT id FROM "Weird Table" WHERE id = 7')
-    done = queryproof("analyze", "q.sql", "--url", weird.replace("//app@", "//reader@"), cwd=tmp_path)
-    assert done.returncode == 2
+    owner = connect(weird.replace("//app@", "//postgres@"))
+    with owner.cursor() as cursor:
+        cursor.execute("CREATE ROLE stranger LOGIN")
+    done = queryproof("analyze", "q.sql", "--url", weird.replace("//app@", "//stranger@"), cwd=tmp_path)
+    with owner.cursor() as cursor:
+        cursor.execute("DROP ROLE stranger")
+    owner.close()
+    assert done.returncode == 2, done.stdout
     assert "GRANT pg_read_all_data" in done.stderr
 
 
