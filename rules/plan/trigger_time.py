@@ -14,6 +14,8 @@ from ..remedy import number
 MIN_PART = 0.1
 SCAN_MS = 0.25
 """A check that takes longer has scanned; by an index it takes a few hundredths of a millisecond."""
+FIRST_MS = 50.0
+"""A single call that takes less may have spent it on loading and compiling the function, once a session."""
 
 
 class TriggerTime(PlanRule):
@@ -55,7 +57,7 @@ class TriggerTime(PlanRule):
             child, names = _referring(context, trigger)
             if trigger.constraint is None:
                 ceiling, title = (
-                    Severity.WARNING,
+                    Severity.INFO if trigger.calls <= 1 and trigger.ms < FIRST_MS else Severity.WARNING,
                     f"Make the trigger {trigger.name} cheaper, or run it once a statement",
                 )
                 reason = "A statement-level trigger with transition tables handles all rows in one go."

@@ -93,11 +93,13 @@ SELECT a.id FROM tiny a WHERE a.v = 900 AND a.id % 3 = 5;
 SELECT v FROM tiny WHERE id = 777;
 
 -- plan: all of four hundred partitions
+-- on: 16-17
 -- tempts: row-misestimate
 -- may: many-partitions-planning planning-dominates slow-count
 SELECT sum(v) FROM tiny;
 
 -- plan: merged order of four hundred partitions
+-- on: 16-17
 -- may: many-partitions-planning planning-dominates row-misestimate custom-settings
 -- tempts: row-misestimate wrong-index-order-by
 SET enable_seqscan = off;

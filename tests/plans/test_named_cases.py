@@ -1,0 +1,135 @@
+"""Cases in which other readers of plans give wrong times, on real plans: parallel nodes, InitPlans and CTEs."""
+
+import functools
+from collections.abc import Iterator
+
+import pytest
+
+from queryproof.analyzer.plan import Plan, PlanNode
+from queryproof.analyzer.postgres.plan_reader import read_plan
+
+from .corpus import Captured, stored
+from .scenario import scenarios
+
+
+@functools.cache
+def every() -> dict[str, list[tuple[Captured, Plan]]]:
+    found: dict[str, list[tuple[Captured, Plan]]] = {}
+    known = scenarios()
+    for _, plans in stored():
+        for one in plans:
+            if known[one.scenario].theme in ("parallel", "subqueries"):
+                found.setdefault(one.scenario, []).append((one, read_plan(one.plan)))
+    return found
+
+
+def plans(scenario: str) -> list[Plan]:
+    found = [plan for _, plan in every()[scenario]]
+    assert len(found) >= 2, scenario
+    return found
+
+
+def node(plan: Plan, type_: str, name: str | None = None) -> PlanNode:
+    return next(one for one in plan.root.walk() if one.type == type_ and name in (None, one.subplan_name, one.alias, one.relation))  # fmt: skip
+
+
+def self_sum(plan: Plan) -> float:
+    return sum(one.self_ms or 0.0 for one in plan.root.walk())
+
+
+def under_gather(node: PlanNode, processes: float = 1.0) -> Iterator[tuple[PlanNode, float]]:
+    """Nodes with the number of processes that ran their side of the nearest Gather, from PostgreSQL's own loops."""
+    yield node, processes
+    for child in node.children:
+        below = processes
+        if node.type.startswith("Gather") and child.parent_relationship != "InitPlan" and child.actual_loops:
+            below = child.actual_loops / (node.actual_loops or 1.0)
+        yield from under_gather(child, below)
+
+
+def test_the_leader_counts_only_where_it_takes_part() -> None:
+    for plan in plans("parallel without its leader"):
+        scan = node(plan, "Seq Scan")
+        assert scan.actual_loops == node(plan, "Gather").workers_launched
+        assert scan.total_ms == pytest.approx(scan.actual_total_ms)
+
+
+def test_a_bitmap_is_made_by_one_process() -> None:
+    for plan in plans("bitmap made by one of the processes"):
+        bitmap = node(plan, "Bitmap Index Scan")
+        assert bitmap.actual_loops == 1
+        assert bitmap.total_ms == pytest.approx(bitmap.actual_total_ms)
+
+
+def test_time_is_shared_by_the_processes_that_ran_the_node() -> None:
+    """Also by fewer than were launched, as below Parallel Append."""
+    fewer = 0
+    for captured in every().values():
+        for _, plan in captured:
+            if plan.root.total_ms is None or not any(one.type.startswith("Gather") for one in plan.root.walk()):
+                continue
+            for one, processes in under_gather(plan.root):
+                loops, time = one.actual_loops or 0.0, one.actual_total_ms or 0.0
+                assert one.total_ms == pytest.approx(time * loops / max(1.0, min(processes, loops)))
+                fewer += 0 < loops < processes
+    assert fewer >= 3
+
+
+def test_a_gather_that_is_run_again_has_all_its_rows() -> None:
+    for plan in plans("gather run again"):
+        scan = node(plan, "Seq Scan", "facts")
+        assert scan.rows == pytest.approx((scan.actual_rows or 0.0) * (scan.actual_loops or 0.0))
+        assert (scan.rows or 0.0) + (scan.removed or 0.0) == pytest.approx(3 * 150_000, rel=0.001)
+
+
+def test_a_cte_that_nobody_reads_runs_after_the_root() -> None:
+    for plan in plans("CTE that changes rows and is not read"):
+        cte = node(plan, "ModifyTable")
+        assert plan.root.total_ms is not None
+        assert plan.root.total_ms < 1.0
+        assert plan.after_plan_ms == pytest.approx(cte.total_ms)
+        assert self_sum(plan) == pytest.approx(plan.root.total_ms + plan.after_plan_ms, rel=0.01, abs=0.1)
+        assert plan.execution_ms == pytest.approx(plan.root.total_ms + plan.after_plan_ms, rel=0.05, abs=1.0)
+
+
+def test_a_cte_read_by_two_is_paid_by_the_first() -> None:
+    for plan in plans("slow CTE read twice"):
+        readers = sorted(one.total_ms or 0.0 for one in plan.root.walk() if one.type == "CTE Scan")
+        assert readers[0] < 5.0
+        assert readers[1] >= 50.0
+        assert all((one.self_ms or 0.0) < 5.0 for one in plan.root.walk() if one.type in ("CTE Scan", "Nested Loop"))
+        assert sum(one.self_ms or 0.0 for one in plan.root.walk() if one.type == "Result") >= 50.0
+
+
+def test_an_init_plan_is_paid_by_its_reader_not_by_the_node_that_shows_it() -> None:
+    for plan in plans("a subquery shown under an aggregate and read below it"):
+        shown = next(one for one in plan.root.children if one.parent_relationship == "InitPlan")
+        assert (shown.self_ms or 0.0) >= 20.0
+        assert (node(plan, "Function Scan").total_ms or 0.0) >= 20.0
+        assert (node(plan, "Function Scan").self_ms or 0.0) < 5.0
+        assert (plan.root.self_ms or 0.0) < 5.0
+        assert self_sum(plan) == pytest.approx(plan.root.total_ms, rel=0.01, abs=0.1)
+
+
+def test_the_tenth_init_plan_is_not_the_first() -> None:
+    for plan in plans("ten subqueries of which two are slow"):
+        slow = [
+            one for one in plan.root.walk() if one.parent_relationship == "InitPlan" and (one.total_ms or 0.0) >= 25.0
+        ]
+        assert len(slow) == 2
+        assert {bool("10" in (one.subplan_name or "")) for one in slow} == {True, False}
+        for one in plan.root.walk():
+            if one.type == "Function Scan":
+                assert (one.total_ms or 0.0) >= 25.0
+                assert (one.self_ms or 0.0) < 10.0
+        assert self_sum(plan) == pytest.approx(plan.root.total_ms, rel=0.01, abs=0.1)
+
+
+def test_a_leader_evaluates_what_its_workers_need() -> None:
+    for plan in plans("parallel scan that reads a subquery's result"):
+        assert self_sum(plan) == pytest.approx(plan.root.total_ms, rel=0.01, abs=0.1)
+        shown = next(one for one in plan.root.walk() if one.parent_relationship == "InitPlan")
+        gather = node(plan, "Gather")
+        scan = node(plan, "Seq Scan", "facts")
+        spent = (gather.total_ms or 0.0) + (shown.total_ms or 0.0)
+        assert (scan.self_ms or 0.0) <= spent
