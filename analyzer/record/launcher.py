@@ -80,24 +80,33 @@ def _application(name: str | Path) -> str:
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> Ended:
-    """Ctrl-C reaches the program by itself, being in our group; a signal sent to us alone is handed on."""
-    interrupted = False
-
-    def hand_on(number: int, frame: object) -> None:
-        nonlocal interrupted
-        interrupted = True
-        process.send_signal(number)
-
-    earlier = signal.signal(signal.SIGTERM, hand_on)
+    """Ctrl-C at a terminal reaches the program by itself, being in our group; a signal sent to us alone is handed on."""
+    earlier = {
+        number: signal.signal(number, lambda number, frame: process.send_signal(number))
+        for number in (signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         while True:
             try:
                 code = process.wait()
+                return code if code >= 0 else 128 - code
             except KeyboardInterrupt:
-                interrupted = True
-                continue
-            ended = Ended(code if code >= 0 else 128 - code)
-            ended.interrupted = interrupted
-            return ended
+                if not _at_terminal():
+                    process.send_signal(signal.SIGINT)
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def _at_terminal() -> bool:
+    """Whether we are what a terminal sends its Ctrl-C to."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
