@@ -337,7 +337,8 @@ def encode_line(record: Mapping[str, object]) -> bytes:
 
 
 def _sealed(record: str) -> bytes:
-    return f'{record},"crc":"{crc32(record.encode("ascii")):08x}"}}\n'.encode("ascii")
+    body = record.encode("ascii")
+    return b'%b,"crc":"%08x"}\n' % (body, crc32(body))
 
 
 def _moved_up(file: int) -> int:

@@ -81,18 +81,26 @@ def _application(name: str | Path) -> str:
 
 def _wait(process: "subprocess.Popen[bytes]") -> Ended:
     """Ctrl-C at a terminal reaches the program by itself, being in our group; a signal sent to us alone is handed on."""
-    earlier = {
-        number: signal.signal(number, lambda number, frame: process.send_signal(number))
-        for number in (signal.SIGTERM, signal.SIGHUP)
-    }
+    interrupted = False
+
+    def hand_on(number: int, frame: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        process.send_signal(number)
+
+    earlier = {number: signal.signal(number, hand_on) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         while True:
             try:
                 code = process.wait()
-                return code if code >= 0 else 128 - code
             except KeyboardInterrupt:
+                interrupted = True
                 if not _at_terminal():
                     process.send_signal(signal.SIGINT)
+                continue
+            ended = Ended(code if code >= 0 else 128 - code)
+            ended.interrupted = interrupted
+            return ended
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
