@@ -11,10 +11,21 @@ if TYPE_CHECKING:
 
 
 def upgrade(url: str) -> None:
-    """To the newest revision. Raises QueryproofError when Alembic or asyncpg is not installed."""
+    """To the newest revision; what then still differs from the models is logged, as at every start of the application.
+
+    Raises QueryproofError when Alembic or asyncpg is not installed.
+    """
     from alembic import command
 
+    from .core.database import sync_engine
+    from .core.drift import warn_of_drift
+
     command.upgrade(_config(url), "head")
+    engine = sync_engine(url)
+    try:
+        warn_of_drift(engine)
+    finally:
+        engine.dispose()
 
 
 def downgrade(url: str) -> None:

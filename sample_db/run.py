@@ -7,7 +7,6 @@ from collections.abc import Collection
 from sqlalchemy.orm import Session
 
 from .core.database import async_engine, request_session, sync_engine
-from .core.drift import warn_of_drift
 from .scenarios import SCENARIOS, Scenario
 
 
@@ -16,7 +15,6 @@ def run_all(url: str, names: Collection[str] = ()) -> None:
     chosen = [scenario for scenario in SCENARIOS if not names or scenario.name in names]
     engine = sync_engine(url)
     try:
-        warn_of_drift(engine)
         for scenario in chosen:
             if not scenario.is_async:
                 for _ in range(scenario.times):

@@ -61,6 +61,11 @@ def test_drift_between_models_and_database_is_logged(database: str, caplog: pyte
     with caplog.at_level(logging.WARNING):
         assert len(warn_of_drift(engine)) == 2
     assert "ix_task_refs_created_by" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        # At start-up, too, without being asked.
+        upgrade(database)
+    assert "ix_task_refs_created_by" in caplog.text
     engine.dispose()
 
 
