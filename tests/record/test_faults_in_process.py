@@ -3,12 +3,10 @@
 import asyncio
 import gc
 import io
-import itertools
 import re
 import sys
 import threading
 import time
-import tracemalloc
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -343,33 +341,3 @@ def test_r16_a_deep_stack_is_walked_in_bounds_and_no_local_is_touched(tmp_path: 
     (query,) = read_journal(tmp_path)[0]
     assert len(query.stack) == 5
     assert {site.function.rpartition(".")[2] for site in query.stack} == {"deep"}
-
-
-def test_memory_does_not_grow_with_executions_however_many_texts_and_places_there_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for limit in ("journal.MAX_REFERENCES", "call_site.MAX_CODES", "call_site.MAX_STACKS", "orm.MAX_SHAPES"):
-        module, name = limit.split(".")
-        monkeypatch.setattr(f"queryproof.analyzer.record.{module}.{name}", 100)
-    engine = create_engine("sqlite://", poolclass=StaticPool)
-    numbers = itertools.count()
-
-    def many(count: int) -> int:
-        for _ in range(count):
-            number = next(numbers)
-            inside: dict[str, Any] = {}
-            exec(compile("def send(c, q): c.exec_driver_sql(q)", f"place_{number}.py", "exec"), inside)
-            with engine.connect() as connection:
-                inside["send"](connection, f"SELECT {number}")
-        gc.collect()
-        return tracemalloc.get_traced_memory()[0]
-
-    with record(engine, tmp_path, max_size=100_000):
-        many(200)
-        tracemalloc.start()
-        try:
-            before = many(300)
-            after = many(1_500)
-        finally:
-            tracemalloc.stop()
-    assert after - before < 100_000
