@@ -10,6 +10,7 @@ from ..analyzer.record.recorder import Recorder
 from ..analyzer.sources.journal import Recording, read_recording
 
 if TYPE_CHECKING:
+    from ..analyzer.recommendation import Recommendation
     from ..rules.finding import Finding
 
 N_PLUS_ONE = frozenset(("n-plus-one", "column-load-in-loop", "repeated-query", "interleaved-n-plus-one"))
@@ -57,6 +58,13 @@ def _message(finding: "Finding") -> str:
     lines = [f"  {finding.rule}: {finding.message}"]
     if finding.place is not None:
         lines.append(f"      query at {finding.place.file}:{finding.place.line} in {finding.place.function}")
-    if finding.remedy is not None and finding.remedy.code:
-        lines.append(f"      add {finding.remedy.code[0].text}")
+    option = _option(finding.remedy) if finding.remedy is not None else None
+    if option is not None:
+        lines.append(f"      add {option}")
     return "\n".join(lines)
+
+
+def _option(remedy: "Recommendation") -> str | None:
+    if remedy.edit is not None:
+        return f".options({remedy.edit.option.replace('{root}', remedy.edit.root)})"
+    return remedy.code[0].text if remedy.code else None
