@@ -4,6 +4,7 @@
 # make test-sqlalchemy   the recorder on the oldest and newest SQLAlchemy   make bench-recorder   its cost beside its peers
 # make bench  figures for benchmarks/README.md              make bench-tpch   TPC-H SF 0.1 through pg_stat_statements
 # make bench-plans   cost of reading, timing and judging plans
+# make bench-advisor   chosen indexes really built on TPC-H and TPC-DS (minutes; data are kept in $QUERYPROOF_BENCH)
 # make bench-clone   fidelity of the hollow clone against indexes really built
 # make plans  makes the stored plans of 13–18 anew          make bench-findings   precision and recall of every finding
 # make bench-peers   other tools on the corpus of ORM scenarios
@@ -60,6 +61,11 @@ plans: $(STAMP)
 bench-peers: $(STAMP)
 	@$(PY) -m benchmarks.peers
 
+bench-advisor: $(STAMP)
+	@$(PY) -m benchmarks.advisor tpch 18 148 295 885 1475 --curve --run $(ARGS)
+	@$(PY) -m benchmarks.advisor tpch 15 148 295 925 $(ARGS)
+	@$(PY) -m benchmarks.advisor tpcds 18 200 $(ARGS)
+
 bench-tpch: $(STAMP)
 	@$(PY) -m benchmarks.tpch
 
@@ -77,4 +83,4 @@ $(STAMP): requirements.lock pyproject.toml
 	fi
 	@touch $(STAMP)
 
-.PHONY: demo test test-matrix test-sqlalchemy check docs bench bench-clone bench-peers bench-plans bench-findings bench-tpch plans bench-recorder
+.PHONY: demo test test-matrix test-sqlalchemy check docs bench bench-clone bench-peers bench-plans bench-findings bench-tpch plans bench-recorder bench-advisor

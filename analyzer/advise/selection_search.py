@@ -1,5 +1,6 @@
 """The search for the best set of indexes: what the planner says feeds a model, the model proposes, the planner judges."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -15,8 +16,12 @@ from .write_cost import WriteCosts
 
 MAX_ROUNDS = 8
 """Of proposing and judging for one budget; two to four are usual."""
+MIN_ROUND = 0.001
+"""Of the objective: a round that lowers it less is the last."""
 DISTURBED = 0.001
 """Of a text's cost: what a plan may cost more than another one of the same indexes before presence alone is held to matter."""
+MUCH_LARGER = 1.25
+"""Times the size of an index that serves a text better: of so much larger ones no use is seen."""
 MIN_GAIN = 0.01
 """Of a text's cost: an index that gains it less is of no interest to it."""
 
@@ -58,17 +63,29 @@ class Search:
         self._explore_all()
 
     def _explore_all(self) -> None:
-        """Every text with all indexes of columns that it names, then without those just used, and so on: each plan is one good
-        way, the next the best without it."""
+        """Every text with all indexes of columns that it names, then without those just used and without larger ones on their
+        tables, and so on: each plan is one good way, the next the best that takes less space."""
         for number, text in enumerate(self.costs.texts):
             base, rest = self.costs.price(number, 0).cost, text.own
             while rest and not self.late():
                 price = self.costs.price(number, rest)
                 if not price.used or price.cost > (1 - MIN_GAIN) * base:
                     break
-                rest &= ~price.used
+                rest = self._smaller(rest, price.used)
             self._progress("Planning queries", number + 1, len(self.costs.texts))
         self.model.refresh()
+
+    def _smaller(self, rest: IndexSet, used: IndexSet) -> IndexSet:
+        """Of these indexes those that are not used, nor much larger than the largest used one of their table."""
+        largest: dict[tuple[str, str], int] = {}
+        for one in members(used):
+            place = self.costs.place(one)
+            largest[place] = max(largest.get(place, 0), self.costs.sizes[one])
+        kept = rest & ~used
+        for one in members(kept):
+            if self.costs.sizes[one] > MUCH_LARGER * largest.get(self.costs.place(one), math.inf):
+                kept &= ~(1 << one)
+        return kept
 
     def best(self, budget: int | None) -> IndexSet:
         """The best set within the budget."""
@@ -79,11 +96,12 @@ class Search:
             if self.late():
                 break
             steps = SetSearch(self.costs, self.model, limits, self.write_cost, self.late)
-            on = steps.best([best, *self._best.values()])
+            on = steps.best([best, *self._best.values()], relaxed=not tried)
             value = self._judged(on, limits)
+            better = value is not None and value < (1 - MIN_ROUND) * best_value
             if value is not None and value < best_value:
                 best, best_value = on, value
-            if on in tried:
+            if on in tried or (value is not None and not better):
                 break
             tried.add(on)
             self._explore(on, limits)
@@ -106,6 +124,8 @@ class Search:
             relevant = [
                 one for one in members(on) if any(self.costs.texts[text].relevant >> one & 1 for text in numbers)
             ]
+            if not relevant:
+                continue
             worst = min(relevant, key=lambda one: (self.costs.total(on & ~(1 << one), numbers), one))
             limits.banned |= 1 << worst
             slower = self.costs.total(on, numbers) / self.costs.total(0, numbers)
@@ -156,7 +176,24 @@ class Search:
     def rejected(self, best: IndexSet) -> tuple[Alternative, ...]:
         """What was looked at and not taken, with the reason."""
         reasons = dict(self._rejected) | self.costs.refused
+        used = self.model.used()
+        for number, index in enumerate(self.costs.indexes):
+            if not best >> number & 1 and index not in reasons:
+                reasons[index] = self._reason(number, best, used)
         return tuple(Alternative(index.target(index.schema, index.table), reason) for index, reason in reasons.items())
+
+    def _reason(self, number: int, best: IndexSet, used: IndexSet) -> str:
+        size, budget = self.costs.sizes[number], self._constraints.budget_bytes
+        if not used >> number & 1:
+            return "no plan of a recorded query uses it"
+        if budget is not None and size > budget:
+            return f"its {size / 1e6:.0f} MB are more than the budget"
+        gain = self.model.total(best) - self.model.total(best | 1 << number)
+        if 0 < gain <= self.write_cost(number):
+            return "it would cost the writes more than it saves the queries"
+        if gain <= MIN_ROUND * self.model.total(0):
+            return "the chosen indexes leave it next to nothing to save"
+        return "it saves less than the chosen indexes for the space or the number that is allowed"
 
     def late(self) -> bool:
         """Whether the time is over."""

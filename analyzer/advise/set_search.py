@@ -48,11 +48,11 @@ class SetSearch:
             singles = [1 << one for used in plans for one in members(used)]
             self._by_text.append([self._move(added) for added in dict.fromkeys([*plans, *singles])])
 
-    def best(self, starts: Iterable[IndexSet]) -> IndexSet:
-        """The best set found from nothing and from these starts."""
+    def best(self, starts: Iterable[IndexSet], *, relaxed: bool) -> IndexSet:
+        """The best set found from nothing and from these starts. relaxed: look with a price on each byte too."""
         found = [self._filled(0, self._every(), per_byte=True), self._filled(0, self._every(), per_byte=False)]
         found += [self._filled(start, self._every(), per_byte=True) for start in starts if self._limits.allow(start)]
-        found += self._relaxed()
+        found += self._relaxed() if relaxed else []
         ranked = sorted(dict.fromkeys(found), key=self._rank)
         return min((self._polished(on) for on in ranked[:3]), key=self._rank)
 

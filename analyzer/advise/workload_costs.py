@@ -131,6 +131,10 @@ class WorkloadCosts:
         wanted = range(len(self.texts)) if numbers is None else numbers
         return sum(self.texts[number].weight * self.price(number, on).cost for number in wanted)
 
+    def place(self, number: int) -> tuple[str, str]:
+        """Schema and name of the index's table."""
+        return self.indexes[number].schema, self.indexes[number].table
+
     def size(self, on: IndexSet) -> int:
         """Bytes of the set."""
         return sum(self.sizes[one] for one in members(on))

@@ -104,12 +104,30 @@ def test_a_budget_is_kept(shop: Shop) -> None:
     "constraints", [Constraints(max_indexes=1), Constraints(max_per_table=1), Constraints(max_width=1)], ids=repr
 )
 def test_limits_are_kept(shop: Shop, constraints: Constraints) -> None:
-    found = shop.select(BY_BUYER, BY_DAY, BY_EMAIL, OPEN, constraints=constraints)
+    found = shop.select(BY_BUYER, BY_EMAIL, OPEN, constraints=constraints)
     assert found.chosen
     assert len(found.chosen) <= (constraints.max_indexes or 99)
     tables = [one.index.table for one in found.chosen]
     assert all(tables.count(table) <= (constraints.max_per_table or 99) for table in tables)
     assert all(len(one.index.keys) + len(one.index.include) <= (constraints.max_width or 99) for one in found.chosen)
+
+
+def test_no_query_is_planned_beyond_the_allowed_factor(shop: Shop) -> None:
+    every = "SELECT count(*), min(note) FROM sales"
+    found = shop.select(BY_BUYER, every, constraints=Constraints(max_slowdown=0.9))
+    assert found.chosen == ()  # no index brings the second one below nine tenths
+    assert any("query q1 would be planned 1.00 times as costly" in one.reason for one in found.rejected)
+    assert shop.select(BY_BUYER, every).chosen
+
+
+def test_the_curve_falls_with_the_budget(shop: Shop) -> None:
+    queries = [WeightedQuery(text, ((text, 1.0),), 10.0) for text in (BY_BUYER, BY_DAY, BY_EMAIL)]
+    found = workload_candidates(queries, shop.schema)
+    budgets = (10_000, 1_500_000, 50_000_000)
+    curve = select_indexes(queries, found.indexes, shop.what_if, shop.schema, budgets=budgets).curve
+    assert [point.budget_bytes for point in curve] == list(budgets)
+    assert all(point.size_bytes <= point.budget_bytes for point in curve)
+    assert curve[0].cost == 1.0 > curve[1].cost > curve[2].cost
 
 
 def test_the_same_input_gives_the_same_set(shop: Shop) -> None:
