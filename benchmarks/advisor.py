@@ -57,12 +57,13 @@ def main() -> None:
     texts = queries(given.kind)
     with KeptServer(f"pg{given.major}", binaries) as server:
         url = loaded(server, given.kind)
+        connection = connect(url)
+        _tidy(connection)
         taken = read_source(url)
         if given.curve:
             timed = chosen(taken, texts, None, CURVE)
             points = ", ".join(f"{point.cost:.3f} at {point.size_bytes / 1e6:.0f}" for point in timed.selection.curve)
             print(f"{given.kind} {given.major}, curve of {len(CURVE)} in {_seconds(timed)}: {points}")
-        connection = connect(url)
         before = explained(connection, texts)
         ran = measured(connection, texts) if given.run else {}
         for budget in given.budgets:
@@ -134,6 +135,14 @@ def built(connection: Connection, selection: Selection) -> Iterator[int]:
         finally:
             for name in names:
                 cursor.execute(f"DROP INDEX {name}")
+
+
+def _tidy(connection: Connection) -> None:
+    """Drop what a run that was ended has left behind: the tables have no other indexes than their keys."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisprimary AND indexrelid >= 16384")
+        for (name,) in cursor.fetchall():
+            cursor.execute(f"DROP INDEX {name}")
 
 
 def explained(connection: Connection, texts: dict[str, str]) -> dict[str, float]:
