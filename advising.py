@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection
 from .analysis import AnalysisRequest, Progress, read_sources, read_statement, silent
 from .analyzer.advise.builder import Builder
 from .analyzer.advise.candidate_pool import CandidatePool, candidate_pool
-from .analyzer.advise.door import Door, open_door
+from .analyzer.advise.door import Door, open_door, without_door
 from .analyzer.advise.existing_definitions import existing_definitions
 from .analyzer.advise.measured_set import MeasuredSet, measure_set
 from .analyzer.advise.planned_set import plan_set, plan_today
@@ -19,10 +19,11 @@ from .analyzer.advise.selection import select_indexes
 from .analyzer.advise.selection_types import Constraints, Selection, TableWrites, WeightedQuery
 from .analyzer.advise.table_writes import table_writes
 from .analyzer.advise.weighted_queries import weighted_queries
-from .analyzer.errors import SourceError
+from .analyzer.errors import ServerError, SourceError
 from .analyzer.postgres.connect import connect
 from .analyzer.postgres.explain import Explainer
 from .analyzer.postgres.explain_workload import explain_workload
+from .analyzer.postgres.outcome import ConnectionLost
 from .analyzer.sources.pg_stat_statements import Snapshot
 from .analyzer.sql.statement import Statement
 from .analyzer.workload import Skipped, Workload
@@ -71,20 +72,45 @@ def advise(
         statements = {group.fingerprint: read_statement(group, door.schema) for group in workload.groups}
         if door.what_if is None:
             return _estimated(request, workload, statements, door, explainer, unbound, progress)
-        today, unplanned = plan_today(door.what_if, queries)
-        queries = tuple(query for query in queries if query.fingerprint in today)
-        pool = candidate_pool(statements, today, door.schema)
-        selection = _select(
-            request, door, queries, pool, table_writes(door.schema, workload, statements, door.counters), count
-        )
-        planned = plan_set(door.what_if, selection, queries, today)
-        measured = _measure(request, selection, queries, builder, stack, progress)
-        return advice_report(
-            workload=workload, statements=statements, queries=queries, door=door, pool=pool, selection=selection,
-            today=today, planned=planned, measured=measured, constraints=request.constraints,
-            definitions=existing_definitions(door.connection, selection.dropped),
-            skipped=(*door.left_out, *unbound, *unplanned), show_parameters=request.show_parameters,
-        )  # fmt: skip
+        try:
+            return _planned(request, workload, statements, door, queries, unbound, builder, stack, progress, count)
+        except ConnectionLost as error:
+            if request.url is None:
+                raise ServerError(f"planning was given up: {error}") from None
+            door = without_door(request.url, stack, f"given up: {error}")
+            explainer = Explainer(door.connection, analyze=False, allow_superuser=request.allow_superuser)
+            return _estimated(request, workload, statements, door, explainer, unbound, progress)
+
+
+def _planned(
+    request: AdviceRequest,
+    workload: Workload,
+    statements: Mapping[str, Statement],
+    door: Door,
+    queries: Sequence[WeightedQuery],
+    unbound: Sequence[Skipped],
+    builder: Callable[[], Builder] | None,
+    stack: ExitStack,
+    progress: Progress,
+    count: Counter,
+) -> Report:
+    """Candidates → selection → proof → report, on a door. Raises ConnectionLost when its server is gone for good."""
+    if door.what_if is None:
+        raise ServerError("there is nothing to plan with")
+    today, unplanned = plan_today(door.what_if, queries)
+    queries = tuple(query for query in queries if query.fingerprint in today)
+    pool = candidate_pool(statements, today, door.schema)
+    selection = _select(
+        request, door, queries, pool, table_writes(door.schema, workload, statements, door.counters), count
+    )
+    planned = plan_set(door.what_if, selection, queries, today)
+    measured = _measure(request, selection, queries, builder, stack, progress)
+    return advice_report(
+        workload=workload, statements=statements, queries=queries, door=door, pool=pool, selection=selection,
+        today=today, planned=planned, measured=measured, constraints=request.constraints,
+        definitions=existing_definitions(door.reopen, selection.dropped),
+        skipped=(*door.left_out, *unbound, *unplanned), show_parameters=request.show_parameters,
+    )  # fmt: skip
 
 
 def _workload(request: AdviceRequest, stack: ExitStack) -> Workload:

@@ -8,7 +8,7 @@ from ..analyzer.advise.door import Door
 from ..analyzer.advise.index_advice import describe
 from ..analyzer.advise.index_plan import DroppableIndex, IndexPlan, PlannedIndex, QueryChange
 from ..analyzer.advise.kept_scans import kept_scans
-from ..analyzer.advise.measured_set import MeasuredSet
+from ..analyzer.advise.measured_set import MeasuredQuery, MeasuredSet
 from ..analyzer.advise.plan_recommendations import Proof, add_recommendation, after_key, before_key, drop_recommendation
 from ..analyzer.advise.planned_set import renamed
 from ..analyzer.advise.scanned_table import table_rows
@@ -54,9 +54,10 @@ def advice_report(
     """The report of `queryproof advise`."""
     tables = {(table.schema, table.name): table for table in door.schema.tables}
     groups = {group.fingerprint: group for group in workload.groups}
-    ran = {one.fingerprint: one for one in measured.queries} if measured is not None else {}
-    stays = [one for one in selection.chosen if measured is None or one.index in measured.kept]
-    plans = _plans(today, planned, measured, stays)
+    out = {index for index, _ in measured.taken_out} if measured is not None else set()
+    stays = [one for one in selection.chosen if one.index not in out]
+    ran = _ran(measured, stays)
+    plans = _plans(today, planned, measured, ran, stays)
     proof = Proof(door.kind, {gain.fingerprint: gain for gain in selection.gains}, ran, plans)
     actions: list[Recommendation] = []
     indexes: list[PlannedIndex] = []
@@ -125,6 +126,8 @@ def advice_report(
     extra = {key: plan for key, plan in plans.items() if key not in today}
     unpriced = [Skipped(f"query {one.what}", one.reason) for one in selection.unplanned]
     unrun = [Skipped(f"measuring query {one.what}", one.reason) for one in (measured.unmeasured if measured else ())]
+    if measured is not None:
+        unrun += [Skipped(f"measuring {describe(index)}", reason) for index, reason in measured.refused]
     return assemble(
         case, findings, actions, (), extra, (*skipped, *unpriced, *unrun),
         show_parameters=show_parameters, index_plan=index_plan,
@@ -142,15 +145,30 @@ def rewrites(case: Case, after: Mapping[str, Plan], left: set[str], texts: Mappi
     return [one for one in found if one.rule in REWRITES and one.remedy is not None]
 
 
+def _ran(measured: MeasuredSet | None, stays: Sequence[ChosenIndex]) -> dict[str, MeasuredQuery]:
+    """Queries whose measurement speaks for the whole set: not those of an index that was not built."""
+    if measured is None:
+        return {}
+    refused = {index for index, _ in measured.refused}
+    waiting = {fingerprint for one in stays if one.index in refused for fingerprint in one.serves}
+    return {one.fingerprint: one for one in measured.queries if one.fingerprint not in waiting}
+
+
 def _plans(
-    today: Mapping[str, Plan], planned: Mapping[str, Plan], measured: MeasuredSet | None, stays: Sequence[ChosenIndex]
+    today: Mapping[str, Plan],
+    planned: Mapping[str, Plan],
+    measured: MeasuredSet | None,
+    ran: Mapping[str, MeasuredQuery],
+    stays: Sequence[ChosenIndex],
 ) -> dict[str, Plan]:
     """By plan id: those of today, and those afterwards where they differ or were measured."""
     plans = {before_key(key): plan for key, plan in today.items()}
     plans |= {after_key(key): plan for key, plan in planned.items()}
     if measured is not None:
-        names = {name: one.name for one in stays for name in measured.kept[one.index].names}
-        for one in measured.queries:
+        names = {
+            name: one.name for one in stays if one.index in measured.kept for name in measured.kept[one.index].names
+        }
+        for one in ran.values():
             plans[before_key(one.fingerprint)] = one.before
             plans[after_key(one.fingerprint)] = renamed(one.after, names)
     return plans

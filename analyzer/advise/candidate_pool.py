@@ -17,6 +17,10 @@ FEW_VALUES = 10
 the rows or more, whatever the planner guesses (half a per cent) while there are no statistics of the expression."""
 
 
+ONE_PAGE = 8192
+"""Bytes: a table of one page is read at once. The planner takes an empty one for ten pages until it is analysed."""
+
+
 @dataclass(frozen=True, slots=True)
 class CandidatePool:
     """indexes in the workload's order; bundles: those that serve only together; obstacles: by fingerprint and table, the
@@ -34,6 +38,8 @@ def candidate_pool(statements: Mapping[str, Statement], plans: Mapping[str, Plan
     hindered: dict[tuple[str, str, str], tuple[tuple[str, str], ...]] = {}
     for fingerprint, statement in statements.items():
         for table, scan in asked(statement, plans.get(fingerprint), schema):
+            if table.size_bytes <= ONE_PAGE and not table.partitions:
+                continue
             indexes |= dict.fromkeys(one for one in candidates(scan, table, schema) if not _few_values(one, table))
             bundles |= dict.fromkeys(together(scan, table, schema))
             key = (fingerprint, table.schema, table.name)

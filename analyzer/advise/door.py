@@ -27,11 +27,13 @@ NO_DOOR = "estimates alone"
 @dataclass(frozen=True, slots=True)
 class Door:
     """what_if: None when nothing can be planned with indexes that do not exist. connection: where statements are planned.
-    counters: of a clone's source. drops: whether existing indexes can be switched off. left_out: what plans lack, and why."""
+    reopen: another such connection, as the
+    clone's server may have been restarted. counters: of a clone's source. drops: whether existing indexes can be switched off. left_out: what plans lack, and why."""
 
     what_if: WhatIf | None
     connection: Connection
     schema: Schema
+    reopen: Callable[[], Connection]
     left_out: tuple[Skipped, ...] = ()
     counters: tuple[Relation, ...] = ()
     drops: bool = True
@@ -52,28 +54,35 @@ def open_door(
     """
     if clone is not None:
         return _hollow(load_clone(clone), stack)
-    connection = _open(url or "", stack)
     try:
         return _hollow(read_source(url or ""), stack)
     except ServerError as error:
         refused = Skipped("hollow clone", f"none could be made: {error}")
-    return _second_choice(connection, refused, builder)
+    return _second_choice(lambda: _open(url or "", stack), refused, builder)
 
 
-def _second_choice(connection: Connection, refused: Skipped, builder: Callable[[], Builder] | None) -> Door:
+def without_door(url: str, stack: ExitStack, reason: str) -> Door:
+    """The database itself, with nothing to plan indexes that do not exist: estimates alone."""
+    connection = _open(url, stack)
+    notes = (Skipped("what-if planning", reason),)
+    return Door(None, connection, read_schema(connection), lambda: _open(url, stack), notes, drops=False)
+
+
+def _second_choice(reopen: Callable[[], Connection], refused: Skipped, builder: Callable[[], Builder] | None) -> Door:
+    connection = reopen()
     try:
-        hypopg = HypopgWhatIf(connection)
-        return Door(hypopg, connection, hypopg.schema(), (refused, _hypopg_lacks()), drops=hypopg.hides)
+        hypopg = HypopgWhatIf(reopen())
+        return Door(hypopg, connection, hypopg.schema(), reopen, (refused, _hypopg_lacks()), drops=hypopg.hides)
     except ServerError as error:
         notes = [refused, Skipped("HypoPG", f"not used: {error}")]
     if builder is None:
-        return Door(None, connection, read_schema(connection), tuple(notes), drops=False)
+        return Door(None, connection, read_schema(connection), reopen, tuple(notes), drops=False)
     try:
-        scratch = ScratchWhatIf(connection, builder())
-        return Door(scratch, connection, scratch.schema(), tuple(notes))
+        scratch = ScratchWhatIf(reopen(), builder())
+        return Door(scratch, connection, scratch.schema(), reopen, tuple(notes))
     except (ServerError, StatementError) as error:
         notes.append(Skipped("building on a scratch copy", str(error)))
-    return Door(None, connection, read_schema(connection), tuple(notes), drops=False)
+    return Door(None, connection, read_schema(connection), reopen, tuple(notes), drops=False)
 
 
 def _hypopg_lacks() -> Skipped:
@@ -85,7 +94,11 @@ def _hypopg_lacks() -> Skipped:
 def _hollow(file: CloneFile, stack: ExitStack) -> Door:
     hollow = stack.enter_context(HollowClone(file))
     notes = tuple(Skipped(note.what, note.reason) for note in hollow.left_out)
-    return Door(CloneWhatIf(hollow), _open(hollow.url, stack), hollow.schema(), notes, file.manifest.relations)
+
+    def reopen() -> Connection:
+        return _open(hollow.url, stack)
+
+    return Door(CloneWhatIf(hollow), reopen(), hollow.schema(), reopen, notes, file.manifest.relations)
 
 
 def _open(url: str, stack: ExitStack) -> Connection:

@@ -1,16 +1,20 @@
 """What made an existing index, in PostgreSQL's own words."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from psycopg2.extensions import connection as Connection
 
 from .selection_types import DroppedIndex
 
 
-def existing_definitions(connection: Connection, dropped: Sequence[DroppedIndex]) -> dict[tuple[str, str], str]:
+def existing_definitions(
+    reopen: Callable[[], Connection], dropped: Sequence[DroppedIndex]
+) -> dict[tuple[str, str], str]:
     """CREATE INDEX by schema and name of the index."""
     found: dict[tuple[str, str], str] = {}
-    with connection.cursor() as cursor:
+    if not dropped:
+        return found
+    with reopen().cursor() as cursor:
         for one in dropped:
             cursor.execute(
                 "SELECT pg_catalog.pg_get_indexdef(c.oid) FROM pg_catalog.pg_class c"

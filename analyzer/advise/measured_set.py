@@ -28,11 +28,13 @@ class MeasuredQuery:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSet:
-    """kept: those that helped, as they were built. taken_out: those that did not, with the reason. queries: those that could
+    """kept: those that helped, as they were built. taken_out: those that did not, with the reason. refused: those that
+    PostgreSQL did not build, of which nothing is known but their plan. queries: those that could
     be run; unmeasured: the rest, with the reason."""
 
     kept: Mapping[CandidateIndex, Built]
     taken_out: tuple[tuple[CandidateIndex, str], ...]
+    refused: tuple[tuple[CandidateIndex, str], ...]
     queries: tuple[MeasuredQuery, ...]
     unmeasured: tuple[Alternative, ...]
 
@@ -56,12 +58,13 @@ def measure_set(
     ran = [one for one in statements if one[0] in before]
     built: dict[CandidateIndex, Built] = {}
     taken_out: list[tuple[CandidateIndex, str]] = []
+    refused: list[tuple[CandidateIndex, str]] = []
     try:
         for index in indexes:
             try:
                 built[index] = builder.build(index)
             except StatementError as error:
-                taken_out.append((index, str(error)))
+                refused.append((index, str(error)))
         after = dict(before)
         pending = ran
         while True:
@@ -85,7 +88,7 @@ def measure_set(
     finally:
         for index, trial in built.items():
             builder.drop(index, trial)
-    return MeasuredSet(dict(built), tuple(taken_out), queries, tuple(unmeasured))
+    return MeasuredSet(dict(built), tuple(taken_out), tuple(refused), queries, tuple(unmeasured))
 
 
 def _useless(

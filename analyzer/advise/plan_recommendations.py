@@ -78,7 +78,8 @@ def add_recommendation(
 ) -> Recommendation:
     """The action for one index of the set. Each query's saving is split evenly among the indexes that it uses."""
     index = chosen.index
-    kind: EvidenceKind = "measured" if any(key in proof.measured for key in chosen.serves) else "planned"
+    ran = measured_size is not None and any(key in proof.measured for key in chosen.serves)
+    kind: EvidenceKind = "measured" if ran else "planned"
     saved = 0.0
     timed = False
     for fingerprint in chosen.serves:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ..errors import StatementError
 from ..plan import Plan, PlanNode
+from ..postgres.outcome import ConnectionLost
 from ..postgres.plan_text import plan_lines
 from ..workload import Skipped
 from .selection_types import Selection, WeightedQuery
@@ -12,12 +13,14 @@ from .what_if import WhatIf
 
 
 def plan_today(what_if: WhatIf, queries: Sequence[WeightedQuery]) -> tuple[dict[str, Plan], tuple[Skipped, ...]]:
-    """By fingerprint, the plan of each query's first text; and what cannot be planned, with the reason."""
+    """By fingerprint, the plan of each query's first text; and what cannot be planned, with the reason. Raises ConnectionLost."""
     plans: dict[str, Plan] = {}
     skipped: list[Skipped] = []
     for query in queries:
         try:
             plans[query.fingerprint] = what_if.plan(query.texts[0][0])
+        except ConnectionLost:
+            raise
         except StatementError as error:
             skipped.append(Skipped(f"query {query.fingerprint}", str(error)))
     return plans, tuple(skipped)

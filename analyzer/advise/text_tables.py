@@ -6,7 +6,7 @@ from ..errors import StatementError
 from ..schema import Schema
 from ..sql.syntax import read_syntax
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r'[\w$]+|"(?:[^"]|"")+"')
 Place = tuple[str, str]
 """Schema and name of a relation."""
 
@@ -42,11 +42,11 @@ class TextTables:
 
     def words(self, sql: str) -> frozenset[str]:
         """Every word of the text and of the views that it names: the columns that it asks for are among them."""
-        found, new = set[str](), set(_WORD.findall(sql))
+        found, new = set[str](), set(_words(sql))
         while new - found:
             views = [place for word in new - found for place in self._named.get(word, ()) if place in self._views]
             found |= new
-            new = {word for place in views for word in _WORD.findall(self._views[place])}
+            new = {word for place in views for word in _words(self._views[place])}
         return frozenset(found)
 
     def _behind(self, place: Place) -> frozenset[Place] | None:
@@ -66,3 +66,14 @@ class TextTables:
             place = self._parents[place]
             found.add(place)
         return frozenset(found)
+
+
+def _words(sql: str) -> list[str]:
+    """Names as the catalog has them: `"Kunde %"` is one word, and so is what stands inside it."""
+    found = []
+    for word in _WORD.findall(sql):
+        if word.startswith('"'):
+            found += [word[1:-1].replace('""', '"'), *re.findall(r"\w+", word)]
+        else:
+            found.append(word)
+    return found

@@ -138,7 +138,11 @@ class HollowClone:
             if one is not None:
                 written = one.inserted + one.updated + one.deleted
                 tables[-1] = replace(tables[-1], writes=written, updates=one.updated, hot_updates=one.hot_updated)
-        return replace(schema, tables=tuple(tables), server_version=self.file.manifest.server_version)
+        # What the clone has installed for trials is not there yet: who takes such an index must create the extension first.
+        extensions = tuple(sorted(one.name for one in self.file.manifest.extensions))
+        return replace(
+            schema, tables=tuple(tables), server_version=self.file.manifest.server_version, extensions=extensions
+        )
 
     def add(self, schema: str, table: str, method: str, definition: Callable[[str], str], size: Size) -> str:
         """Make an index known, switched off, and return its handle, the name it has in plans.

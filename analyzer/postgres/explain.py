@@ -123,8 +123,15 @@ class Explainer:
     def measure(self, sql: str, runs: int) -> Plan:
         """Run a statement `runs` times after one warming run; the plan of the run with the median time.
 
-        Raises StatementError when it may not be run, fails, or takes too long.
+        Raises StatementError when it may not be run, fails, or takes too long; the next one has a new connection if need be.
         """
+        try:
+            return self._measured(sql, runs)
+        except ConnectionLost as error:
+            self._conversation.renew()
+            raise StatementError(f"its run was lost: {error}") from None
+
+    def _measured(self, sql: str, runs: int) -> Plan:
         text = ExplainText(sql, single_statement_kind(sql), sql)
         self._permission.refuse(text.verdict)
         if reason := self._permission.why_not_run(text.verdict, lambda: self._planner.verbose(text)):

@@ -1,0 +1,170 @@
+"""`--prove measure`: the set is really built and measured, what does not help is taken out, and nothing is ever left behind."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg2.extensions import connection as Connection
+
+from queryproof.advising import AdviceRequest, advise
+from queryproof.analyzer.advise.builder import TRIAL_PREFIX, Builder
+from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
+from queryproof.analyzer.advise.measured_set import measure_set
+from queryproof.analyzer.errors import ServerError, StatementError
+from queryproof.analyzer.plan import Plan
+from queryproof.analyzer.postgres.connect import connect
+from queryproof.analyzer.postgres.explain import Explainer
+from queryproof.analyzer.postgres.server import Server
+
+SETUP = """
+CREATE TABLE things (id int PRIMARY KEY, a int NOT NULL, b int NOT NULL, word text NOT NULL, filler text NOT NULL);
+INSERT INTO things SELECT n, n % 5000, n % 3, md5(n::text), repeat('x', 100) FROM generate_series(1, 30000) n;
+"""
+GOOD = CandidateIndex("public", "things", "btree", (Key("a"),))
+USELESS = CandidateIndex("public", "things", "btree", (Key("b"),))
+TRIGRAM = CandidateIndex("public", "things", "gin", (Key("word", operator_class="gin_trgm_ops"),), extension="pg_trgm")
+QUERY = "SELECT * FROM things WHERE a = 77"
+
+
+def quiet(stage: str, items: Sequence[Any]) -> Iterator[Any]:
+    return iter(items)
+
+
+@pytest.fixture(scope="module")
+def name(server: Server) -> str:
+    server.create_database("measured")
+    connection = connect(server.url("measured", "app"))
+    with connection.cursor() as cursor:
+        cursor.execute(SETUP)
+        cursor.execute("VACUUM (ANALYZE) things")
+    connection.close()
+    root = connect(server.url("measured", "postgres"))
+    with root.cursor() as cursor:
+        cursor.execute("DROP EXTENSION pg_trgm")
+        cursor.execute("GRANT CREATE ON DATABASE measured TO app")
+    root.close()
+    return "measured"
+
+
+@pytest.fixture
+def root(server: Server, name: str) -> Iterator[Connection]:
+    connection = connect(server.url(name, "postgres"))
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def builder(server: Server, name: str) -> Iterator[Builder]:
+    url = server.url(name, "app")
+    with Builder(connect(url), reconnect=lambda: connect(url)) as one:
+        yield one
+
+
+@pytest.fixture
+def explainer(server: Server, name: str) -> Explainer:
+    url = server.url(name, "app")
+    return Explainer(connect(url), analyze=True, reconnect=lambda: connect(url))
+
+
+def left_behind(root: Connection) -> list[str]:
+    with root.cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE starts_with(relname, %s)", (TRIAL_PREFIX,))
+        found = [str(one) for (one,) in cursor.fetchall()]
+        cursor.execute("SELECT extname FROM pg_extension WHERE extname = 'pg_trgm'")
+        return found + [str(one) for (one,) in cursor.fetchall()]
+
+
+def terminate(root: Connection) -> None:
+    with root.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app' AND datname = 'measured'"
+        )
+
+
+def test_what_helps_stays_and_what_does_not_is_taken_out(
+    root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    found = measure_set([USELESS, GOOD], [("q", 10.0, QUERY)], builder, lambda sql: explainer.measure(sql, 3), quiet)
+    assert list(found.kept) == [GOOD]
+    assert found.kept[GOOD].size_bytes > 100_000
+    ((index, reason),) = found.taken_out
+    assert index == USELESS
+    assert "no query that was run used it" in reason
+    (query,) = found.queries
+    assert (query.after.execution_ms or 0.0) < (query.before.execution_ms or 0.0) / 1.2
+    assert left_behind(root) == []
+
+
+def test_an_extension_that_the_trial_needed_is_gone_afterwards(root: Connection, server: Server, name: str) -> None:
+    with Builder(connect(server.url(name, "app"))) as one, one.built(TRIGRAM) as built:
+        assert built.size_bytes > 0
+        assert left_behind(root) == [built.name, "pg_trgm"]
+    assert left_behind(root) == []
+
+
+def test_backends_killed_on_the_way_leave_nothing_and_stop_nothing(
+    root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    runs = 0
+
+    def measure(sql: str) -> Plan:
+        nonlocal runs
+        runs += 1
+        if runs in (2, 3):
+            terminate(root)
+        return explainer.measure(sql, 1)
+
+    found = measure_set(
+        [GOOD, USELESS], [("p", 1.0, QUERY), ("q", 1.0, QUERY), ("r", 1.0, QUERY)], builder, measure, quiet
+    )
+    assert [one.what for one in found.unmeasured] == ["q", "r"]
+    assert [one.fingerprint for one in found.queries] == ["p"]
+    builder.close()
+    assert left_behind(root) == []
+
+
+def test_a_leftover_of_a_killed_run_is_dropped_by_the_next(root: Connection, server: Server, name: str) -> None:
+    with root.cursor() as cursor:
+        cursor.execute(f"CREATE INDEX {TRIAL_PREFIX}9 ON things (b)")
+    with Builder(connect(server.url(name, "app"))):
+        assert left_behind(root) == []
+
+
+def test_two_runs_at_once_are_refused(server: Server, name: str, builder: Builder) -> None:
+    with pytest.raises(ServerError, match="another queryproof"):
+        Builder(connect(server.url(name, "app")))
+
+
+def test_a_role_that_may_not_build_is_told_and_the_advice_stays_planned(
+    root: Connection, server: Server, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "q.sql").write_text(QUERY)
+    report = advise(AdviceRequest(files=(tmp_path / "q.sql",), url=server.url(name, "reader"), prove="measure"))
+    plan = report.index_plan
+    assert plan is not None
+    assert [(one.definition, one.proof) for one in plan.indexes] == [("B-tree on things (a)", "planned")]
+    assert any("42501" in one.reason for one in report.skipped)
+    assert left_behind(root) == []
+
+
+def test_advise_measures_and_says_so(root: Connection, server: Server, name: str, tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_text(f"{QUERY};\nSELECT id FROM things WHERE word LIKE '%abcd%';\n")
+    report = advise(AdviceRequest(files=(tmp_path / "q.sql",), url=server.url(name, "app"), prove="measure"))
+    plan = report.index_plan
+    assert plan is not None
+    assert plan.evidence == "measured"
+    assert plan.ms_after is not None
+    assert plan.ms_before is not None
+    assert plan.ms_after < plan.ms_before / 1.2
+    assert {one.proof for one in plan.indexes} == {"measured"}, report.skipped
+    assert any(one.definition == "B-tree on things (a)" for one in plan.indexes)
+    assert all("queryproof_" not in one.text for one in report.plans.values())
+    assert left_behind(root) == []
+
+
+def test_a_refused_candidate_raises_and_leaves_nothing(root: Connection, builder: Builder) -> None:
+    wrong = CandidateIndex("public", "things", "btree", (Key("nothing"),))
+    with pytest.raises(StatementError, match="42703"), builder.built(wrong):
+        pass
+    assert left_behind(root) == []
