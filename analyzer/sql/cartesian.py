@@ -36,15 +36,26 @@ def _pairs(select: exp.Select, small: set[str], schema: Schema | None) -> list[C
         return []
     names: dict[str, str] = {}
     groups: dict[str, str] = {}
-    joins = [*(first.this.args.get("joins") or []), *(select.args.get("joins") or [])]
-    anchor = _add(first.this, names, groups, small)
-    for join in joins:
-        name = _add(join.this, names, groups, small)
-        if name is None:
+    counted: list[str] = []
+    items = [
+        *_items(first.this),
+        *(item for join in select.args.get("joins") or [] for item in _items(join.this, join)),
+    ]
+    for source, join in items:
+        alias = source.alias_or_name
+        if not alias:
             continue
-        if _is_meant(join) and anchor is not None:
-            _union(groups, anchor, name)
-        anchor = anchor or name
+        names[alias] = source.name if isinstance(source, exp.Table) and source.name else alias
+        groups[alias] = alias
+        if _counts(source, small):
+            counted.append(alias)
+        else:
+            # A function, or LATERAL, depends on the neighbours that it names.
+            for neighbour in {column.table for column in source.find_all(exp.Column)} & (names.keys() - {alias}):
+                _union(groups, neighbour, alias)
+        if join is not None and _is_meant(join):
+            _union(groups, next(iter(names)), alias)
+    joins = [join for _, join in items if join is not None]
     # An ON or WHERE anywhere in the level, subqueries included, connects all the tables whose columns it names together.
     conditions = [join.args["on"] for join in joins if join.args.get("on") is not None]
     if select.args.get("where") is not None:
@@ -57,11 +68,20 @@ def _pairs(select: exp.Select, small: set[str], schema: Schema | None) -> list[C
         for alias, _ in tied[1:]:
             _union(groups, tied[0][0], alias)
     single = set(_single_rows(select, constants, names, schema))
-    if single:
-        # A single row multiplies nothing: its group counts only by its other tables.
-        names = {alias: name for alias, name in names.items() if alias not in single}
-    roots = list(dict.fromkeys(_root(groups, alias) for alias in names))
-    return [CartesianPair(names[roots[0]], names[other]) for other in roots[1:]] if roots else []
+    # A single row multiplies nothing: its group counts only by its other tables.
+    heads = {_root(groups, alias): alias for alias in reversed(counted) if alias not in single}
+    tables = [names[alias] for alias in counted if alias in heads.values()]
+    return [CartesianPair(tables[0], other) for other in tables[1:]]
+
+
+def _items(source: exp.Expr, join: exp.Join | None = None) -> Iterator[tuple[exp.Expr, exp.Join | None]]:
+    """FROM items with the join that brings each, those of joins in parentheses one by one: their names are seen outside."""
+    if isinstance(source, exp.Subquery) and isinstance(source.this, exp.Table | exp.Subquery) and not source.alias:
+        yield from _items(source.this, join)
+    else:
+        yield source, join
+    for inner in source.args.get("joins") or []:
+        yield from _items(inner.this, inner)
 
 
 def _is_meant(join: exp.Join) -> bool:
@@ -114,22 +134,11 @@ def _single_rows(
             yield alias
 
 
-def _add(source: exp.Expr, names: dict[str, str], groups: dict[str, str], small: set[str]) -> str | None:
-    """Register a FROM item under its alias; None for items that are not counted."""
-    if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
-        if source.name in small:
-            return None
-        name = source.name
-    elif isinstance(source, exp.Subquery) and isinstance(source.this, exp.Select):
-        if _is_small(source.this):
-            return None
-        name = source.alias
-    else:
-        return None
-    alias = source.alias_or_name
-    names[alias] = name
-    groups[alias] = alias
-    return alias
+def _counts(source: exp.Expr, small: set[str]) -> bool:
+    """Whether a FROM item is a table, or a query of many rows; others only connect."""
+    if isinstance(source, exp.Table):
+        return isinstance(source.this, exp.Identifier) and source.name not in small
+    return isinstance(source, exp.Subquery) and isinstance(source.this, exp.Select) and not _is_small(source.this)
 
 
 def _connect(condition: exp.Expr, names: dict[str, str], groups: dict[str, str]) -> None:

@@ -154,6 +154,23 @@ def test_only_stars_of_the_outermost_level_count(sql: str, stars: tuple[str, ...
         ("SELECT 1 FROM a, LATERAL (SELECT 1 FROM b WHERE b.a_id = a.id) s", 0),
         ("SELECT 1 FROM a, unnest(a.labels) u", 0),
         ("SELECT 1 FROM a, b WHERE id = a_id", 0),
+        ("SELECT 1 FROM a LEFT JOIN (b AS x JOIN c ON x.id = c.b_id) ON x.id = a.b_id JOIN d ON d.id = c.d_id", 0),
+        (
+            "SELECT 1 FROM a JOIN ((b JOIN c ON b.id = c.b_id) JOIN d ON d.id = c.d_id) ON b.id = a.b_id JOIN e ON e.id = d.e_id",
+            0,
+        ),
+        ("SELECT 1 FROM (a JOIN b ON a.id = b.a_id) AS j JOIN c ON c.id = j.x JOIN d ON d.y = j.y", 0),
+        ("SELECT 1 FROM (a JOIN b ON a.id = b.a_id), c WHERE a.x > 1", 1),
+        ("SELECT 1 FROM a LEFT JOIN (b JOIN c ON b.x > 3) ON a.id = b.a_id", 1),
+        ("WITH w AS (SELECT x FROM b ORDER BY y LIMIT 9) SELECT 1 FROM a JOIN w ON w.x = a.x JOIN c ON c.x = w.x", 0),
+        ("SELECT 1 FROM a JOIN (SELECT max(x) AS x FROM b) s ON s.x = a.x JOIN c ON c.x = s.x", 0),
+        (
+            "SELECT 1 FROM a JOIN LATERAL (SELECT id FROM b WHERE b.a_id = a.id LIMIT 3) s ON true JOIN c ON c.id = s.id",
+            0,
+        ),
+        ("SELECT 1 FROM a, unnest(a.tags) t(x) JOIN c ON c.tag = t.x", 0),
+        ("SELECT 1 FROM a JOIN (VALUES (1, 2)) v(x, y) ON v.x = a.x JOIN c ON c.y = v.y", 0),
+        ("SELECT 1 FROM a JOIN generate_series(1, 9) g(n) ON g.n = a.n JOIN c ON c.n = g.n", 0),
         ("SELECT 1 FROM a, b WHERE a.x IN (SELECT id FROM c WHERE y < 5) AND b.z = 1", 1),
     ],
 )
