@@ -10,7 +10,7 @@ from .source import alias_name, source_line
 ALIAS = "{root}"
 UNNAMED = "alias"
 """Stands for the name of an aliased root where the source does not tell it."""
-_EAGER = {"selectin": "selectinload", "joined": "joinedload", "subquery": "subqueryload"}
+_EAGER = {"selectin": "selectinload", "joined": "joinedload", "subquery": "subqueryload", "contains": "contains_eager"}
 _LAZY = {"select": "lazyload", "raise": "raiseload", "raise_on_sql": "raiseload", "noload": "noload", "immediate": "immediateload"}  # fmt: skip
 
 

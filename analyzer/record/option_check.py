@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import InstanceState, joinedload, selectinload, subqueryload
+from sqlalchemy.orm import InstanceState, contains_eager, joinedload, selectinload, subqueryload
 from sqlalchemy.orm.interfaces import UserDefinedOption
 
 MAX_PATHS = 2_000
@@ -21,10 +21,11 @@ _first: dict[tuple[object, ...], object] = {}
 _DONE = object()
 
 
-def option_check(state: Any, origin: object) -> dict[str, object] | None:
+def option_check(state: Any, origin: object, options: Sequence[Any] = ()) -> dict[str, object] | None:
     """What to add at the origin query, as the journal keeps it; None when it is too early to ask, or was asked before.
 
     state: the ORMExecuteState of a lazy load. origin: hashable, where the query was executed that loaded the instance.
+    options: that query's own, of which contains_eager() is not handed on to the instances.
     Fields: `opt` text of the option, `ok` whether it compiled, `why` not, `orm` names to import from sqlalchemy.orm, `cls`
     (class, module) pairs that the text names, `rep` (loader function, attribute) pairs it must replace, `al` aliased root.
     """
@@ -42,7 +43,8 @@ def option_check(state: Any, origin: object) -> dict[str, object] | None:
     if first is _DONE or first == parent.key:
         return None
     _first[key] = _DONE
-    return build_option(path, parent.load_options)
+    joined = [one for one in options if any(strategy in _CONTAINS for _, strategy in _elements(one))]
+    return build_option(path, [*parent.load_options, *(one for one in joined if one not in parent.load_options)])
 
 
 def build_option(path: Sequence[Any], load_options: Any) -> dict[str, object]:
@@ -131,6 +133,8 @@ class _Chain:
         wanted = "selectinload" if prop.uselist or recursive else "joinedload"
         if present is None:
             return wanted
+        if present == ALIASED:
+            raise ValueError("contains_eager() of an alias: continue that option by hand")
         if not last and present in _EAGER:
             return _EAGER[present]
         owner = prop.parent.class_.__name__
@@ -164,8 +168,14 @@ class _Chain:
         return told
 
 
-_LOADERS: dict[str, Any] = {"selectinload": selectinload, "joinedload": joinedload, "subqueryload": subqueryload}
-_EAGER = {"selectin": "selectinload", "joined": "joinedload", "subquery": "subqueryload"}
+_LOADERS: dict[str, Any] = {
+    "selectinload": selectinload, "joinedload": joinedload, "subqueryload": subqueryload, "contains_eager": contains_eager
+}  # fmt: skip
+CONTAINED = "contains"
+"""Strategy of contains_eager(): to the mapper it is `joined`, and in conflict with joinedload of the same relationship."""
+ALIASED = "contains alias"
+_CONTAINS = (CONTAINED, ALIASED)
+_EAGER = {"selectin": "selectinload", "joined": "joinedload", "subquery": "subqueryload", CONTAINED: "contains_eager"}
 _LAZY = {"select": "lazyload", "raise": "raiseload", "raise_on_sql": "raiseload", "noload": "noload", **_EAGER}
 
 
@@ -185,6 +195,10 @@ def _elements(option: Any) -> list[tuple[tuple[Any, ...], str]]:
         strategy = dict(getattr(element, "strategy", None) or ()).get("lazy")
         path = getattr(getattr(element, "path", None), "path", ())
         relationships = tuple(part for part in path if hasattr(part, "uselist"))
+        known = getattr(element, "local_opts", None) or {}
+        if strategy and "eager_from_alias" in known:
+            aliased = any(getattr(part, "is_aliased_class", False) for part in path[1:])
+            strategy = ALIASED if aliased or known["eager_from_alias"] is not None else CONTAINED
         if strategy and relationships:
             found.append((relationships, "select" if strategy is True else str(strategy)))
     return found

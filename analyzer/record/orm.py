@@ -17,7 +17,7 @@ from sqlalchemy.sql.cache_key import HasCacheKey
 
 from .call_site import CallStack, call_stack, mark_function
 from .faults import armed, reach
-from .option_check import option_check
+from .option_check import CONTAINED, option_check
 from .trial import Trial
 
 MAX_SHAPES = 10_000
@@ -39,7 +39,20 @@ class Shape:
 class Load:
     """One statement of the ORM: travels in its execution options, and with the instances that it loads."""
 
-    __slots__ = ("check", "entity", "members", "origin", "parent", "path", "roots", "sequence", "shape", "stack", "top")
+    __slots__ = (
+        "check",
+        "entity",
+        "members",
+        "options",
+        "origin",
+        "parent",
+        "path",
+        "roots",
+        "sequence",
+        "shape",
+        "stack",
+        "top",
+    )
 
     def __init__(self, shape: Shape, stack: CallStack, entity: type | None, top: bool) -> None:
         self.shape = shape
@@ -53,6 +66,7 @@ class Load:
         self.roots: object = None
         self.members: dict[object, int] = {}
         self.check: dict[str, object] | None = None
+        self.options: tuple[Any, ...] = ()
 
 
 class Origin(HasCacheKey, UserDefinedOption):
@@ -150,7 +164,8 @@ def attach(state: ORMExecuteState, load: Load, option: str) -> None:
 def check_option(state: ORMExecuteState, load: Load) -> None:
     """Build the option that would mend a lazy load, when it is the first of a second parent."""
     if load.shape.relationship is not None:
-        load.check = option_check(state, load.origin.stack.sites[:1] if load.origin is not None else None)
+        origin = load.origin
+        load.check = option_check(state, *((origin.stack.sites[:1], origin.options) if origin is not None else (None,)))
 
 
 def step_names(path: tuple[object, ...]) -> tuple[str, ...]:
@@ -209,7 +224,9 @@ def _query(state: ORMExecuteState, stack: CallStack) -> Load:
                 None,
             ),
         )
-    return Load(shape, stack, entity, True)
+    load = Load(shape, stack, entity, True)
+    load.options = getattr(statement, "_with_options", ())
+    return load
 
 
 def _load(state: ORMExecuteState, stack: CallStack) -> Load:
@@ -304,7 +321,9 @@ def _options_key(options: tuple[Any, ...]) -> tuple[object, ...]:
         for element in getattr(option, "context", ()):
             path = getattr(element, "path", None)
             if path is not None:
-                found.append((getattr(element, "strategy", None), getattr(path, "path", ())))
+                contained = "eager_from_alias" in (getattr(element, "local_opts", None) or {})
+                strategy = (("lazy", CONTAINED),) if contained else getattr(element, "strategy", None)
+                found.append((strategy, getattr(path, "path", ())))
     return tuple(found)
 
 

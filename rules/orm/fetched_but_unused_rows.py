@@ -133,7 +133,7 @@ class FetchedButUnusedRows(OrmRule):
 def _count(execution: Execution) -> int | None:
     """Rows, or root entities where joined collections repeat them; None when these are not known."""
     load = execution.orm
-    if load is not None and any(option.startswith("joined ") for option in load.options):
+    if load is not None and any(option.startswith(("joined ", "contains ")) for option in load.options):
         return load.roots
     return execution.rows
 

@@ -14,6 +14,7 @@ MIN_INSTANCES = 2
 """Parents whose relationship was loaded: of one alone nothing can be said."""
 _LOADERS = {
     "selectin": "selectinload", "joined": "joinedload", "subquery": "subqueryload", "immediate": "immediateload",
+    "contains": "contains_eager",
 }  # fmt: skip
 
 

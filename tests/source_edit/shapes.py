@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import (
     Session,
     aliased,
+    contains_eager,
     lazyload,
 )
 
@@ -126,6 +127,13 @@ def to_one(session: Session) -> object:
 def option_in_the_way(session: Session) -> object:
     authors = session.scalars(select(Author).options(lazyload(Author.books)).order_by(Author.id)).all()
     return titles(authors)
+
+
+def joined_by_hand(session: Session) -> object:
+    books = session.scalars(
+        select(Book).join(Book.author).options(contains_eager(Book.author)).where(Author.id > 0).order_by(Book.id)
+    ).all()  # fmt: skip
+    return titles(dict.fromkeys(book.author for book in books))
 
 
 def option_beside(session: Session) -> object:
