@@ -61,6 +61,14 @@ class CostModel:
         """The indexes that any plan seen of the text uses."""
         return self._ranked[number][1]
 
+    def ranked(self, number: int) -> list[TextPrice]:
+        """The prices of the text that can matter, the cheapest first."""
+        return self._ranked[number][0]
+
+    def disturbing(self, number: int) -> IndexSet:
+        """The indexes that change the text's cost by their presence."""
+        return self._disturbing.get(number, 0)
+
     def used(self) -> IndexSet:
         """The indexes that any plan seen uses."""
         found = 0

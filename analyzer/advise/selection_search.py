@@ -43,6 +43,7 @@ class Search:
         self._constraints = constraints
         self._progress = progress
         self._writes = WriteCosts(schema, writes)
+        self._kept: list[float] = []
         self._end = None if constraints.max_seconds is None else time.monotonic() + constraints.max_seconds
         self._rejected: dict[CandidateIndex, str] = {}
         self._best: dict[int | None, IndexSet] = {}
@@ -166,7 +167,9 @@ class Search:
 
     def write_cost(self, number: int) -> float:
         """Planner units that keeping the index costs in the recorded interval."""
-        return self._writes.cost(self.costs.indexes[number])
+        for index in self.costs.indexes[len(self._kept) : number + 1]:
+            self._kept.append(self._writes.cost(index))
+        return self._kept[number]
 
     def share(self, on: IndexSet) -> float:
         """The workload's cost under the set as a share of the cost before."""
