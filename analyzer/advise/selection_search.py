@@ -10,7 +10,7 @@ from .candidate_index import CandidateIndex
 from .cost_model import CostModel
 from .selection_limits import Limits, too_wide
 from .selection_types import Constraints, TableWrites
-from .set_search import SetSearch
+from .set_search import MIN_STEP, SetSearch
 from .workload_costs import IndexSet, WorkloadCosts, members
 from .write_cost import WriteCosts
 
@@ -22,6 +22,8 @@ DISTURBED = 0.001
 """Of a text's cost: what a plan may cost more than another one of the same indexes before presence alone is held to matter."""
 MUCH_LARGER = 1.25
 """Times the size of an index that serves a text better: of so much larger ones no use is seen."""
+MAX_BESIDE = 3
+"""Of the plans that a text would rather have than the one under a set, those looked at in a round, the best first."""
 MIN_GAIN = 0.01
 """Of a text's cost: an index that gains it less is of no interest to it."""
 
@@ -145,12 +147,17 @@ class Search:
     def _explore(self, on: IndexSet, limits: Limits) -> None:
         """Price the neighbours of a set: without one of its members, and with what any text would rather have beside it."""
         fitting = sum(1 << one for one in members(self.model.used()) if limits.allow(1 << one))
+        # What no step would be made for is not looked for.
+        least = MIN_STEP * self.costs.total(0)
         for number, text in enumerate(self.costs.texts):
             for one in members(self.costs.price(number, on).used):
                 self.costs.price(number, on & ~(1 << one))
-            limit = (1 - MIN_GAIN) * self.costs.price(number, on).cost
+            cost = self.costs.price(number, on).cost
+            limit = min((1 - MIN_GAIN) * cost, cost - least / text.weight if text.weight else 0.0)
             rest = fitting & text.relevant & ~on
-            while rest and not self.late():
+            for _ in range(MAX_BESIDE):
+                if not rest or self.late():
+                    break
                 price = self.costs.price(number, on | rest)
                 added = price.used & ~on
                 if not added or price.cost > limit:
@@ -159,6 +166,7 @@ class Search:
                     for one in members(added):
                         self.costs.price(number, on | 1 << one)
                 rest &= ~added
+            self._progress("Comparing plans", number + 1, len(self.costs.texts))
         self.model.refresh()
 
     def objective(self, on: IndexSet) -> float:
