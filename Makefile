@@ -17,7 +17,7 @@ demo: $(STAMP)
 	@$(PY) -m queryproof demo $(ARGS)
 
 test: $(STAMP)
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 # QUERYPROOF_MATRIX names a directory that holds 13/native/bin … 18/native/bin already.
 test-matrix: $(STAMP)

@@ -10,6 +10,8 @@ import pytest
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.record.faults import FAULT_LOG, swallowed
 
+pytest_plugins = ["pytester"]  # pytest takes it from the topmost conftest only
+
 _numbers = itertools.count(1)
 
 

@@ -4,8 +4,6 @@ import pytest
 
 from .project import Project
 
-pytest_plugins = ["pytester"]
-
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> Project:

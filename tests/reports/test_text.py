@@ -94,7 +94,7 @@ def test_the_summary_says_what_first_and_how_sure(tmp_path: Path) -> None:
     print_report(example(), Console(file=out, width=80), [tmp_path / "report.html"])
     text = out.getvalue()
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    assert lines[0] == "12.3 s of 18.9 s of database time can go: 2 indexes, 1 ORM edit, 1 rewrite, 1"
+    assert lines[0] == "≈ 12.3 s of 18.9 s of database time can go: 2 indexes, 1 ORM edit, 1 rewrite, 1"
     assert lines[2] == " 1. Add a partial B-tree index on orders (created_at) where status = 'open'"
     assert lines[3:6] == [
         "    measured, error  500 ms → 12.2 ms, 41× less",
