@@ -26,10 +26,13 @@ from ..query import (
 )
 from ..record.journal import MAX_RECORD, VERSION
 from ..record.values import decode_value
+from ..sql.placeholders import number_question_marks
 
 CHUNK = 256 * 1024
 MAX_LINE = 2 * MAX_RECORD
 """Bytes; no line of ours is longer, and a hostile one must not fill the memory."""
+MARKED = frozenset(("pysqlite", "aiosqlite", "pysqlcipher"))
+"""Drivers that write `?` for a value."""
 MAX_WAITING = 10_000
 """Executions held back because what they refer to has not come yet: its first copy is damaged."""
 
@@ -271,8 +274,9 @@ class Records:
                 check=_check(record["fx"]) if record.get("fx") else None,
             )
         rows = record.get("n")
+        driver = str(record.get("dr", ""))
         return RecordedQuery(
-            sql=text[0],
+            sql=number_question_marks(text[0]) if driver in MARKED else text[0],
             parameters=_parameters(record),
             duration_ms=_duration(record["d"]),
             rows=int(rows) if rows is not None else None,
@@ -284,7 +288,7 @@ class Records:
             transaction=_number(record.get("tx")),
             executemany=record.get("m") is not None,
             error=_text(record.get("e")),
-            driver=str(record.get("dr", "")),
+            driver=driver,
             call_site=stack[0] if stack else None,
             stack=stack,
             orm=orm,

@@ -1,6 +1,9 @@
 """Placeholders of the drivers' dialects, found by token and never by searching the text."""
 
+import itertools
+import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from .tokens import Token, tokenize
 
@@ -33,3 +36,13 @@ def undoubled(sql: str) -> str:
 def has_placeholders(sql: str) -> bool:
     """Whether there is any placeholder."""
     return any(token.kind == "placeholder" for token in tokenize(sql))
+
+
+@lru_cache(maxsize=2_000)
+def number_question_marks(sql: str) -> str:
+    """Every `?` of SQLite's drivers as `$1`, `$2` …: PostgreSQL has operators of that name, and no such placeholder."""
+    count = itertools.count(1)
+    return "".join(
+        re.sub(r"\?", lambda _: f"${next(count)}", token.text) if token.kind == "operator" else token.text
+        for token in tokenize(sql)
+    )

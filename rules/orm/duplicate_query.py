@@ -8,6 +8,8 @@ from statistics import median
 
 from ...analyzer.query import SessionEvent
 from ...analyzer.recommendation import Code
+from ...analyzer.sql.cartesian import KEYS
+from ...analyzer.sql.statement import Statement
 from ...analyzer.workload import Execution
 from ..finding import Fact, Finding, LookedAt, Subject
 from ..orm_rule import Claim, OrmRule, sites, with_remedy
@@ -93,7 +95,7 @@ class DuplicateQuery(OrmRule):
                     LookedAt(self.name, Subject(waiting[0].fingerprint, None, (), "duplicate"), reason), executions
                 )
             else:
-                yield Claim(self._finding(runs, executions), executions)
+                yield Claim(self._finding(recorded, runs, executions), executions)
 
     def _counts(self, recorded: Recorded, execution: Execution) -> bool:
         if execution.parameters is None or not recorded.free(execution) or asked_for(recorded, execution) is None:
@@ -103,7 +105,7 @@ class DuplicateQuery(OrmRule):
             return False
         return not _VOLATILE.search(recorded.groups[execution.fingerprint].text)
 
-    def _finding(self, runs: Sequence[list[Execution]], executions: Sequence[Execution]) -> Finding:
+    def _finding(self, recorded: Recorded, runs: Sequence[list[Execution]], executions: Sequence[Execution]) -> Finding:
         worst = max(runs, key=len)
         count = len(worst)
         places = len({one.call_site for one in worst})
@@ -118,15 +120,26 @@ class DuplicateQuery(OrmRule):
             ),
             worst=count, at_stake_ms=sum(one.duration_ms for run in runs for one in run[1:]),
         )  # fmt: skip
-        if worst[0].orm is not None and worst[0].orm.entity is not None:
+        if worst[0].orm is not None and worst[0].orm.entity is not None and _by_key(recorded.statement(worst[0])):
             text = f"session.get({worst[0].orm.entity}, key)  # asks the session before the database"
         else:
             text = "rows = session.execute(query).all()  # once, before the loop or the calls that need it"
         return with_remedy(
-            finding, "Ask once and pass the result on", "The result cannot have changed between the repetitions.",
+            finding, "Ask once and pass the result on",
+            "The result cannot have changed between the repetitions."
+            if len({(one.process, one.transaction) for one in worst}) == 1
+            else "Nothing recorded has changed the result between the repetitions.",
             [Code("At the first of them", "python", text)],
             before=count, after=1, saves_ms=finding.at_stake_ms, kind="sql-rewrite",
         )  # fmt: skip
+
+
+def _by_key(statement: Statement | None) -> bool:
+    """Whether it asks for one row of one table by its key, as `Session.get` does."""
+    if statement is None or statement.aggregated or len(statement.scans) != 1:
+        return False
+    columns = [(one.column, one.kind) for one in statement.scans[0].predicates]
+    return len(columns) == 1 and columns[0][0] in KEYS and columns[0][1] == "equality"
 
 
 def _keep(

@@ -5,7 +5,9 @@ import random
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from queryproof import record
 from queryproof.analyzer.errors import SourceError
 from queryproof.analyzer.record.journal import Journal, encode_line, text_fields
 from queryproof.analyzer.record.values import decode_value, encode_value
@@ -141,3 +143,11 @@ def test_sql_files_are_split_as_psql_would(tmp_path: Path) -> None:
         missing.parent.mkdir(exist_ok=True)
         with pytest.raises(SourceError):
             read_sql_files([missing])
+
+
+def test_values_of_sqlite_are_placeholders_to_the_rules(tmp_path: Path) -> None:
+    engine = sa.create_engine("sqlite://")
+    with record(engine, tmp_path), engine.connect() as connection:
+        connection.execute(sa.text("SELECT 1 FROM sqlite_master WHERE name = :name AND type = :type"), {"name": "a", "type": "b"})  # fmt: skip
+    queries, _ = read_journal(tmp_path)
+    assert queries[0].sql.endswith("name = $1 AND type = $2")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from queryproof.analyzer.sql.guard import single_statement_kind
 from queryproof.analyzer.sql.parse import analyse, format_sql
+from queryproof.analyzer.sql.placeholders import number_question_marks
 from queryproof.analyzer.sql.statement import TableScan
 
 
@@ -250,3 +251,8 @@ def test_the_guard_lets_only_single_reads_run(sql: str, runnable: bool) -> None:
 def test_the_guard_names_the_functions_called() -> None:
     verdict = single_statement_kind('SELECT f(a), s.g(1), "H"(2), count(*) FROM t WHERE a IN (1) AND EXISTS (SELECT 1)')
     assert verdict.functions == ("H", "count", "f", "s.g")
+
+
+def test_question_marks_of_sqlite_become_numbers_outside_texts_and_names() -> None:
+    sql = """SELECT "a?", '?' FROM t WHERE a=? AND b IN (?, ?) -- ?"""
+    assert number_question_marks(sql) == """SELECT "a?", '?' FROM t WHERE a=$1 AND b IN ($2, $3) -- ?"""
