@@ -36,6 +36,11 @@ def main() -> None:
     Profile your own program, then read the report:
         queryproof record -- pytest
         queryproof analyze --url postgresql://user@localhost/mydb
+        queryproof fix
+    Choose indexes for a whole workload, within a budget:
+        queryproof advise queries.sql --url postgresql://reader@db.example/prod --budget 500MB
+    Look at one plan:
+        queryproof explain 'SELECT …' --url postgresql://user@localhost/mydb
     Review a server through pg_stat_statements:
         queryproof analyze --pg-stat-statements --url postgresql://reader@db.example/prod
     Gate a CI job (exit code 1 on findings of that severity or worse):
