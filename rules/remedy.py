@@ -1,11 +1,13 @@
 """Texts of remedies that several plan rules share."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from ..analyzer.plan import PlanNode
 from ..analyzer.recommendation import Code
 from ..analyzer.sql.identifier import quote_identifier
+from .condition import column, qualifier
 
 MOST_WORK_MEM_MB = 1024
 """What we ever propose for one session: every sort and hash of every worker may take as much."""
@@ -26,6 +28,23 @@ def create_index(node: PlanNode, columns: Sequence[str], *, method: str = "", su
     what = f"({expression})" if expression else ", ".join(f"{quote_identifier(one)}{suffix}" for one in columns)
     using = f" USING {method}" if method else ""
     return Code("DDL", "sql", f"CREATE INDEX CONCURRENTLY ON {table}{using} ({what});")
+
+
+def index_for_order(keys: Sequence[str]) -> str:
+    """The columns of an index that gives rows in the order of these sort keys; empty where no index can: they are of several
+    tables, or an expression that may not be indexable."""
+    found: list[str] = []
+    tables: set[str | None] = set()
+    for key in keys:
+        text, way = re.fullmatch(
+            r"(.*?)((?: COLLATE \S+)?(?: DESC)?(?: NULLS (?:FIRST|LAST))?)", key, re.DOTALL
+        ).groups()  # type: ignore[union-attr] # matches any text
+        name = column(text)
+        if name is None:
+            return ""
+        tables.add(qualifier(text))
+        found.append((quote_identifier(name) if text.endswith('"') else name) + way)
+    return ", ".join(found) if len(tables) == 1 else ""
 
 
 def analyze(node: PlanNode) -> Code:

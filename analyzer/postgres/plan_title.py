@@ -46,7 +46,7 @@ def read_title(title: str) -> RawNode | None:
     if mode in ("Partial", "Finalize") and rest:
         raw["Partial Mode"], title = mode, rest
     found = _simple(title) or _scan(title)
-    return raw | found if found is not None else None
+    return found | raw if found is not None else None
 
 
 def _simple(title: str) -> RawNode | None:

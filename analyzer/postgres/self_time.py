@@ -64,9 +64,12 @@ def time_nodes(root: Timed) -> Accounts:
         _own(node)
     _side_by_side(nodes)
     after = 0.0
-    for node in nodes:
-        if node.is_init_plan:
-            after += _charge_consumers(node, nodes)
+    # Those with a single reader first: a node may pay for several, and what is certain leaves less to be guessed.
+    shown_elsewhere = [node for node in nodes if node.is_init_plan]
+    if len(shown_elsewhere) > 1:
+        shown_elsewhere.sort(key=lambda node: len(_consumers(node, nodes)) or len(nodes))
+    for node in shown_elsewhere:
+        after += _charge_consumers(node, nodes)
     clamped = 0.0
     for node in nodes:
         if node.self_ms is not None and node.self_ms < 0:

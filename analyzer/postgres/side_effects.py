@@ -38,6 +38,7 @@ plain EXPLAIN runs them, and what the queries call with them."""
 
 _WRITING = frozenset("insert update delete merge truncate create drop alter grant revoke".split())
 _UNKNOWABLE = frozenset("execute copy do call".split())
+MAY_CHANGE = "may change something"
 _KNOWN_LANGUAGES = frozenset(("internal", "c", "sql", "plpgsql"))
 
 _FUNCTION = """
@@ -164,12 +165,16 @@ class SideEffects:
             reached = [
                 *self._named(cursor, syntax, functions, operators),
                 *self._behind(cursor, syntax, _WRITTEN if writes else _READ),
-                *self._hidden(cursor),
             ]
             if writes:
                 cursor.execute(_BEHIND + _TRIGGERS, _relations(syntax))
                 reached += self._by_oid(cursor, [row[1] for row in cursor.fetchall()])
-            return self._first(cursor, reached, HELD if writes else HARMLESS, writes=writes)
+            allowed = HELD if writes else HARMLESS
+            if reason := self._first(cursor, reached, allowed, writes=writes):
+                return reason
+            reason = self._first(cursor, self._hidden(cursor), allowed, writes=writes)
+            hint = "; mark it STABLE or IMMUTABLE if it only reads" if reason.endswith(MAY_CHANGE) else ""
+            return f"a cast or a domain of the database may take part: {reason}{hint}" if reason else ""
 
         return self._conversation.ask_catalogue(judge)
 
@@ -234,11 +239,11 @@ class SideEffects:
         if function.bare in ASKING:
             return "runs other queries"
         if not function.users:
-            return "may change something" if function.volatility == "v" and function.bare not in allowed else ""
+            return MAY_CHANGE if function.volatility == "v" and function.bare not in allowed else ""
         if function.bare in HARMLESS and function.language == "c":
             return ""
         if function.volatility == "v" and (not writes or function.language not in ("sql", "plpgsql")):
-            return "may change something"
+            return MAY_CHANGE
         if function.language not in _KNOWN_LANGUAGES:
             return f"is written in {function.language} and may do anything"
         for part in self._by_oid(cursor, function.parts):

@@ -26,6 +26,7 @@ STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO:
 _NOT_RUN = (
     "Most need a real run (--analyze, or EXPLAIN with ANALYZE): a plan that was not run tells no times and no rows."
 )
+_NOT_RUN_ASKED = "Most need a real run: a plan that was not run tells no times and no rows."
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _KEPT = "\ue000"
 """Stands for the thin space in a number while lines are broken, which may not happen there."""
@@ -116,7 +117,9 @@ def _print_plan(judged: JudgedPlan, console: Console, several: bool) -> None:
 
 def _print_ranking(judged: JudgedPlan, console: Console) -> None:
     if not judged.findings:
-        write(console, "No findings." if judged.plan.analyzed else f"No findings. {_NOT_RUN}")
+        asked = judged.note.startswith("planned without running it")
+        known = judged.plan.analyzed
+        write(console, "No findings." if known else f"No findings. {_NOT_RUN_ASKED if asked else _NOT_RUN}")
         return
     counts = [(severity, sum(one.severity is severity for one in judged.findings)) for severity in Severity]
     write(console, "Findings: " + ", ".join(f"{count} {severity}" for severity, count in counts if count))

@@ -74,8 +74,15 @@ class ParallelAbsent(PlanRule):
                     Fact("max_parallel_workers_per_gather", workers or "default"),
                 ],
                 share=context.share(node) / 2,
-                title="Allow parallel workers" if workers == "0" else "Mark functions that only read as PARALLEL SAFE",
-                reason="A scan of this length is shared out among workers where nothing forbids it.",
+                title="Allow parallel workers"
+                if workers == "0"
+                else "Mark functions that only read as PARALLEL SAFE"
+                if called
+                else "Return fewer rows, or see whether a setting keeps workers away",
+                reason="A scan of this length is shared out among workers where nothing forbids it."
+                if workers == "0" or called
+                else "Each row that a worker hands over costs parallel_tuple_cost: where most rows are returned, one process "
+                "is cheaper. min_parallel_table_scan_size and functions in the select list may rule workers out too.",
                 kind="setting",
                 code=[Code("Setting for one transaction", "sql", "SET LOCAL max_parallel_workers_per_gather = 2;")]
                 if workers == "0"

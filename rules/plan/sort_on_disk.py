@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from ...analyzer.plan import PlanNode
 from ...analyzer.postgres.literals import without_literals
 from ..finding import Fact, Finding, LookedAt
 from ..plan_context import PlanContext, rows
 from ..plan_rule import PlanRule
-from ..remedy import number, work_mem
+from ..remedy import index_for_order, number, work_mem
 
 FACTOR = 3.0
 """Memory that rows take over their size on disk: a rule of thumb."""
@@ -49,6 +50,7 @@ class SortOnDisk(PlanRule):
                 continue
             megabytes, code = work_mem(FACTOR * max(disks))
             key = without_literals(", ".join(node.sort_key))
+            order = index_for_order(node.sort_key) if _of_one_table(node) else ""
             yield self.finding(
                 context,
                 node,
@@ -60,9 +62,18 @@ class SortOnDisk(PlanRule):
                     Fact("rows", rows(node), "rows"),
                 ],
                 share=context.share(node),
-                title=f"Read the rows in order from an index on ({key}), or raise work_mem to {megabytes} MB for this query",
-                reason="Rows take about three times as much in memory as on disk. An index that gives the order needs no sort at all; "
-                "a LIMIT keeps only its first rows.",
+                title=f"Read the rows in order from an index on ({order}), or raise work_mem to {megabytes} MB for this query"
+                if order
+                else f"Raise work_mem to {megabytes} MB for this query, or sort fewer rows",
+                reason="Rows take about three times as much in memory as on disk. "
+                + ("An index that gives the order needs no sort at all; " if order else "")
+                + "a LIMIT keeps only its first rows.",
                 kind="setting",
                 code=[code],
             )
+
+
+def _of_one_table(node: PlanNode) -> bool:
+    """Whether the rows sorted come from a single table, as it holds them: an aggregate's results have no index."""
+    below = list(node.walk())
+    return sum(1 for one in below if one.relation) == 1 and not any("Aggregate" in one.type for one in below)

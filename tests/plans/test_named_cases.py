@@ -133,3 +133,26 @@ def test_a_leader_evaluates_what_its_workers_need() -> None:
         scan = node(plan, "Seq Scan", "facts")
         spent = (gather.total_ms or 0.0) + (shown.total_ms or 0.0)
         assert (scan.self_ms or 0.0) <= spent
+
+
+def test_a_scan_of_a_cte_that_waits_for_an_init_plan_pays_for_it_first() -> None:
+    scan = "(actual time=1.000..{0} rows=9 loops=1)"
+    plan = read_plan(
+        f"""Nested Loop  (cost=1.00..9.00 rows=9 width=8) {scan.format("5700.000")}
+  CTE t
+    ->  Finalize HashAggregate  (cost=1.00..9.00 rows=9 width=8) {scan.format("5200.000")}
+          ->  Seq Scan on orders  (cost=1.00..9.00 rows=9 width=8) {scan.format("3200.000")}
+  InitPlan 2 (returns $4)
+    ->  Aggregate  (cost=1.00..9.00 rows=9 width=8) {scan.format("4600.000")}
+          ->  CTE Scan on t t_2  (cost=1.00..9.00 rows=9 width=8) {scan.format("4400.000")}
+  ->  CTE Scan on t  (cost=1.00..9.00 rows=9 width=8) {scan.format("5600.000")}
+        Filter: (t.s > $4)
+  ->  Seq Scan on customers c  (cost=1.00..9.00 rows=9 width=8) {scan.format("50.000")}
+Execution Time: 5700.000 ms
+"""
+    )
+    assert node(plan, "Seq Scan", "orders").self_ms == pytest.approx(3200)
+    assert node(plan, "HashAggregate", "CTE t").self_ms == pytest.approx(2000)
+    assert node(plan, "HashAggregate", "CTE t").partial_mode == "Finalize"
+    assert node(plan, "Aggregate", "InitPlan 2 (returns $4)").self_ms == pytest.approx(200)
+    assert self_sum(plan) == pytest.approx(5700)

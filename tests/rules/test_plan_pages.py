@@ -21,6 +21,7 @@ from queryproof.rules.finding import Finding, LookedAt, Severity
 from queryproof.rules.judge_plan import judge_plan, plan_rules
 from queryproof.rules.plan_context import Around, PlanContext
 from queryproof.rules.plan_rule import PlanRule
+from queryproof.rules.remedy import index_for_order
 
 Connection = psycopg2.extensions.connection
 
@@ -95,3 +96,40 @@ def test_every_finding_of_the_catalogue_has_its_rule() -> None:
 
 def test_a_schema_is_optional(connection: Connection) -> None:
     assert isinstance(read_schema(connection), Schema)
+
+
+def test_a_plan_that_was_not_run_tells_of_a_correlated_subquery_and_of_no_other(connection: Connection) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "BEGIN; CREATE TEMP TABLE users (id int PRIMARY KEY); CREATE TEMP TABLE logins (user_id int, at int);"
+            "INSERT INTO users SELECT n FROM generate_series(1, 2000) n;"
+            "INSERT INTO logins SELECT n % 2000, n FROM generate_series(1, 20000) n; ANALYZE users, logins"
+        )
+        told = {}
+        for sql in (
+            "SELECT u.id, (SELECT max(l.at) FROM logins l WHERE l.user_id = u.id) FROM users u",
+            "SELECT u.id FROM users u WHERE u.id IN (SELECT l.user_id FROM logins l WHERE l.at < 9) OR u.id = 7",
+            "SELECT u.id, (SELECT max(l.at) FROM logins l WHERE l.user_id = u.id) FROM users u WHERE u.id < 5",
+        ):
+            cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}")
+            ((document,),) = cursor.fetchall()
+            findings, _ = judge_plan(PlanContext(read_plan(json.dumps(document))))
+            told[sql] = [(one.severity, one.message) for one in findings if one.rule == "subplan-per-row"]
+        cursor.execute("ROLLBACK")
+    first, *others = told.values()
+    assert [severity for severity, _ in first] == [Severity.WARNING]
+    assert "would be run 2\u202f000 times" in first[0][1]
+    assert others == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("key", "index"),
+    [
+        (("o.at DESC", '"when" NULLS FIRST'), ""),
+        (("o.at DESC NULLS LAST", 'o."when"'), 'at DESC NULLS LAST, "when"'),
+        (("(date_trunc('day'::text, at))",), ""),
+        (("a.at", "b.at"), ""),
+    ],
+)
+def test_an_index_is_proposed_for_an_order_that_one_can_give(key: tuple[str, ...], index: str) -> None:
+    assert index_for_order(key) == index
