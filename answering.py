@@ -67,9 +67,7 @@ def answer(
             result.findings.append(finding)
         else:
             result.looked_at.append(LookedAt(finding.rule, finding.subject, _because(reply)))
-    if prover:
-        index_answers = consolidate(index_answers, *prover)
-    result.recommendations += recommendations(index_answers, result.plans)
+    result.recommendations += recommendations(consolidate(index_answers, prover), result.plans)
     for finding in findings:
         if finding.rule != INDEX_RULE:
             result.findings.append(finding)

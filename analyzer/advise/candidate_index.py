@@ -87,11 +87,13 @@ class CandidateIndex:
     partitions: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     def subsumed_by(self, other: "CandidateIndex") -> bool:
-        """Whether `other` can stand in for this one: a B-tree that begins with the same keys and carries as much."""
+        """Whether `other` can stand in for this one: a B-tree that begins with the same keys and carries as much. It finds
+        what a hash index finds, too."""
         return (
             self != other
             and (self.schema, self.table) == (other.schema, other.table)
-            and self.method == other.method == "btree"
+            and self.method in ("btree", "hash")
+            and other.method == "btree"
             and not self.unique
             and self.predicate == other.predicate
             and other.keys[: len(self.keys)] == self.keys

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..errors import StatementError
 from ..plan import Plan, PlanNode
 from ..recommendation import Cost, Evidence, Measurement, QueryEvidence, Recommendation
 from ..schema import Index, Table
@@ -31,12 +32,19 @@ _ADJECTIVES = {
 }
 
 
-def consolidate(answers: Sequence[IndexAnswer], builder: Builder, measure: Measure) -> list[IndexAnswer]:
-    """Answers whose index is a prefix of another's move to that one, when a measurement shows it serves as well."""
+def consolidate(answers: Sequence[IndexAnswer], prover: tuple[Builder, Measure] | None) -> list[IndexAnswer]:
+    """Answers whose index is a prefix of another's move to that one: measured ones when a measurement shows that it serves as
+    well, estimated ones by its keys. Planned ones were chosen together."""
     kept: list[IndexAnswer] = []
     for answer in answers:
-        wider = [other.index for other in answers if answer.index.subsumed_by(other.index)]
-        kept.append(_moved(answer, wider, builder, measure) or answer)
+        wider = [one.index for one in answers if one.kind == answer.kind and answer.index.subsumed_by(one.index)]
+        widest = [index for index in wider if not any(index.subsumed_by(other) for other in wider)]
+        if answer.kind == "estimated" and widest:
+            kept.append(replace(answer, index=widest[0]))
+        elif answer.kind == "measured" and prover is not None:
+            kept.append(_moved(answer, widest, *prover) or answer)
+        else:
+            kept.append(answer)
     return kept
 
 
@@ -44,11 +52,12 @@ def _moved(
     answer: IndexAnswer, wider: Sequence[CandidateIndex], builder: Builder, measure: Measure
 ) -> IndexAnswer | None:
     sql = answer.question.explained.sql
-    for index in wider:
-        if sql is None or any(other.subsumed_by(index) is False and index.subsumed_by(other) for other in wider):
+    for index in wider if sql is not None else ():
+        try:
+            with builder.built(index) as built:
+                plan = measure(sql or "")
+        except StatementError:
             continue
-        with builder.built(index) as built:
-            plan = measure(sql)
         if (plan.execution_ms or 0.0) <= 1.5 * (answer.after.ms or 0.0) + 0.1:
             return replace(
                 answer,

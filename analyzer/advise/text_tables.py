@@ -75,5 +75,6 @@ def _words(sql: str) -> list[str]:
         if word.startswith('"'):
             found += [word[1:-1].replace('""', '"'), *re.findall(r"\w+", word)]
         else:
-            found.append(word)
+            # As PostgreSQL folds it, too.
+            found += [word, word.lower()]
     return found

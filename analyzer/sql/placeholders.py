@@ -26,10 +26,13 @@ def replace_placeholders(sql: str, replacement: Callable[[Token], str]) -> str:
 
 
 def undoubled(sql: str) -> str:
-    """The text as the server gets it from a driver that halves each `%%`; unchanged where it has `%s` placeholders, with
-    which the signs are halved together."""
-    if "%%" not in sql or any(token.kind == "placeholder" and token.text[0] == "%" for token in tokenize(sql)):
+    """The text as the server gets it from a driver that halves each `%%`. Beside `%s` placeholders, only in quoted names: the
+    other signs are halved together with them."""
+    if "%%" not in sql:
         return sql
+    tokens = tokenize(sql)
+    if any(token.kind == "placeholder" and token.text[0] == "%" for token in tokens):
+        return "".join(token.text.replace("%%", "%") if token.kind == "quoted" else token.text for token in tokens)
     return sql.replace("%%", "%")
 
 

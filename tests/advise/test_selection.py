@@ -36,6 +36,8 @@ CREATE UNIQUE INDEX visits_code ON visits (code);
 CREATE INDEX visits_word ON visits (word);
 CREATE INDEX visits_word_c ON visits (word COLLATE "POSIX");
 CREATE INDEX visits_needed ON visits (id) WHERE page = 5;
+CREATE TABLE "Old Sales" (id int PRIMARY KEY, "the ""buyer"" id" int NOT NULL, "first name" text NOT NULL);
+INSERT INTO "Old Sales" SELECT n, n % 3000, repeat('x', 60) FROM generate_series(1, 30000) n;
 """
 BY_PAGE = "SELECT filler FROM visits WHERE page = 7"
 BY_AT = "SELECT filler FROM visits WHERE at = '2024-05-05'"
@@ -80,6 +82,13 @@ def test_each_query_gets_what_serves_it(shop: Shop) -> None:
     assert found.cost_after < 0.05 * found.cost_before
     assert {gain.fingerprint: len(gain.uses) for gain in found.gains} == {"q0": 1, "q1": 1}
     assert sum(one.marginal for one in found.chosen) > 0
+
+
+@pytest.mark.parametrize(
+    "text", [BY_BUYER.upper(), 'SELECT "first name" FROM "Old Sales" WHERE "the ""buyer"" id" = 7']
+)
+def test_names_are_found_in_capitals_and_in_quotes(shop: Shop, text: str) -> None:
+    assert len(shop.select(text).chosen) == 1
 
 
 def test_nothing_helps_a_query_by_its_key(shop: Shop) -> None:
