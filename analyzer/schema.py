@@ -72,6 +72,16 @@ class ForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Partition:
+    """A partition with its own partitions, if it is partitioned itself."""
+
+    schema: str
+    name: str
+    partitioned: bool = False
+    parts: tuple["Partition", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table, partitioned table or materialised view. rows: reltuples (None before the first ANALYZE); pages of 8 kB."""
 
@@ -91,6 +101,8 @@ class Table:
     """Such as `RANGE (created_at)`, of a partitioned table."""
     partitions: tuple[tuple[str, str], ...] = ()
     """Schema and name of each partition directly below."""
+    parts: tuple[Partition, ...] = ()
+    """The same partitions, with all that is below them."""
     scans: int = 0
     """Sequential and index scans since the statistics were reset."""
     updates: int = 0

@@ -16,6 +16,7 @@ from .report import Report
 from .terminal import print_report
 
 MOST_INDEXES = 20
+MOST_LINES = 3
 MOST_SCANS = 6
 MOST_SKIPPED = 6
 
@@ -56,8 +57,12 @@ def _print_index(console: Console, rank: int, one: PlannedIndex, action: Recomme
         lines.append("unproven: on an expression without statistics; look again after building it")
     for line in lines:
         console.print(Padding(_plain(line), (0, 0, 0, 4)))
-    for line in action.code[0].text.splitlines()[:3]:
+    code = action.code[0].text.splitlines()
+    for line in code[:MOST_LINES]:
         console.print(Padding(_plain(line, "cyan"), (0, 0, 0, 4)))
+    if len(code) > MOST_LINES:
+        left = plural(len(code) - MOST_LINES, "more statement", "more statements")
+        console.print(Padding(_plain(f"… and {left}, all of them needed: see the report or --ddl"), (0, 0, 0, 4)))
 
 
 def _print_dropped(console: Console, plan: IndexPlan, actions: dict[str, Recommendation]) -> None:

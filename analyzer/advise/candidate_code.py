@@ -4,7 +4,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ..recommendation import Code
-from ..schema import Table
+from ..schema import Partition, Table
 from ..sql.identifier import quote_identifier, quote_qualified
 
 if TYPE_CHECKING:
@@ -35,20 +35,25 @@ def ddl(index: "CandidateIndex", name: str) -> list[str]:
 def _partition_recipe(index: "CandidateIndex", name: str) -> list[str]:
     """CONCURRENTLY is refused on a partitioned table: an empty parent index first, then each part, then their attachment.
 
-    A part that is itself partitioned is built without CONCURRENTLY by PostgreSQL's own recursion.
+    A part that is itself partitioned is built the same way, and attached when all of its own parts are.
     """
     unique = "UNIQUE " if index.unique else ""
-    parent = index.target(index.schema, index.table)
-    statements = [f"CREATE {unique}INDEX {quote_identifier(name)} ON ONLY {parent}"]
-    for schema, table in index.partitions:
-        part = partition_index_name(name, table)
-        statements.append(
-            f"CREATE {unique}INDEX CONCURRENTLY {quote_identifier(part)} ON {index.target(schema, table)}"
-        )
-        statements.append(
-            f"ALTER INDEX {quote_qualified(index.schema, name)} ATTACH PARTITION {quote_qualified(schema, part)}"
-        )
-    return statements
+
+    def whole(schema: str, table: str, own: str, parts: tuple[Partition, ...]) -> list[str]:
+        statements = [f"CREATE {unique}INDEX {quote_identifier(own)} ON ONLY {index.target(schema, table)}"]
+        for part in parts:
+            below = partition_index_name(name, part.name)
+            if part.partitioned:
+                statements += whole(part.schema, part.name, below, part.parts)
+            else:
+                target = index.target(part.schema, part.name)
+                statements.append(f"CREATE {unique}INDEX CONCURRENTLY {quote_identifier(below)} ON {target}")
+            statements.append(
+                f"ALTER INDEX {quote_qualified(schema, own)} ATTACH PARTITION {quote_qualified(part.schema, below)}"
+            )
+        return statements
+
+    return whole(index.schema, index.table, name, index.partitions)
 
 
 def partition_index_name(name: str, partition: str) -> str:

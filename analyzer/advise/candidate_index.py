@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 
 from ..recommendation import Code
+from ..schema import Partition
 from ..sql.identifier import quote_identifier, quote_qualified
 from .candidate_code import index_codes
 
@@ -69,8 +70,8 @@ class Key:
 class CandidateIndex:
     """An index that could serve a query. shape: what kind of answer it is ("composite", "covering" …), for the report.
 
-    options: storage parameters. partitions: schema and name of the parts of a partitioned table, for the recipe that builds
-    them one by one. Two candidates are equal when PostgreSQL would build the same index.
+    options: storage parameters. partitions: the parts of a partitioned table, for the recipe that builds them one by
+    one. Two candidates are equal when PostgreSQL would build the same index.
     """
 
     schema: str
@@ -84,7 +85,7 @@ class CandidateIndex:
     unique: bool = False
     nulls_not_distinct: bool = False
     options: tuple[tuple[str, str], ...] = ()
-    partitions: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    partitions: tuple[Partition, ...] = field(default=(), compare=False)
 
     def subsumed_by(self, other: "CandidateIndex") -> bool:
         """Whether `other` can stand in for this one: a B-tree that begins with the same keys and carries as much. It finds

@@ -242,7 +242,7 @@ def _width(name: str | None, table: Table) -> int:
 
 
 def btree_index(table: Table, keys: tuple[Key, ...], shape: str, **more: object) -> CandidateIndex:
-    return CandidateIndex(table.schema, table.name, "btree", keys, shape=shape, partitions=table.partitions, **more)  # type: ignore[arg-type] # named fields
+    return CandidateIndex(table.schema, table.name, "btree", keys, shape=shape, partitions=table.parts, **more)  # type: ignore[arg-type] # named fields
 
 
 def _shape(keys: tuple[Key, ...], asked: Wanted) -> str:
@@ -277,7 +277,7 @@ def covering(
             yield Option(
                 CandidateIndex(
                     table.schema, table.name, "btree", base.keys, include=tuple(rest),
-                    predicate=base.predicate, shape="covering" if rest else base.shape, partitions=table.partitions,
+                    predicate=base.predicate, shape="covering" if rest else base.shape, partitions=table.parts,
                 ),
                 option.free,
             )  # fmt: skip

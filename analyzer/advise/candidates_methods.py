@@ -203,7 +203,7 @@ def _index(
 ) -> CandidateIndex:
     return CandidateIndex(
         table.schema, table.name, method, keys, shape=shape, extension=extension, options=options,
-        partitions=table.partitions,
+        partitions=table.parts,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Existing indexes that can go: duplicates, prefixes of others, those that chosen ones replace, and those that nobody uses."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from ..schema import ForeignKey, Index, Schema, Table
 from .candidate_duplicates import canonical
@@ -28,13 +29,20 @@ def dropped_indexes(
     """
     without: dict[str, DroppedIndex] = {}
     for table in schema.tables:
-        for index, reason, stand_ins in _candidates(table, chosen, costs, names):
+        # Duplicates first, then what another one serves, then what nobody uses.
+        for _, index, reason, stand_ins in sorted(
+            _candidates(table, chosen, costs, names), key=lambda one: (one[0], one[1].name)
+        ):
             name = f"{table.schema}.{index.name}"
             if late():
                 return ()
-            gone = {one for one in without if without[one].table == table.name}
-            if set(stand_ins) & {one.name for one in without.values()} or not _keys_kept(
-                table, index, gone, chosen, costs
+            gone = {one for one, other in without.items() if (other.schema, other.table) == (table.schema, table.name)}
+            relying = [one for one in gone if index.name in without[one].replaced_by]
+            if (
+                name in without
+                or set(stand_ins) & {without[one].name for one in gone}
+                or (relying and not stand_ins)
+                or not _keys_kept(table, index, gone, chosen, costs)
             ):
                 continue
             slowdown = STAND_IN_SLOWDOWN if stand_ins else SLOWDOWN
@@ -42,13 +50,15 @@ def dropped_indexes(
                 without[name] = DroppedIndex(
                     table.schema, table.name, index.name, index.size_bytes, reason, tuple(stand_ins)
                 )
+                # Whoever went in favour of this one now has what stands in for it.
+                without |= {one: replace(without[one], replaced_by=tuple(stand_ins)) for one in relying}
     return _all_at_once(costs, chosen, without)
 
 
 def _candidates(
     table: Table, chosen: IndexSet, costs: WorkloadCosts, names: Mapping[int, str]
-) -> Iterator[tuple[Index, str, list[str]]]:
-    """Indexes that could go, with the reason and what stands in for each."""
+) -> Iterator[tuple[int, Index, str, list[str]]]:
+    """Indexes that could go, with the order in which to try, the reason and what stands in for each; maybe in several ways."""
     new = [(costs.indexes[one], names[one]) for one in names if chosen >> one & 1]
     new = [(index, name) for index, name in new if (index.schema, index.table) == (table.schema, table.name)]
     for index in table.indexes:
@@ -59,15 +69,22 @@ def _candidates(
         # Of two equal ones the later name goes, unless the other is the one that has to stay.
         keep = [other for other in same if protected(other, table) or other.name < index.name]
         wider = [other for other in others if other not in same and _stands_in(index, other)]
+        # The longest: a shorter one might go in its favour too.
+        wider.sort(key=lambda other: (-len(other.columns), other.name))
         by_new = [name for one, name in new if _stands_in(index, _as_index(one, table))]
         if keep:
-            yield index, f"it is the same as {keep[0].name}", [keep[0].name]
-        elif wider:
-            yield index, f"{wider[0].name} begins with the same columns and serves what it serves", [wider[0].name]
+            yield 0, index, f"it is the same as {keep[0].name}", [keep[0].name]
+        if wider:
+            yield 1, index, f"{wider[0].name} begins with the same columns and serves what it serves", [wider[0].name]
         elif by_new:
-            yield index, f"the new {by_new[0]} begins with the same columns and serves what it serves", [by_new[0]]
+            yield 1, index, f"the new {by_new[0]} begins with the same columns and serves what it serves", [by_new[0]]
         elif index.scans == 0 and not same and not table.partitions:
-            yield index, "it has not been scanned since the statistics were reset, and no recorded query needs it", []
+            yield (
+                2,
+                index,
+                "it has not been scanned since the statistics were reset, and no recorded query needs it",
+                [],
+            )
 
 
 def protected(index: Index, table: Table) -> bool:

@@ -46,6 +46,11 @@ class HypopgWhatIf:
             cursor.execute("SELECT pg_catalog.set_config('default_transaction_read_only', 'on', false)")
         self._schema = read_schema(connection)
         self._tables = {(table.schema, table.name): table for table in self._schema.tables}
+        self._existing = {
+            f"{table.schema}.{index.name}": (table.schema, index.name)
+            for table in self._schema.tables
+            for index in table.indexes
+        }
         self._indexes: dict[str, CandidateIndex] = {}
         self._live: dict[str, tuple[int, str]] = {}
         self._hidden: frozenset[str] = frozenset()
@@ -126,11 +131,12 @@ class HypopgWhatIf:
             with self._connection.cursor() as cursor:
                 cursor.execute(f"SELECT {self._functions}.hypopg_unhide_all_indexes()")
                 for name in sorted(without):
-                    schema, _, index = name.partition(".")
+                    if name not in self._existing:
+                        continue
                     cursor.execute(
                         f"SELECT {self._functions}.hypopg_hide_index(c.oid) FROM pg_catalog.pg_class c "  # noqa: S608 - quoted
                         "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s",
-                        (schema, index),
+                        self._existing[name],
                     )
             self._hidden = without
 

@@ -29,6 +29,11 @@ class ScratchWhatIf:
         self._names = {
             index.name: f"{table.schema}.{index.name}" for table in self._schema.tables for index in table.indexes
         }
+        self._existing = {
+            f"{table.schema}.{index.name}": (table.schema, index.name)
+            for table in self._schema.tables
+            for index in table.indexes
+        }
         self._built: dict[str, tuple[CandidateIndex, Built]] = {}
 
     @property
@@ -56,7 +61,7 @@ class ScratchWhatIf:
         if not single_statement_kind(sql).explainable:
             raise StatementError("it is not one statement that has a plan")
         gone = [quote_qualified(index.schema, name) for name, (index, _) in self._built.items() if name not in handles]
-        gone += [quote_qualified(*name.split(".", 1)) for name in without]
+        gone += [quote_qualified(*self._existing[name]) for name in without if name in self._existing]
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute("BEGIN")

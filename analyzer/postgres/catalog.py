@@ -2,14 +2,14 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from ..errors import ServerError
-from ..schema import Column, ForeignKey, Function, Index, Schema, Table, View
+from ..schema import Column, ForeignKey, Function, Index, Partition, Schema, Table, View
 from .server_message import server_message
 
 _USER = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_(temp|toast)'"
@@ -145,6 +145,7 @@ def read_schema(connection: Connection) -> Schema:
         available = _rows(connection, "SELECT name::text FROM pg_catalog.pg_available_extensions ORDER BY 1")
     except psycopg2.Error as error:
         raise ServerError(f"the database's catalogs cannot be read ({error.pgcode}): {server_message(error)}") from None
+    below = {(row[1], row[2]): (row[3] == "p", tuple((one[0], one[1]) for one in row[10])) for row in tables}
     return Schema(
         tables=tuple(
             Table(
@@ -163,6 +164,7 @@ def read_schema(connection: Connection) -> Schema:
                 writes=int(writes),
                 partition_key=key,
                 partitions=tuple((one[0], one[1]) for one in partitions),
+                parts=_parts(below[schema, name][1], below),
                 scans=int(scans),
                 updates=int(updates),
                 hot_updates=int(hot),
@@ -178,6 +180,17 @@ def read_schema(connection: Connection) -> Schema:
         views=tuple(View(schema, name, tuple(names), text or "") for schema, name, names, text in views),
         functions=tuple(Function(name, tuple(types), volatility) for name, types, volatility in functions),
     )
+
+
+def _parts(
+    names: Sequence[tuple[str, str]], below: Mapping[tuple[str, str], tuple[bool, Sequence[tuple[str, str]]]]
+) -> tuple[Partition, ...]:
+    """below: whether each table is partitioned, and its partitions; a table that the role may not see is taken as plain."""
+    found = []
+    for schema, name in names:
+        partitioned, parts = below.get((schema, name), (False, ()))
+        found.append(Partition(schema, name, partitioned, _parts(parts, below)))
+    return tuple(found)
 
 
 def _distinct_groups(connection: Connection) -> dict[int, tuple[tuple[tuple[str, ...], float], ...]]:

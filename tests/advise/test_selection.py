@@ -35,6 +35,9 @@ CREATE INDEX visits_buyer ON visits (buyer);
 CREATE UNIQUE INDEX visits_code ON visits (code);
 CREATE INDEX visits_word ON visits (word);
 CREATE INDEX visits_word_c ON visits (word COLLATE "POSIX");
+CREATE INDEX visits_filler ON visits (filler);
+CREATE INDEX visits_filler_again ON visits (filler);
+CREATE INDEX visits_filler_id ON visits (filler, id);
 CREATE INDEX visits_needed ON visits (id) WHERE page = 5;
 CREATE TABLE "Old Sales" (id int PRIMARY KEY, "the ""buyer"" id" int NOT NULL, "first name" text NOT NULL);
 INSERT INTO "Old Sales" SELECT n, n % 3000, repeat('x', 60) FROM generate_series(1, 30000) n;
@@ -175,6 +178,14 @@ def test_duplicates_prefixes_and_unused_indexes_can_go_and_what_protects_more_st
     assert not {"visits_page", "visits_word", "visits_buyer", "visits_code", "visits_pkey", "visits_needed"} & set(
         found
     )
+
+
+def test_what_stands_in_for_an_index_that_goes_stays_itself(shop: Shop) -> None:
+    found = gone(shop.select(BY_PAGE))
+    for name in ("visits_filler", "visits_filler_again"):
+        assert found[name] == ("visits_filler_id",)
+    assert "visits_filler_id" not in found
+    assert not {other for others in found.values() for other in others} & set(found)
 
 
 def test_an_index_that_was_scanned_by_others_stays(shop: Shop) -> None:
