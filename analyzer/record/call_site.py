@@ -63,6 +63,8 @@ fallback: ContextVar[CallStack] = ContextVar("queryproof_fallback", default=NOWH
 _UNKNOWN = object()
 # By identity of the code object: its own hash reads all its constants. `_kept` holds them, so that no number is used twice.
 _names: dict[int, str | object | None] = {}
+_foreign: set[int] = set()
+"""Those of the names that are None, by far the most: looked up faster, and first."""
 _kept: list[CodeType] = []
 _stacks: dict[tuple[object, ...], CallStack] = {}
 
@@ -73,6 +75,7 @@ def mark_function(function: object, mark: str) -> None:
     if isinstance(code, CodeType) and not isinstance(_names.get(id(code)), Mark):
         _kept.append(code)
         _names[id(code)] = Mark(mark)
+        _foreign.discard(id(code))
 
 
 def call_stack(skip: int = 0) -> CallStack:
@@ -84,7 +87,7 @@ def call_stack(skip: int = 0) -> CallStack:
         reach("call_site.walk")
     key: list[object] = []
     frames: list[FrameType] = []
-    names = _names
+    names, foreign = _names, _foreign
     try:
         frame: FrameType | None = sys._getframe(skip + 1)
     except ValueError:
@@ -99,14 +102,15 @@ def call_stack(skip: int = 0) -> CallStack:
             left = MAX_BEYOND if frames else MAX_WALK
         left -= 1
         code = frame.f_code
-        name = names.get(id(code), _UNKNOWN)
-        if name is not None:
+        number = id(code)
+        if number not in foreign:
+            name = names.get(number, _UNKNOWN)
             if name is _UNKNOWN:
                 name = _learn(code)
             if type(name) is str:
                 if not frames:
                     left = MAX_BEYOND
-                key.append(id(code))
+                key.append(number)
                 key.append(frame.f_lasti)
                 frames.append(frame)
                 if len(frames) == MAX_FRAMES:
@@ -141,6 +145,8 @@ def _learn(code: CodeType) -> str | None:
     if len(_kept) < MAX_CODES:
         _kept.append(code)
         _names[id(code)] = name
+        if name is None:
+            _foreign.add(id(code))
     return name
 
 

@@ -11,6 +11,7 @@ from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
 import sqlalchemy
+from sqlalchemy import Select
 from sqlalchemy.orm import Mapper, ORMExecuteState, Session
 from sqlalchemy.orm.interfaces import UserDefinedOption
 from sqlalchemy.sql.cache_key import HasCacheKey
@@ -39,34 +40,21 @@ class Shape:
 class Load:
     """One statement of the ORM: travels in its execution options, and with the instances that it loads."""
 
-    __slots__ = (
-        "check",
-        "entity",
-        "members",
-        "options",
-        "origin",
-        "parent",
-        "path",
-        "roots",
-        "sequence",
-        "shape",
-        "stack",
-        "top",
-    )
+    # Defaults of the class, because one is made for every statement and few are ever changed.
+    sequence = 0
+    parent: str | None = None
+    origin: "Load | None" = None
+    path: tuple[object, ...] = ()
+    roots: int | None = None
+    members: dict[object, int]
+    check: dict[str, object] | None = None
+    options: tuple[Any, ...] = ()
 
     def __init__(self, shape: Shape, stack: CallStack, entity: type | None, top: bool) -> None:
         self.shape = shape
         self.top = top
         self.stack = stack
         self.entity = entity
-        self.sequence = 0
-        self.parent: str | None = None
-        self.origin: Load | None = None
-        self.path: tuple[object, ...] = ()
-        self.roots: object = None
-        self.members: dict[object, int] = {}
-        self.check: dict[str, object] | None = None
-        self.options: tuple[Any, ...] = ()
 
 
 class Origin(HasCacheKey, UserDefinedOption):
@@ -79,9 +67,15 @@ class Origin(HasCacheKey, UserDefinedOption):
     propagate_to_loaders = True
     _traverse_internals: Any = ()
 
+    def _gen_cache_key(self, anon_map: Any, bindparams: Any) -> tuple[object, ...]:
+        return _ORIGIN_KEY
+
     def __reduce__(self) -> tuple[Callable[[None], UserDefinedOption], tuple[None]]:
         # Load options are pickled with instances, perhaps into a process that does not know this class.
         return UserDefinedOption, (None,)
+
+
+_ORIGIN_KEY = (Origin,)
 
 
 class Flush:
@@ -140,14 +134,24 @@ def mark_functions() -> None:
 
 def describe(state: ORMExecuteState) -> Load | None:
     """What this statement is; a top-level query is also made the origin of what it loads. None: not a select of entities."""
-    if not (state.is_select or getattr(state, "is_from_statement", False)) or not state.is_orm_statement:
+    statement: Any = state.statement
+    if not state.is_orm_statement or not (statement.is_select or getattr(statement, "is_from_statement", False)):
         return None
     if armed:
         reach("recorder.orm")
     stack = call_stack(2)
-    if state.is_relationship_load or state.is_column_load:
+    if _is_load(statement):
         return _load(state, stack)
-    return _query(state, stack)
+    return _query(state, statement, stack)
+
+
+def _is_load(statement: Any) -> bool:
+    """`is_relationship_load or is_column_load`, which work out the same options three times."""
+    options = getattr(statement, "_compile_options", None)
+    if options is None:
+        return False
+    path = getattr(options, "_current_path", None)
+    return getattr(options, "_for_refresh_state", False) or (path is not None and not path.is_root)
 
 
 def attach(state: ORMExecuteState, load: Load, option: str) -> None:
@@ -156,9 +160,18 @@ def attach(state: ORMExecuteState, load: Load, option: str) -> None:
     if load.top:
         if armed:
             reach("recorder.origin")
-        state.statement = state.statement.options(Origin(load))
+        state.statement = _with_origin(state.statement, Origin(load))
         if trial is not None:
             trial.change(state, load.stack.sites[0] if load.stack.sites else None)
+
+
+def _with_origin(statement: Any, origin: Origin) -> Any:
+    if type(statement) is not Select:
+        return statement.options(origin)
+    # What `options` does, without its checks of the argument: they are a fifth of the cost of a recording.
+    copy: Any = statement._generate()
+    copy._with_options += (origin,)
+    return copy
 
 
 def check_option(state: ORMExecuteState, load: Load) -> None:
@@ -197,16 +210,17 @@ def current_flush() -> Flush | None:
     return _flush.get()
 
 
-def _query(state: ORMExecuteState, stack: CallStack) -> Load:
-    statement: Any = state.statement
-    attributes = getattr(statement, "_propagate_attrs", None) or {}
-    subject = attributes.get("plugin_subject")
+def _query(state: ORMExecuteState, statement: Any, stack: CallStack) -> Load:
+    attributes = getattr(statement, "_propagate_attrs", None)
+    subject = attributes.get("plugin_subject") if attributes else None
     mapper = state.bind_mapper
     entity = mapper.class_ if mapper is not None else None
     kind = stack.mark if stack.mark in ("get", "refresh") else "query"
-    streamed = "yield_per" in state.execution_options or "stream_results" in state.execution_options
-    renews = bool(state.execution_options.get("populate_existing"))
-    options = _options_key(getattr(statement, "_with_options", ()))
+    execution = state.execution_options
+    streamed = "yield_per" in execution or "stream_results" in execution
+    renews = "populate_existing" in execution and bool(execution["populate_existing"])
+    loaders = getattr(statement, "_with_options", ())
+    options = _options_key(loaders) if loaders else ()
     key = (kind, entity, subject is not mapper, streamed, renews, options)
     shape = _shapes.get(key)
     if shape is None:
@@ -314,8 +328,6 @@ def _identity(state: Any) -> str:
 
 def _options_key(options: tuple[Any, ...]) -> tuple[object, ...]:
     """The loader options of a statement in a form that can be compared: (strategy, path) of each step."""
-    if not options:
-        return ()
     found: list[object] = []
     for option in options:
         for element in getattr(option, "context", ()):

@@ -40,7 +40,7 @@ class Roots:
             return
         if armed:
             reach("recorder.roots")
-        load.roots = 0
+        load.roots, load.members = 0, {}
         for entity in (load.entity, *_members(load.entity)):
             if entity not in self._classes:
                 self._classes.add(entity)

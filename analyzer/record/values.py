@@ -45,10 +45,11 @@ def encode_parameters(parameters: object) -> str | None:
 def _sequence(tag: str, values: Any) -> str:
     if len(values) > MAX_ITEMS:
         raise TooMuchError
-    parts = []
-    for value in values:
-        write = _WRITERS.get(type(value))
-        parts.append(write(value) if write is not None else _other(value))
+    parts = [
+        # Keys are what most statements are given.
+        str(value) if type(value) is int and -(2**63) <= value < 2**63 else _WRITERS.get(type(value), _other)(value)
+        for value in values
+    ]
     return f'{{"{tag}":[{",".join(parts)}]}}'
 
 
