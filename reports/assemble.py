@@ -7,7 +7,7 @@ from ..analyzer.advise.index_plan import IndexPlan
 from ..analyzer.plan import ExplainedQuery, Plan
 from ..analyzer.postgres.plan_text import hide_literals
 from ..analyzer.recommendation import QueryEvidence, Recommendation
-from ..analyzer.sql.parse import format_sql
+from ..analyzer.sql.parse import NO_QUERY, format_sql
 from ..analyzer.workload import QueryGroup, Skipped
 from ..rules.finding import Finding, LookedAt
 from ..rules.rule import Case, all_rules
@@ -53,11 +53,7 @@ def assemble(
         for group in workload.groups
         if (explained := case.plans.get(group.fingerprint)) is not None and explained.plan is None
     ]
-    unread = [
-        Skipped(f"query {fingerprint}", f"not analysed: {statement.problem}")
-        for fingerprint, statement in case.statements.items()
-        if statement.problem is not None
-    ]
+    unread = _unread(case)
     rules = {finding.rule for finding in findings}
     return Report(
         schema_version=SCHEMA_VERSION,
@@ -135,6 +131,23 @@ def _query(
         parameters_origin=explained.parameters_origin if explained is not None else "",
         variants=tuple(variants),
     )
+
+
+def _unread(case: Case) -> list[Skipped]:
+    """Statements that could not be analysed, one by one; those that are no queries, such as DDL, in one line."""
+    problems = {
+        fingerprint: statement for fingerprint, statement in case.statements.items() if statement.problem is not None
+    }
+    others = [statement.kind for statement in problems.values() if (statement.problem or "").endswith(NO_QUERY)]
+    unread = [
+        Skipped(f"query {fingerprint}", f"not analysed: {statement.problem}")
+        for fingerprint, statement in problems.items()
+        if not (statement.problem or "").endswith(NO_QUERY)
+    ]
+    if others:
+        kinds = ", ".join(sorted({kind for kind in others if kind}))
+        unread.append(Skipped(plural(len(others), "statement"), f"not analysed: no queries ({kinds})"))
+    return unread
 
 
 def _variant_id(fingerprint: str, number: int) -> str:

@@ -30,6 +30,8 @@ MAX_SUBSCRIPTS = 200
 """`a[1][1]…` parses in quadratic time."""
 MAX_LENGTH = 256 * 1024
 """Characters."""
+NO_QUERY = "is not a query"
+"""How the problem of a statement ends that is neither SELECT nor DML."""
 
 # sqlglot writes the first 100 characters of the statement, literals included, when it falls back to a command.
 logging.getLogger("sqlglot").disabled = True
@@ -55,7 +57,7 @@ def analyse(sql: str, known: Schema | TableColumns | None = None) -> Statement:
     except TreeError as error:
         return Statement(kind=kind, problem=str(error))
     if kind_of(tree) not in _KINDS:
-        return Statement(kind=kind, problem=f"{kind or 'this'} is not a query")
+        return Statement(kind=kind, problem=f"{kind or 'this'} {NO_QUERY}")
     try:
         return _statement(tree, text, known)
     except _FAULTS as error:

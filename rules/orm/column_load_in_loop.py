@@ -64,6 +64,7 @@ class ColumnLoadInLoop(OrmRule):
         """Deferred columns by the query that left them out, the rest by the loop that reads them."""
         deferred: defaultdict[tuple[object, ...], list[Execution]] = defaultdict(list)
         renewed: defaultdict[tuple[object, ...], list[Execution]] = defaultdict(list)
+        inherited: defaultdict[tuple[object, ...], list[Execution]] = defaultdict(list)
         for execution in recorded.loads("column", "refresh"):
             load = execution.orm
             if load is None or load.parent is None or recorded.after_commit(execution) is not None:
@@ -72,6 +73,8 @@ class ColumnLoadInLoop(OrmRule):
                 if load.origin_sequence is not None:
                     origin: object = load.origin or (execution.process, load.origin_sequence)
                     deferred[origin, load.root, load.entity, fold(load.path, load.to_many)[0]].append(execution)
+            elif _is_of_a_subclass(recorded, execution, load):
+                inherited[load.origin, load.root].append(execution)
             else:
                 renewed[unit_of(execution), load.kind, load.entity, loop_key(execution)].append(execution)
         for executions in deferred.values():
@@ -82,6 +85,9 @@ class ColumnLoadInLoop(OrmRule):
             worst = max(map(len, runs.values()))
             if worst >= MIN_DEFERRED:
                 yield Claim(self._deferred(recorded, executions, worst, len(runs)), executions)
+        for executions in inherited.values():
+            if len({one.orm.parent for one in executions if one.orm}) >= MIN_DEFERRED:
+                yield Claim(self._inherited(executions), executions)
         for executions in renewed.values():
             if len({one.orm.parent for one in executions if one.orm}) >= MIN_RENEWED and not _after_writes(
                 recorded, executions
@@ -139,6 +145,34 @@ class ColumnLoadInLoop(OrmRule):
             codes, before=worst, after=0, saves_ms=finding.at_stake_ms, edit=edit,
         )  # fmt: skip
 
+    def _inherited(self, executions: Sequence[Execution]) -> Finding:
+        load = executions[0].orm
+        assert load is not None
+        count = len(executions)
+        subclasses = ", ".join(sorted({one.orm.entity for one in executions if one.orm and one.orm.entity}))
+        finding = self.finding(
+            executions, load.origin, f"{load.root} as {subclasses}",
+            f"A query of {load.root} leaves out the columns that {subclasses} add to it; they are loaded for each instance: "
+            f"{count} queries.",
+            (Fact("queries in all", count, "queries"), Fact("read at", sites(executions))),
+            worst=count,
+        )  # fmt: skip
+        option = f"selectin_polymorphic({ALIAS if load.aliased else load.root}, [{subclasses}])"
+        if load.aliased:
+            name = alias_name(load.origin, load.root) if load.origin is not None and load.root is not None else None
+            option = option.replace(ALIAS, name or UNNAMED)
+        codes = [
+            Code("Option for the query", "python", f".options({option})"),
+            Code("Import", "python", "from sqlalchemy.orm import selectin_polymorphic"),
+        ]
+        after = subclasses.count(",") + 1
+        mean = (finding.at_stake_ms or 0.0) / count
+        return with_remedy(
+            finding, f"Load the columns of {subclasses} with the query of {load.root}",
+            "selectin_polymorphic sends one query for each subclass, however many instances there are.",
+            codes, before=count, after=after, saves_ms=max(0.0, (finding.at_stake_ms or 0.0) - mean * after),
+        )  # fmt: skip
+
     def _renewed(self, executions: Sequence[Execution]) -> Finding:
         load = executions[0].orm
         assert load is not None
@@ -163,6 +197,14 @@ class ColumnLoadInLoop(OrmRule):
             [Code("One query for all (id stands for the primary key)", "python", text)],
             before=count, after=1, saves_ms=(finding.at_stake_ms or 0.0) - mean,
         )  # fmt: skip
+
+
+def _is_of_a_subclass(recorded: Recorded, execution: Execution, load: OrmLoad) -> bool:
+    """Whether the columns are those that a subclass keeps in a table of its own: nothing of the instance has expired."""
+    if load.kind != "column" or load.path or load.origin is None or load.root in (None, load.entity):
+        return False
+    statement = recorded.statement(execution)
+    return statement is not None and len(statement.tables) == 1
 
 
 def _after_writes(recorded: Recorded, executions: Sequence[Execution]) -> bool:

@@ -162,7 +162,9 @@ def _followers(recorded: Recorded, executions: Sequence[Execution]) -> list[Exec
 def _codes(statement: Statement, run: Sequence[Execution], followers: Sequence[Execution]) -> Iterator[Code]:
     scan = next((scan for scan in statement.scans if any(one.kind == "equality" for one in scan.predicates)), None)
     equal = [one for one in scan.predicates if one.kind == "equality" and not one.join] if scan is not None else []
-    column = next((one.expression for one in equal if one.constant is None), None) or "id"
+    column = next((one.expression for one in equal if one.constant is None), None)
+    if column is None:
+        return
     load = run[0].orm
     if load is not None and load.entity is not None and not statement.aggregated and column.isidentifier():
         text = f"select({load.entity}).where({load.entity}.{column}.in_(values))"

@@ -1,10 +1,10 @@
 """Columns that are loaded one instance at a time, and their clean twins."""
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased, defer, load_only, selectinload, undefer
+from sqlalchemy.orm import Session, aliased, defer, load_only, selectin_polymorphic, selectinload, undefer
 
 from .labels import clean, faulty
-from .models import Author, Book, Entry
+from .models import Author, Book, Employee, Entry, Manager
 
 
 @faulty("column-load-in-loop", "undefer(Author.biography)")
@@ -44,6 +44,21 @@ def deferred_of_an_alias(session: Session) -> None:
 def deferred_in_legacy_query(session: Session) -> None:
     for entry in session.query(Entry).options(defer(Entry.text)).limit(7):  # origin
         len(entry.text)
+
+
+@faulty("column-load-in-loop", "selectin_polymorphic(Employee, [Manager])", root="Employee")
+def columns_of_a_subclass(session: Session) -> None:
+    for employee in session.scalars(select(Employee)):  # origin
+        if isinstance(employee, Manager):
+            print(employee.budget)
+
+
+@clean()
+def columns_of_a_subclass_at_once(session: Session) -> None:
+    option = selectin_polymorphic(Employee, [Manager])
+    for employee in session.scalars(select(Employee).options(option)):
+        if isinstance(employee, Manager):
+            print(employee.budget)
 
 
 @faulty("column-load-in-loop")
