@@ -19,6 +19,11 @@ MOST_VARIANTS = 4
 MOST_CHANGED_LINES = 8
 
 
+COMMAND, ADDED, REMOVED = "cyan", "bright_green", "red"
+CODE = frozenset((COMMAND, ADDED, REMOVED))
+"""Styles of lines that are text to copy."""
+
+
 def print_report(report: Report, console: Console, paths: Sequence[Path] = ()) -> None:
     """Headline, actions best first, findings without an action, what was not looked at, and where the report is."""
     console.print()
@@ -27,7 +32,11 @@ def print_report(report: Report, console: Console, paths: Sequence[Path] = ()) -
         console.print()
         console.print(_plain(f"{rank:>2}. {action.title}", "bold"))
         for line, style in _lines(report, action):
-            console.print(Padding(_plain(line, style), (0, 0, 0, 4)))
+            if style in CODE:
+                # Text to copy stays on its line, whatever the width.
+                console.print(_plain(f"    {line}", style), soft_wrap=True)
+            else:
+                console.print(Padding(_plain(line, style), (0, 0, 0, 4), expand=False))
     if len(report.recommendations) > MOST_ACTIONS:
         console.print(_plain(f"\n    and {len(report.recommendations) - MOST_ACTIONS} more actions in the report"))
     _print_findings(report, console)
@@ -62,7 +71,7 @@ def _lines(report: Report, action: Recommendation) -> list[tuple[str, str]]:
 
 
 def _code(text: str) -> list[tuple[str, str]]:
-    return [(line, "cyan") for line in text.splitlines()[:3]]
+    return [(line, COMMAND) for line in text.splitlines()[:3]]
 
 
 def _diff(text: str) -> list[tuple[str, str]]:
@@ -70,7 +79,7 @@ def _diff(text: str) -> list[tuple[str, str]]:
     changed = [
         line.rstrip("\r") for line in text.split("\n") if line[:1] in ("+", "-") and line[:3] not in ("+++", "---")
     ]
-    lines = [(line, "green" if line[0] == "+" else "red") for line in changed[:MOST_CHANGED_LINES]]
+    lines = [(line, ADDED if line[0] == "+" else REMOVED) for line in changed[:MOST_CHANGED_LINES]]
     return [*lines, ("…", "")] if len(changed) > MOST_CHANGED_LINES else lines
 
 

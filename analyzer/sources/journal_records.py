@@ -61,11 +61,13 @@ class Losses:
         """One sentence for each kind of loss, for people."""
         found = []
         if self.damaged:
-            found.append(f"{self.damaged} damaged lines were left out")
+            found.append(f"{self.damaged} damaged line{'s were' if self.damaged > 1 else ' was'} left out")
         if self.nameless:
             found.append(f"{self.nameless} executions were left out because the text of their statement is damaged")
         if self.cut:
-            found.append(f"{self.cut} statements were longer than 40 kB and cut: they are grouped but not explained")
+            found.append(
+                f"{self.cut} statement{'s were' if self.cut > 1 else ' was'} longer than 40 kB and cut: grouped but not explained"
+            )
         if self.dropped:
             found.append(f"{self.dropped} executions could not be written: {', '.join(sorted(self.reasons))}")
         if self.rotated:
