@@ -50,10 +50,10 @@ def select_indexes(
     costs = WorkloadCosts(queries, what_if, schema)
     search = Search(costs, schema, constraints, writes, progress)
     search.offer(candidates, bundles)
-    best = search.best(constraints.budget_bytes)
+    best = _needed(search, search.best(constraints.budget_bytes))
     curve = []
     for budget in sorted(set(budgets)):
-        point = search.best(budget)
+        point = _needed(search, search.best(budget))
         curve.append(CurvePoint(budget, costs.size(point), len(members(point)), search.share(point)))
     names = index_names([costs.indexes[one] for one in members(best)], schema)
     dropped: tuple[DroppedIndex, ...] = ()
@@ -86,6 +86,15 @@ def index_names(indexes: Sequence[CandidateIndex], schema: Schema) -> tuple[str,
         names.add(name)
         found.append(name)
     return tuple(found)
+
+
+def _needed(search: Search, chosen: IndexSet) -> IndexSet:
+    """The set without those that, beside the others, bring no more than their writes cost."""
+    for number in sorted(members(chosen), key=lambda one: (-search.costs.sizes[one], one)):
+        without = chosen & ~(1 << number)
+        if search.costs.total(without) - search.costs.total(chosen) <= search.write_cost(number):
+            chosen = without
+    return chosen
 
 
 def _chosen(search: Search, best: IndexSet, names: Sequence[str]) -> tuple[ChosenIndex, ...]:
