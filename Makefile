@@ -11,6 +11,8 @@
 .POSIX:
 PYTHON = python3
 PY = .venv/bin/python
+# Every command is many processes: where byte code may not be kept, each compiles all that it imports.
+export PYTHONDONTWRITEBYTECODE =
 STAMP = .venv/.set-up
 
 demo: $(STAMP)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ..recommendation import Alternative, Code, Recommendation
 from .cannot_edit import CannotEdit
-from .loader_diff import loader_diff
 
 LANGUAGE = "diff"
 
@@ -25,6 +24,8 @@ def reported_diff(recommendation: Recommendation) -> str | None:
 
 
 def _with_diff(one: Recommendation, directory: Path) -> Recommendation:
+    from .loader_diff import loader_diff  # It brings libcst, which takes longer than a small analysis.
+
     assert one.edit is not None
     place = one.edit.place
     try:

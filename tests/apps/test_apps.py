@@ -50,7 +50,7 @@ def served(command: Sequence[str], paths: Sequence[str]) -> int:
         url = next(found[0] for line in process.stderr if (found := re.search(r"http://127\.0\.0\.1:\d+", line)))
         for path in paths:
             assert httpx.get(f"{url}{path}", timeout=60).status_code == 200
-        os.killpg(process.pid, signal.SIGINT)
+        process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=60)
     finally:
         if process.poll() is None:

@@ -186,23 +186,26 @@ def test_r08_ten_thousand_threads_leave_nothing_behind(tmp_path: Path) -> None:
         with turn, engine.connect() as connection:
             connection.exec_driver_sql("SELECT 1")
 
-    def batch(count: int) -> int:
+    def batch(count: int) -> None:
         threads = [threading.Thread(target=work) for _ in range(count)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         del threads
+
+    def remaining() -> int:
         gc.collect()
         return len(gc.get_objects())
 
     before = threading.stack_size(65536)
     try:
         with record(engine, tmp_path, max_size=100_000):
-            first = batch(100)
-            for _ in range(98):
+            batch(100)
+            first = remaining()
+            for _ in range(99):
                 batch(100)
-            last = batch(100)
+            last = remaining()
     finally:
         threading.stack_size(before)
     assert last - first < 100
