@@ -80,7 +80,7 @@ class HollowClone:
         try:
             self._server.start()
             self._build()
-        except BaseException:
+        except BaseException:  # Ctrl-C too must leave no server behind; raised again.
             self.close()
             raise
         return self

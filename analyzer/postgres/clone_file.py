@@ -175,7 +175,7 @@ class CloneFile:
                         archive.writestr(zipfile.ZipInfo(member), content, zipfile.ZIP_DEFLATED)
                     archive.comment = self.manifest.notice.encode()
                 os.replace(name, path)
-            except BaseException:
+            except BaseException:  # Whatever ended it, no half-written file stays; raised again.
                 Path(name).unlink(missing_ok=True)
                 raise
         except OSError as error:

@@ -66,7 +66,7 @@ class Conversation:
         threading.Thread(target=speak, name="queryproof-explain", daemon=True).start()
         try:
             ended = over.wait(timeout_s + GRACE_S)
-        except BaseException:
+        except BaseException:  # Ctrl-C while waiting: the server must stop working too; raised again.
             self._end(connection, over)
             raise
         if not ended:

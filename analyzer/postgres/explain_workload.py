@@ -50,7 +50,7 @@ def explain_workload(
         try:
             answers = [pool.submit(explain, group) for group in workload.groups]
             return {answer.result().fingerprint: answer.result() for answer in progress("Explaining", answers)}
-        except BaseException:
+        except BaseException:  # Ctrl-C too cancels on the server; raised again.
             pool.shutdown(wait=False, cancel_futures=True)
             for one in explainers:
                 one.cancel()

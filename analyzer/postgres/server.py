@@ -98,7 +98,7 @@ class Server:
     def __enter__(self) -> Self:
         try:
             self.start()
-        except BaseException:
+        except BaseException:  # Ctrl-C too must leave no server behind; raised again.
             self.stop()
             raise
         return self

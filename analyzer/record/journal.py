@@ -197,7 +197,7 @@ class Journal:
                 self._torn = False
                 try:
                     self._append(file, self._header())
-                except BaseException:
+                except BaseException:  # The segment without a header is given up; raised again, the recorder counts it.
                     os.close(file)
                     self._part += 1
                     raise

@@ -53,6 +53,6 @@ async def request_session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
         try:
             yield session
             await session.commit()
-        except BaseException:
+        except BaseException:  # A cancelled request must not commit either; raised again.
             await session.rollback()
             raise
