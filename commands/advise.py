@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .command import DEFAULT_REPORT, Command, fail, progress, split_inputs
+from .command import DEFAULT_REPORT, Command, fail, parameters_option, progress, since_option, split_inputs
 
 if TYPE_CHECKING:
     from ..reports.report import Report
@@ -40,11 +40,7 @@ class Size(click.ParamType[int]):
     help="File of `queryproof clone` that plans in the database's place.",
 )
 @click.option("--pg-stat-statements", is_flag=True, help="Take the workload of the --url server.")
-@click.option(
-    "--since",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Snapshot of pg_stat_statements (see `queryproof snapshot`): count only what came after it.",
-)
+@since_option
 @click.option(
     "--budget", type=Size(), help="Disk space for all new indexes together, such as 500MB.  [default: no limit]"
 )
@@ -68,7 +64,7 @@ class Size(click.ParamType[int]):
 @click.option(
     "--allow-superuser", is_flag=True, help="Plan although the role is a superuser (rights are lowered first)."
 )
-@click.option("--parameters", is_flag=True, help="Show parameter values and literals in the report.")
+@parameters_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path),

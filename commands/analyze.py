@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .command import DEFAULT_REPORT, Command, progress, show, split_inputs
+from .command import (
+    DEFAULT_REPORT,
+    Command,
+    allow_superuser_option,
+    max_seconds_option,
+    parameters_option,
+    progress,
+    show,
+    since_option,
+    split_inputs,
+)
 
 if TYPE_CHECKING:
     from ..analysis import AnalysisRequest
@@ -26,11 +36,7 @@ SEVERITIES = ("error", "warning", "info")
     help="File of `queryproof clone` that plans the statements in the database's place.",
 )
 @click.option("--pg-stat-statements", is_flag=True, help="Take the workload of that server as well.")
-@click.option(
-    "--since",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Snapshot of pg_stat_statements (see `queryproof snapshot`): count only what came after it.",
-)
+@since_option
 @click.option(
     "--analyze",
     "run_selects",
@@ -49,13 +55,7 @@ SEVERITIES = ("error", "warning", "info")
     show_default=True,
     help="Statements that the planner estimates above this cost are not run.",
 )
-@click.option(
-    "--max-seconds",
-    type=click.FloatRange(min=0.01, max=86400),
-    default=20.0,
-    show_default=True,
-    help="A statement that takes longer is stopped and shown with its plain plan.",
-)
+@max_seconds_option
 @click.option(
     "--connections",
     type=click.IntRange(1, 16),
@@ -71,10 +71,8 @@ SEVERITIES = ("error", "warning", "info")
     help="`measure`: build candidate indexes on the --url database, measure, and drop them again. `auto`: plan them on a "
     "hollow clone of it. `no`: estimate.",
 )
-@click.option(
-    "--allow-superuser", is_flag=True, help="Explain although the role is a superuser (rights are lowered first)."
-)
-@click.option("--parameters", is_flag=True, help="Show parameter values and literals in the report.")
+@allow_superuser_option
+@parameters_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path),

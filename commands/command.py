@@ -18,6 +18,25 @@ INTERRUPTED = 130
 """Exit code of a program that Ctrl-C has ended."""
 
 
+# Options that several commands share.
+since_option = click.option(
+    "--since",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Snapshot of pg_stat_statements (see `queryproof snapshot`): count only what came after it.",
+)
+allow_superuser_option = click.option(
+    "--allow-superuser", is_flag=True, help="Explain although the role is a superuser (rights are lowered first)."
+)
+parameters_option = click.option("--parameters", is_flag=True, help="Show parameter values and literals in the report.")
+max_seconds_option = click.option(
+    "--max-seconds",
+    type=click.FloatRange(min=0.01, max=86400),
+    default=20.0,
+    show_default=True,
+    help="A statement that takes longer is stopped and shown with its plain plan.",
+)
+
+
 class Command(click.Command):
     """A command whose expected errors are one message and exit code 2, and Ctrl-C one of 130; never a traceback."""
 

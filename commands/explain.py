@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from .command import Command, fail
+from .command import Command, allow_superuser_option, fail, max_seconds_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,16 +62,8 @@ PIPED_COLUMNS = 100
     show_default=True,
     help="A statement that the planner estimates above this cost is not run.",
 )
-@click.option(
-    "--max-seconds",
-    type=click.FloatRange(min=0.01, max=86400),
-    default=20.0,
-    show_default=True,
-    help="A statement that takes longer is stopped and shown with its plain plan.",
-)
-@click.option(
-    "--allow-superuser", is_flag=True, help="Explain although the role is a superuser (rights are lowered first)."
-)
+@max_seconds_option
+@allow_superuser_option
 @click.option("--parameters", is_flag=True, help="Show the literals in conditions; they are ? otherwise.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def explain(
