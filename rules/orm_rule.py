@@ -1,7 +1,8 @@
 """Base of the rules about what an application does through SQLAlchemy: each statement is claimed by one of them at most."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..analyzer.query import CallSite
@@ -107,17 +108,21 @@ def with_remedy(
 
 def sites(executions: Sequence[Execution], most: int = 3) -> str:
     """Where they are sent from, most frequent first: `views.py:41, views.py:44`."""
-    counts: dict[str, int] = {}
-    for one in executions:
-        if one.call_site is not None:
-            place = f"{one.call_site.file}:{one.call_site.line}"
-            counts[place] = counts.get(place, 0) + 1
+    return _ranked((one.call_site for one in executions), most)
+
+
+def callers(executions: Sequence[Execution]) -> Iterator[Fact]:
+    """Who calls the function that sends them, which tells one use of a shared function from another."""
+    if any(len(one.stack) > 1 for one in executions):
+        yield Fact("called from", _ranked((one.stack[1] for one in executions if len(one.stack) > 1), 3))
+
+
+def _ranked(places: Iterable[CallSite | None], most: int) -> str:
+    counts = Counter(f"{place.file}:{place.line}" for place in places if place is not None)
     ranked = sorted(counts, key=lambda place: (-counts[place], place))
     return ", ".join(ranked[:most]) + (f" and {len(ranked) - most} more" if len(ranked) > most else "") or "?"
 
 
 def _most_frequent(executions: Sequence[Execution]) -> str | None:
-    counts: dict[str, int] = {}
-    for one in executions:
-        counts[one.fingerprint] = counts.get(one.fingerprint, 0) + 1
+    counts = Counter(one.fingerprint for one in executions)
     return min(counts, key=lambda text: (-counts[text], text)) if counts else None

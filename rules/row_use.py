@@ -10,6 +10,8 @@ from .source import source_statement
 RowUse = Literal["first", "slice", "count", "exists"]
 
 _SENDS = frozenset("execute scalars scalar exec stream stream_scalars query".split())
+_LEGACY = frozenset(("all",))
+"""Sends a legacy Query that was made elsewhere: a result has been sent for where it comes from."""
 _GOES_ON = frozenset("scalars all unique fetchall mappings tuples columns".split())
 _BUILDERS = frozenset("where filter filter_by order_by options join outerjoin distinct group_by having".split())
 """Methods of the legacy Query, which is executed at the end of the chain."""
@@ -23,12 +25,13 @@ def row_use(place: CallSite) -> RowUse | None:
         return None
     statement, around = found
     parents = {child: node for node in ast.walk(around) for child in ast.iter_child_nodes(node)}
-    uses = {use for call in _calls(statement, place.line) for use in _climb(call, parents, around)}
+    calls = list(_calls(statement, place.line, _SENDS)) or list(_calls(statement, place.line, _LEGACY))
+    uses = {use for call in calls for use in _climb(call, parents, around)}
     return next(iter(uses)) if len(uses) == 1 else None
 
 
-def _calls(statement: ast.stmt, line: int) -> Iterator[ast.Call]:
-    """Calls on that line that send a query; not those of the statement's body."""
+def _calls(statement: ast.stmt, line: int, senders: frozenset[str]) -> Iterator[ast.Call]:
+    """Calls of those methods on that line; not those of the statement's body."""
     bodies = {
         id(inner)
         for name in ("body", "orelse", "finalbody", "handlers")
@@ -40,7 +43,7 @@ def _calls(statement: ast.stmt, line: int) -> Iterator[ast.Call]:
             continue
         # `execute(…).scalars()` sends once: the inner call counts.
         chained = isinstance(node.func.value, ast.Call | ast.Await) and node.func.attr in ("scalars", "scalar")
-        if node.func.attr in _SENDS and not chained and node.lineno <= line <= (node.end_lineno or 0):
+        if node.func.attr in senders and not chained and node.lineno <= line <= (node.end_lineno or 0):
             yield node
 
 

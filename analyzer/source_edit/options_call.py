@@ -87,7 +87,7 @@ def replaced(call: cst.Call, edit: LoaderEdit) -> set[tuple[str, str]]:
         steps = steps_of(arg.value)
         here = {step for step in steps if _matches(step, edit)}
         if here:
-            others = {_key(attribute) for _, attribute in steps} - wanted
+            others = {_key(step[1]) for step in steps if step not in here} - wanted
             if others and edit.option:
                 raise CannotEdit(
                     f"`{_code(arg.value)}` must be replaced, and loads more than the edit does: change it by hand"

@@ -12,7 +12,7 @@ from ...analyzer.sql.cartesian import KEYS
 from ...analyzer.sql.statement import Statement
 from ...analyzer.workload import Execution
 from ..finding import Fact, Finding, LookedAt, Subject
-from ..orm_rule import Claim, OrmRule, sites, with_remedy
+from ..orm_rule import Claim, OrmRule, callers, sites, with_remedy
 from ..recorded import Recorded, loop_key
 from .repeated_query import asked_for
 
@@ -35,7 +35,7 @@ class DuplicateQuery(OrmRule):
     instances that are there already. The result can be kept and passed on, or read by `Session.get`, which asks the
     session first.
 
-    Polling, reading again after a write, and repetitions in different transactions of an unmarked program are left alone.
+    Three repetitions are spoken of, or two from different lines of one marked unit of work. Polling, reading again after a write, and repetitions in different transactions of an unmarked program are left alone.
 
     ## Setup
     ```python
@@ -117,6 +117,7 @@ class DuplicateQuery(OrmRule):
                 Fact("queries in the worst case", count, "queries"),
                 Fact("queries in all", len(executions), "queries"),
                 Fact("sent at", sites(executions)),
+                *callers(executions),
             ),
             worst=count, at_stake_ms=sum(one.duration_ms for run in runs for one in run[1:]),
         )  # fmt: skip

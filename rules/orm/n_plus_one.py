@@ -4,12 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ...analyzer.query import CallSite
 from ...analyzer.recommendation import Alternative
 from ...analyzer.workload import Execution
 from ..finding import Fact, Finding
 from ..loader_option import fold, loader_option
-from ..orm_rule import Claim, OrmRule, sites, with_remedy
+from ..orm_rule import Claim, OrmRule, callers, sites, with_remedy
 from ..recorded import Recorded, in_task, unit_of
 
 MIN_PARENTS = 2
@@ -82,7 +81,9 @@ class NPlusOne(OrmRule):
         place = load.origin
         steps = len(chain.path)
         worst = max(_by_origin(executions).values(), key=len)
-        after = sum(1 for many in chain.to_many if many) or 1
+        # A collection is one query more for each level, and so is a relationship that is followed to an end not known.
+        followed = zip(chain.full, chain.full_many, strict=True)
+        after = sum(1 for step, many in followed if many or chain.full.count(step) > 1) or 1
         loads = [one.orm for one in chain.loads if one.orm is not None]
         if chain.immediate:
             loads = [replace(one, check=None) for one in loads]
@@ -97,7 +98,7 @@ class NPlusOne(OrmRule):
                 Fact("queries in all", len(executions), "queries"),
                 Fact("runs of the query", len(origins)),
                 Fact("read at", sites(chain.loads)),
-                *_callers(origin, place),
+                *callers([found for load in chain.loads if (found := recorded.origin(load)) is not None]),
             ),
             worst=len(worst),
         )  # fmt: skip
@@ -189,10 +190,3 @@ def _by_origin(executions: Sequence[Execution], *, by_depth: bool = False) -> di
 
 def _parents(executions: Sequence[Execution]) -> set[str | None]:
     return {one.orm.parent for one in executions if one.orm is not None}
-
-
-def _callers(origin: Execution | None, place: CallSite | None) -> Iterator[Fact]:
-    """Who asked for it, which tells one use of a shared function from another."""
-    if origin is not None and place is not None and len(origin.stack) > 1:
-        caller = origin.stack[1]
-        yield Fact("called from", f"{caller.file}:{caller.line}")

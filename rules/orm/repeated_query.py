@@ -9,7 +9,7 @@ from ...analyzer.sql.statement import Statement
 from ...analyzer.workload import Execution
 from ..finding import Fact, Finding, LookedAt, Subject
 from ..loader_option import loader_option
-from ..orm_rule import Claim, OrmRule, sites, with_remedy
+from ..orm_rule import Claim, OrmRule, callers, sites, with_remedy
 from ..recorded import Recorded, asks_catalog, loop_key, one_run, runs, unit_of
 
 MIN_REPEATS = 5
@@ -26,7 +26,7 @@ class RepeatedQuery(OrmRule):
     with `IN`, `= ANY`, a join or GROUP BY asks for all of them. Relationships have nothing to do with it: this is about
     `Session.get`, queries written by hand, Core and plain SQL.
 
-    Pages, chunks of an IN list, polling, row locks and reflection are left alone.
+    Five repetitions in a row are spoken of, three of `Session.get`. Pages, chunks of an IN list, polling, row locks and reflection are left alone.
 
     ## Setup
     ```python
@@ -99,6 +99,7 @@ class RepeatedQuery(OrmRule):
                 Fact("queries in all", len(executions), "queries"),
                 *((Fact("loads of what they return", len(followers), "queries"),) if followers else ()),
                 Fact("sent at", sites(executions)),
+                *callers(executions),
             ),
             worst=count, fingerprint=worst[0].fingerprint,
         )  # fmt: skip

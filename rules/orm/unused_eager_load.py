@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from ...analyzer.recommendation import Code
+from ...analyzer.recommendation import Code, LoaderEdit
 from ...analyzer.workload import Execution
 from ..entity_uses import UseAtQuery, entity_uses
 from ..finding import Fact, Finding, LookedAt, Subject
+from ..loader_option import ALIAS
 from ..orm_rule import Claim, OrmRule, with_remedy
 from ..recorded import Recorded, unit_of
 from ..source import source_line
@@ -117,8 +118,31 @@ class UnusedEagerLoad(OrmRule):
             finding, f"Do not load {path[-1]} with this query",
             "No run of this line in the recording has read it. Code that was not run may: run it under --deep too before the "
             "option goes.",
-            codes, before=1 + round(len(loads) / runs), after=1, saves_ms=finding.at_stake_ms,
+            codes, before=1 + round(len(loads) / runs), after=1, saves_ms=finding.at_stake_ms, edit=_edit(one, path, loader),
         )  # fmt: skip
+
+
+def _edit(one: UseAtQuery, path: tuple[str, ...], loader: str) -> LoaderEdit | None:
+    """What is loaded on the way to the relationship stays. `contains_eager` is left to a reader: its join stays as well."""
+    load = one.queries[0].orm
+    if load is None or load.root is None or loader == "contains_eager":
+        return None
+    kept = [(_loader_of(one, path[:end]), path[end - 1]) for end in range(1, len(path))]
+    if not all(name for name, _ in kept):
+        return None
+    option = ".".join(f"{name}({attribute})" for name, attribute in kept)
+    if load.aliased:
+        option = option.replace(f"({load.root}.", f"({ALIAS}.", 1)
+    classes = tuple((attribute.rpartition(".")[0], "") for _, attribute in kept[int(load.aliased) :])
+    return LoaderEdit(
+        one.use.origin, load.root, option, tuple(name for name, _ in kept), classes, ((loader, path[-1]),), load.aliased
+    )
+
+
+def _loader_of(one: UseAtQuery, steps: tuple[str, ...]) -> str:
+    """Name of the loader by which the query asks for that path; empty when it does not."""
+    options = {option for query in one.queries if query.orm is not None for option in query.orm.options}
+    return next((name for strategy, name in _LOADERS.items() if f"{strategy} {' > '.join(steps)}" in options), "")
 
 
 def _options(one: UseAtQuery, name: str) -> Iterator[tuple[str, str]]:

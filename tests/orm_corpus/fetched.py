@@ -46,6 +46,14 @@ def one_of_two_never_read(session: Session) -> None:
         print(author.notes, author.publisher and author.publisher.name)
 
 
+@faulty("unused-eager-load", deep=True)
+def level_of_an_alias_never_read(session: Session) -> None:
+    writer = aliased(Author)
+    query = select(writer).options(selectinload(writer.books).selectinload(Book.tags))
+    for author in session.scalars(query):  # origin
+        print(author.notes, [(book.title, book.summary) for book in author.books])
+
+
 @faulty("unused-columns", "load_only(Entry.id, Entry.label)", deep=True)
 def wide_text_never_read(session: Session) -> None:
     for entry in session.scalars(select(Entry)):  # origin
@@ -316,3 +324,16 @@ def joined_collection_of_a_joined_collection(session: Session) -> None:
     query = select(Publisher).options(joinedload(Publisher.authors).joinedload(Author.books))
     for publisher in session.scalars(query).unique():
         print([len(author.books) for author in publisher.authors])
+
+
+@faulty("fetched-but-unused-rows")
+def length_of_a_legacy_query(session: Session) -> None:
+    query = session.query(Book).filter(Book.id > 0)
+    print(len(query.all()))  # origin
+
+
+@clean()
+def legacy_query_read_whole(session: Session) -> None:
+    query = session.query(Book).filter(Book.id > 0)
+    books = query.all()
+    print(len(books), [book.title for book in books])

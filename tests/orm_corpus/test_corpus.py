@@ -1,6 +1,7 @@
 """Every scenario, recorded on PostgreSQL and judged by all ORM rules: the faulty at their line with an option that runs, the
 clean in silence."""
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, aliased
 
 from queryproof.analyzer.postgres.server import Server
+from queryproof.analyzer.source_edit.edit_source import edit_source
 
 from . import models
 from .labels import SCENARIOS, Scenario
@@ -50,6 +52,12 @@ def test_a_fault_is_found_at_its_query(library: Library, scenario: Scenario, tmp
         check_that_it_runs(library.engines["psycopg2"], scenario)
         if scenario.rule == "n-plus-one":
             assert all(remedy.edit is not None for remedy in remedies)
+    if scenario.rule == "unused-eager-load":
+        (edit,) = (remedy.edit for remedy in remedies)
+        assert edit is not None
+        source = Path(inspect.getsourcefile(scenario.run) or "").read_text()
+        gone = f".{edit.replaces[0][1].rpartition('.')[2]})"
+        assert edit_source(source, edit).count(gone) == source.count(gone) - 1
 
 
 def check_that_it_runs(engine: Engine, scenario: Scenario) -> None:
@@ -79,3 +87,12 @@ DRIVERS = [
 def test_another_driver_changes_nothing(library: Library, scenario: Scenario, driver: str, tmp_path: Path) -> None:
     findings = library.run(scenario, driver, tmp_path)
     assert {finding.rule for finding in findings} == ({scenario.rule} if scenario.rule else set())
+
+
+def test_a_recursion_costs_one_query_a_level_and_its_callers_are_named(library: Library, tmp_path: Path) -> None:
+    scenario = next(one for one in SCENARIOS if one.option == "selectinload(Node.children, recursion_depth=-1)")
+    (finding,) = library.run(scenario, "psycopg2", tmp_path)
+    assert finding.remedy is not None
+    (evidence,) = finding.remedy.evidence.queries
+    assert (evidence.before.queries, evidence.after.queries) == (12, 5)
+    assert [fact.name for fact in finding.facts].count("called from") == 1
