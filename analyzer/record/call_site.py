@@ -106,7 +106,7 @@ def call_stack(skip: int = 0) -> CallStack:
         if number not in foreign:
             name = names.get(number, _UNKNOWN)
             if name is _UNKNOWN:
-                name = _learn(code)
+                name = _learn(frame)
             if type(name) is str:
                 if not frames:
                     left = MAX_BEYOND
@@ -138,10 +138,11 @@ def _awaiting() -> FrameType | None:
     return frame
 
 
-def _learn(code: CodeType) -> str | None:
+def _learn(frame: FrameType) -> str | None:
     if armed:
         reach("call_site.learn")
-    name = _application_file(code.co_filename)
+    code = frame.f_code
+    name = _application_file(code.co_filename, frame)
     if len(_kept) < MAX_CODES:
         _kept.append(code)
         _names[id(code)] = name
@@ -158,7 +159,7 @@ def _new_stack(key: tuple[object, ...], frames: list[FrameType]) -> CallStack:
         name = _names.get(id(code), _UNKNOWN)
         if name is _UNKNOWN:
             known = False
-            name = _application_file(code.co_filename)
+            name = _application_file(code.co_filename, frame)
         function = code.co_qualname if sys.version_info >= (3, 11) else code.co_name
         sites.append((str(name)[-MAX_NAME:], _line(frame), function[-MAX_NAME:]))
     mark = key[0] if isinstance(key[0], Mark) else None
@@ -181,10 +182,12 @@ def _line(frame: FrameType) -> int:
         return line
 
 
-def _application_file(path: str) -> str | None:
+def _application_file(path: str, frame: FrameType) -> str | None:
     """The file's name for the report, relative to the working directory if below it; None when it is not application code."""
     if path.startswith("<"):
-        return path if path in ("<string>", "<stdin>") else None
+        # Of `python -c` and standard input; libraries (SQLAlchemy 2.0.20's Session.commit) make functions from texts too.
+        typed = path in ("<string>", "<stdin>") and frame.f_globals.get("__name__") in ("__main__", "__mp_main__")
+        return path if typed else None
     path = os.path.abspath(path)
     if not path.startswith(_application):
         if path.startswith(_own) or (path.startswith(_library) and not any(place in path for place in _INSTALLED)):

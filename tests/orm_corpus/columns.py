@@ -46,7 +46,7 @@ def deferred_in_legacy_query(session: Session) -> None:
         len(entry.text)
 
 
-@faulty("column-load-in-loop", "selectin_polymorphic(Employee, [Manager])", root="Employee")
+@faulty("column-load-in-loop", "selectin_polymorphic(Employee, [Manager])", root="Employee", since=(2, 0, 30))
 def columns_of_a_subclass(session: Session) -> None:
     for employee in session.scalars(select(Employee)):  # origin
         if isinstance(employee, Manager):

@@ -232,7 +232,7 @@ def several_entities(session: Session) -> None:
         print(publisher.name, len(author.books))
 
 
-@faulty("n-plus-one", "selectinload(Author.books)")
+@faulty("n-plus-one", "selectinload(Author.books)", since=(2, 0, 30))
 def from_text(session: Session) -> None:
     query = select(Author).from_statement(text("SELECT * FROM authors ORDER BY id"))
     for author in session.scalars(query):  # origin

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 import sqlalchemy.orm
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, aliased
@@ -18,6 +19,7 @@ from . import models
 from .labels import SCENARIOS, Scenario
 from .library import ORM_RULES, Library
 
+VERSION = tuple(int(part) for part in sqlalchemy.__version__.split(".")[:3] if part.isdigit())
 FAULTY = [one for one in SCENARIOS if one.rule is not None]
 CLEAN = [one for one in SCENARIOS if one.rule is None]
 
@@ -41,6 +43,10 @@ def test_the_corpus_is_as_large_as_it_says() -> None:
 @pytest.mark.parametrize("scenario", FAULTY, ids=lambda one: one.name)
 def test_a_fault_is_found_at_its_query(library: Library, scenario: Scenario, tmp_path: Path) -> None:
     findings = library.run(scenario, "psycopg2", tmp_path)
+    if VERSION < scenario.since:
+        # docs/recording.md says so: seen missing here, so that the sentence goes when it is no longer true.
+        assert scenario.rule not in {finding.rule for finding in findings}
+        return
     assert {finding.rule for finding in findings} == {scenario.rule}
     assert scenario.origin is not None
     assert {finding.place.line for finding in findings if finding.place is not None} == {scenario.origin}

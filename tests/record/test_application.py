@@ -43,7 +43,9 @@ def installed(tmp_path: Path) -> Path:
 def test_a_package_is_known_by_its_name(named: str, path: str, found: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     names = (named.replace(".", "/") + "/", named.replace(".", "/") + ".py") if named else ()
     monkeypatch.setattr(call_site, "_packages", names)
-    assert (call_site._application_file(f"/opt/venv/lib/python3.11/site-packages/{path}") is not None) is found
+    assert (
+        call_site._application_file(f"/opt/venv/lib/python3.11/site-packages/{path}", sys._getframe()) is not None
+    ) is found
 
 
 def test_an_installed_application_is_asked_for_and_then_found(installed: Path, tmp_path: Path) -> None:
