@@ -8,7 +8,9 @@ from pathlib import Path
 from ..errors import OutputError, SourceError
 from ..query import EntityUse, RecordedQuery, SessionEvent
 from ..workload import Source
-from .journal_records import CHUNK, Losses, Records, Segment, is_segment, open_segment
+from .journal_records import Records
+from .losses import Losses
+from .segment import CHUNK, Segment, is_segment, open_segment
 
 
 @dataclass(frozen=True, slots=True)

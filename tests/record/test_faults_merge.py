@@ -13,7 +13,8 @@ import pytest
 
 from queryproof.analyzer.record.journal import Journal, encode_line, text_fields
 from queryproof.analyzer.sources.journal import iterate, read_recording
-from queryproof.analyzer.sources.journal_records import Losses, Records
+from queryproof.analyzer.sources.journal_records import Records
+from queryproof.analyzer.sources.losses import Losses
 
 
 def write(directory: Path, count: int, *, start: float = 1_000.0, name: str = "") -> str:
