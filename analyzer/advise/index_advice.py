@@ -116,7 +116,7 @@ def answer_by_measuring(
     if not trials:
         if refused == len(options):
             raise StatementError(tried[0].reason)
-        return NoIndex(question, f"{len(options)} candidate indexes were built and none made it faster", tuple(tried))
+        return NoIndex(question, f"{_built(len(options))} made it faster", tuple(tried))
     best = choose(before, trials)
     tried += [
         Alternative(describe(trial.index), f"{_times(before.execution_ms, trial.ms)}, {trial.size_bytes // 1024} kB")
@@ -134,6 +134,14 @@ def answer_by_measuring(
         best.size_bytes,
         best.build_ms,
         tuple(tried),
+    )
+
+
+def _built(number: int) -> str:
+    return (
+        "one candidate index was built, and it has not"
+        if number == 1
+        else f"{number} candidate indexes were built, and none"
     )
 
 
