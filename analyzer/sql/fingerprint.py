@@ -29,6 +29,9 @@ _TYPE_WORDS = {
     "bit": ("varying",),
     "national": ("character", "varying"),
 }
+_SECOND_WORDS = ("varying", "precision", "character")
+MODIFIER_DIGITS = 4
+"""Of the longest number that a type's modifier is taken to have; a longer one is a value."""
 _WITH_ZONE = ["with", "time", "zone"]
 _WITHOUT_ZONE = ["without", "time", "zone"]
 
@@ -86,8 +89,15 @@ def _without_copy_data(sql: str) -> str:
 def _words(sql: str) -> list[str]:
     """Texts of the tokens, every literal and placeholder as one mark, a sign in front of it swallowed."""
     words: list[str] = []
+    opened: list[str] = []
     for token in significant(sql):
-        if token.kind in ("literal", "placeholder") or _is_constant(token, words):
+        if token.text == "(":
+            opened.append(words[-1] if words else "")
+        elif token.text == ")" and opened:
+            opened.pop()
+        if token.kind == "literal" and _is_modifier(token, words, opened):
+            words.append(token.text)
+        elif token.kind in ("literal", "placeholder") or _is_constant(token, words):
             if words and words[-1] in ("-", "+") and _is_unary(words):
                 words.pop()
             words.append(_VALUE)
@@ -98,6 +108,22 @@ def _words(sql: str) -> list[str]:
         else:
             words.append(token.text)
     return words
+
+
+def _is_modifier(token: Token, before: list[str], opened: list[str]) -> bool:
+    """Whether a number is part of a type, as in `::numeric(10, 2)` and `CAST(x AS varchar(20))`: where the grammar takes no
+    parameter, and where it is no value."""
+    if not (token.text.isascii() and token.text.isdigit() and len(token.text) <= MODIFIER_DIGITS):
+        return False
+    at = len(before) - 1
+    while at > 0 and (before[at] == "," or before[at].isdigit()):
+        at -= 1
+    if at < 2 or before[at] != "(":
+        return False
+    at -= 2
+    while at > 0 and before[at] not in ("::", "as") and (before[at] == "." or before[at + 1] in (".", *_SECOND_WORDS)):
+        at -= 1
+    return before[at] == "::" or (before[at] == "as" and opened[-2:-1] == ["cast"])
 
 
 def _uncast(words: list[str]) -> list[str]:

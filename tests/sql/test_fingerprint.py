@@ -55,6 +55,13 @@ APART = [
 ]
 
 
+def test_the_length_of_a_type_is_no_literal() -> None:
+    sql = "select cast(a as numeric(10, 2)), b::character varying(20), c::timestamp(3) with time zone, f($1), cast(g($2) as int)"
+    assert normalize(sql.replace("$1", "10").replace("$2", "20")) == sql
+    assert normalize("CREATE TABLE t AS SELECT (5)") == "create table t as select ($1)"
+    assert normalize("SELECT a::numeric(12345678)") == "select a::numeric($1)"
+
+
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_spellings_of_one_statement_are_one_group(one: str, other: str) -> None:
     assert normalize(one) == normalize(other)
