@@ -45,7 +45,7 @@ def _write(path: Path, data: bytes) -> Path:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
+        os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except OSError as error:
         if name is not None:
@@ -53,3 +53,10 @@ def _write(path: Path, data: bytes) -> Path:
                 os.unlink(name)
         raise OutputError(f"{path} cannot be written: {error.strerror}") from None
     return path
+
+
+def _umask() -> int:
+    """What the user withholds from others; the system tells it only by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

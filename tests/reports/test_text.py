@@ -151,3 +151,13 @@ def test_the_markdown_of_a_rule_page_becomes_blocks() -> None:
         ("paragraph", "One `line`."), ("heading", "Bad"), ("code", "# no heading"), ("paragraph", "tail"), ("code", "open"),
     ]  # fmt: skip
     assert prose("a `<b>` & c") == "a <code>&lt;b&gt;</code> &amp; c"
+
+
+@pytest.mark.parametrize(("withheld", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_others_may_read_a_report_where_the_user_lets_them(withheld: int, mode: int, tmp_path: Path) -> None:
+    before = os.umask(withheld)
+    try:
+        paths = write_reports(bare(), tmp_path)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in paths} == {mode}
