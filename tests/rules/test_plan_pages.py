@@ -133,3 +133,29 @@ def test_a_plan_that_was_not_run_tells_of_a_correlated_subquery_and_of_no_other(
 )
 def test_an_index_is_proposed_for_an_order_that_one_can_give(key: tuple[str, ...], index: str) -> None:
     assert index_for_order(key) == index
+
+
+def test_a_recursion_that_hashes_is_told_to_index_its_join_key_unless_that_is_indexed(connection: Connection) -> None:
+    sql = (
+        "WITH RECURSIVE t AS (SELECT id FROM page.parts WHERE id = 3 UNION ALL "
+        "SELECT p.id FROM page.parts p JOIN t ON p.parent = t.id) SELECT count(*) FROM t"
+    )
+    told = []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE SCHEMA page; CREATE TABLE page.parts (id int PRIMARY KEY, parent int);"
+            "INSERT INTO page.parts SELECT n, CASE WHEN n > 100 THEN n % 100 + 1 END FROM generate_series(1, 5000) n;"
+            "ANALYZE page.parts"
+        )
+        for index in ("", "CREATE INDEX ON page.parts (parent)"):
+            cursor.execute(index or "SELECT 1")
+            schema = read_schema(connection)
+            plan = explain(connection, f"SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off; {sql}")
+            told.append(judge_plan(PlanContext(plan, Around(schema=schema))))
+        cursor.execute("DROP SCHEMA page CASCADE")
+    (bare, _), (indexed, left) = told
+    (finding,) = [one for one in bare if one.rule == "seq-scan-in-loop"]
+    assert finding.remedy is not None
+    assert [one.text for one in finding.remedy.code] == ['CREATE INDEX CONCURRENTLY ON "page"."parts" ("parent");']
+    assert "seq-scan-in-loop" not in [one.rule for one in indexed]
+    assert "an index on parent is there" in next(one.reason for one in left if one.rule == "seq-scan-in-loop")
