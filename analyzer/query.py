@@ -158,3 +158,5 @@ class RecordedQuery:
     truncated: bool = False
     """The text was cut at the journal's limit: it can be grouped but not explained."""
     scope: Scope | None = None
+    streamed: bool = False
+    """The rows were asked for a few at a time (`yield_per`, `stream_results`, `stream()`)."""

@@ -45,6 +45,8 @@ class Execution:
     unit: Scope | None = None
     """The request, test, task or named block, where the application has marked one."""
     process: str = ""
+    streamed: bool = False
+    """The rows were asked for a few at a time: memory does not grow with them."""
 
 
 @dataclass(frozen=True, slots=True)

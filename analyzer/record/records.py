@@ -76,7 +76,9 @@ class Records:
         rows: int, error: str | None,
     ) -> None:  # fmt: skip
         """One execution of a statement. many: parameters are several sets; rows: -1 when the driver does not say; error: its type's name."""
-        load = context.execution_options.get(self.option)
+        options = context.execution_options
+        load = options.get(self.option)
+        streamed = bool(options.get("stream_results"))
         sequence = next(self._sequence)
         flush = None
         if load is not None:
@@ -116,6 +118,7 @@ class Records:
                 load,
                 flush,
                 many,
+                streamed,
                 parameters,
             )
             if journal.write(record, generation) is not None:
@@ -129,7 +132,7 @@ class Records:
 
     def _built(
         self, journal: Journal, conn: Any, sequence: int, statement: str, stack: CallStack, nanoseconds: int, rows: int,
-        error: str | None, scope: Any, load: Any, flush: Any, many: bool, parameters: Any,
+        error: str | None, scope: Any, load: Any, flush: Any, many: bool, streamed: bool, parameters: Any,
     ) -> str:  # fmt: skip
         # Built by hand: this is the common record, and json.dumps alone would cost as much as all of it.
         text = journal.statements.known.get(statement)
@@ -142,6 +145,8 @@ class Records:
             record += f',"n":{rows}'
         if scope is not None:
             record += f',"u":{scope.fragment}'
+        if streamed:
+            record += ',"sr":true'
         if error is not None:
             record += f',"e":{quote(error)}'
         if load is not None:

@@ -177,6 +177,7 @@ def _execution(query: RecordedQuery) -> Execution:
         orm=query.orm,
         unit=query.scope,
         process=query.process,
+        streamed=query.streamed,
     )
 
 

@@ -168,6 +168,7 @@ class Records:
             orm=orm,
             truncated=text[1],
             scope=self._scope(record),
+            streamed=bool(record.get("sr")),
         )
 
     def _lacks(self, record: dict[str, Any], kind: str) -> bool:

@@ -8,7 +8,7 @@ from ...analyzer.recommendation import Code, Evidence, Measurement, QueryEvidenc
 from ...analyzer.schema import Schema, Table
 from ...analyzer.sql.identifier import quote_identifier
 from ...analyzer.sql.statement import Statement
-from ...analyzer.workload import QueryGroup
+from ...analyzer.workload import QueryGroup, Workload
 from ..finding import Fact, Finding, LookedAt, Severity, Subject
 from ..rule import Case, Rule
 
@@ -25,7 +25,7 @@ class MissingPagination(Rule):
     ## Why it is slow
     Every row is read, sent, and kept in memory by the driver and the ORM, and their number grows with the table: what
     took 10 ms at the start takes seconds after a year. A page with LIMIT, and a keyset condition instead of a growing
-    OFFSET, keeps the time constant.
+    OFFSET, keeps the time constant. An export that needs every row should stream them (`yield_per`): that is not reported.
 
     ## Setup
     ```sql
@@ -50,6 +50,7 @@ class MissingPagination(Rule):
 
     def check(self, case: Case) -> Iterator[Finding | LookedAt]:
         """Look at every SELECT that may return any number of rows."""
+        streamed = _streamed(case.workload)
         for group in case.workload.groups:
             statement = case.statements.get(group.fingerprint)
             if statement is None or not _unbounded(statement):
@@ -73,13 +74,17 @@ class MissingPagination(Rule):
                 subject = Subject(group.fingerprint, ", ".join(statement.tables))
                 yield LookedAt(self.name, subject, f"it returns {rows:.0f} groups: a report, which is wanted whole")
                 continue
+            if group.fingerprint in streamed:
+                subject = Subject(group.fingerprint, ", ".join(statement.tables))
+                yield LookedAt(self.name, subject, f"its {_count(rows)} are streamed: an export, which is wanted whole")
+                continue
             yield self._finding(group, statement, rows, known, case.schema)
 
     def _finding(
         self, group: QueryGroup, statement: Statement, rows: float | None, known: str, schema: Schema | None
     ) -> Finding:
         names = ", ".join(statement.tables)
-        count = f"{rows:,.0f} rows".replace(",", "\u202f") if rows is not None else "every row"
+        count = _count(rows) if rows is not None else "every row"
         evidence = Evidence(
             "matched" if rows is None else "estimated" if known == "planned" else "measured",
             {"": "a pattern in the statement's text", "planned": "the planner's estimate of the rows returned"}.get(
@@ -112,7 +117,8 @@ class MissingPagination(Rule):
             id=finding.identity,
             kind="sql-rewrite" if place is None else "orm-edit",
             title=f"Page through {names}" if names else "Page through the result",
-            reason="LIMIT bounds the work; a keyset condition stays fast on late pages, where OFFSET reads all that it skips.",
+            reason="LIMIT bounds the work; a keyset condition stays fast on late pages, where OFFSET reads all that it skips. "
+            "Where a program needs every row, `yield_per` streams them.",
             evidence=claim,
             code=_code(statement, table, place is not None),
             settles=(finding.identity,),
@@ -120,6 +126,18 @@ class MissingPagination(Rule):
             place=place,
         )
         return replace(finding, remedy=remedy)
+
+
+def _count(rows: float) -> str:
+    return f"{rows:,.0f} rows".replace(",", "\u202f")
+
+
+def _streamed(workload: Workload) -> set[str]:
+    """Fingerprints of which every recorded execution asked for its rows a few at a time."""
+    asked: dict[str, bool] = {}
+    for execution in workload.executions:
+        asked[execution.fingerprint] = execution.streamed and asked.get(execution.fingerprint, True)
+    return {fingerprint for fingerprint, always in asked.items() if always}
 
 
 def _unbounded(statement: Statement) -> bool:

@@ -1,9 +1,14 @@
 """The rules on texts: clean twins that look like the sin, and disguises of the sin that must not escape."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy import column, create_engine, select, table
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import Session
 
+from queryproof import record
 from queryproof.analysis import AnalysisRequest, analyze
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.server import Server
@@ -133,3 +138,29 @@ def test_a_clean_twin_is_silent_without_a_database(case: str, read: dict[str, se
 def test_the_sin_is_found_in_disguise(case: str, planned: dict[str, set[str]]) -> None:
     rule, sql = FAULTY[case]
     assert planned[fingerprint(sql)] == {rule}
+
+
+def test_an_export_that_is_streamed_is_left_alone_unless_it_is_also_read_whole(shop: str, tmp_path: Path) -> None:
+    engine = create_engine(shop)
+    sales = table("sales", column("id"), column("total"), column("placed"))
+
+    async def stream() -> None:
+        asynchronous = create_async_engine(shop.replace("psycopg2", "asyncpg"))
+        async with asynchronous.connect() as connection:
+            assert len([row async for row in await connection.stream(select(sales.c.total))]) == 12000
+        await asynchronous.dispose()
+
+    with record(None, tmp_path), engine.connect() as connection, Session(engine) as session:
+        for options in ({"stream_results": True}, {"yield_per": 100}):
+            assert len(connection.execution_options(**options).execute(select(sales.c.id)).all()) == 12000
+        assert len(session.execute(select(sales.c.placed), execution_options={"yield_per": 100}).all()) == 12000
+        asyncio.run(stream())
+        for options in ({}, {"yield_per": 100}):
+            assert len(session.execute(select(sales.c.id, sales.c.total), execution_options=options).all()) == 12000
+    engine.dispose()
+    report = analyze(AnalysisRequest(journal=tmp_path, url=shop, prove="no"))
+    (finding,) = [one for one in report.findings if one.rule == "missing-pagination"]
+    assert finding.subject.fingerprint == fingerprint("SELECT sales.id, sales.total FROM sales")
+    streamed = [one.reason for one in report.looked_at if one.rule == "missing-pagination"]
+    assert len(streamed) == 3
+    assert all("streamed: an export" in reason for reason in streamed)
