@@ -1,31 +1,20 @@
 """Walks a statement level by level and notes on each table occurrence what the statement asks of it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .orders import AGGREGATES, level_orders
-from .predicates import branches, conjuncts, predicates
+from .conditions import Condition, note
+from .join_columns import common_columns, owner
+from .orders import level_orders
+from .outputs import derived_from, implied_name, renamed
+from .predicates import conjuncts
 from .relations import Relation, Relations
-from .scopes import OPAQUE, Derived, Level, Occurrence, occurrences, reached, reference, touch, variables, whole_row
-from .tree import Node, TreeError, body, calls, kind, parse_tree, strings, walk
+from .scopes import OPAQUE, Derived, Level, Occurrence, occurrences, reached, reference, touch, whole_row
+from .tree import Node, TreeError, body, kind, parse_tree, strings, walk
 
 MAX_VIEWS = 8
 """Views inside views that are expanded."""
-_SET_RETURNING = frozenset(
-    "unnest generate_series regexp_split_to_table regexp_matches string_to_table jsonb_array_elements "
-    "jsonb_array_elements_text json_array_elements json_array_elements_text jsonb_each jsonb_object_keys".split()
-)
 _STATEMENTS = ("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
-
-
-@dataclass(slots=True)
-class _Condition:
-    """A bound condition. allowed: the occurrences that it filters, None for all."""
-
-    node: Node
-    allowed: frozenset[Occurrence] | None
-    where: bool = True
 
 
 @dataclass(slots=True)
@@ -71,7 +60,7 @@ class Binder:
             return self._set_operation(fields, parent, ctes, outermost=outermost)
         level = Level(parent)
         start = len(self.found)
-        conditions: list[_Condition] = []
+        conditions: list[Condition] = []
         for item in fields.get("fromClause") or []:
             self._from(item, level, ctes, conditions)
         if "whereClause" in fields:
@@ -82,8 +71,8 @@ class Binder:
         if "havingClause" in fields:
             touch(self.bind(fields["havingClause"], level, ctes))
         own = frozenset(self.found[start:]) | reached(level)
-        self._note(conditions, None if semi else own)
-        derived = _derived(fields, outputs, level, closed, lambda node: self.bind(node, level, ctes))
+        note(conditions, None if semi else own)
+        derived = derived_from(fields, outputs, level, closed, lambda node: self.bind(node, level, ctes))
         level_orders(fields, outputs, own, lambda node: self.bind(node, level, ctes))
         self._touch_targets(fields, outputs, level, derived, outermost=outermost)
         if fields.get("lockingClause"):
@@ -123,7 +112,7 @@ class Binder:
                     for source in derived.inner.sources.values():
                         whole_row(source)
                 derived = Derived(derived.outputs, derived.inner, closed=derived.closed)
-            visible[cte["ctename"]] = _renamed(derived, strings(cte.get("aliascolnames") or []))
+            visible[cte["ctename"]] = renamed(derived, strings(cte.get("aliascolnames") or []))
         return visible
 
     def _set_operation(
@@ -144,7 +133,7 @@ class Binder:
         pushable = outputs.keys() if plain and (left.simple and right.simple) else ()
         return Derived(outputs, pushable=frozenset(pushable), closed=left.closed and right.closed)
 
-    def _from(self, item: Node, level: Level, ctes: dict[str, Derived], conditions: list[_Condition]) -> None:
+    def _from(self, item: Node, level: Level, ctes: dict[str, Derived], conditions: list[Condition]) -> None:
         name, fields = kind(item), body(item)
         alias = fields.get("alias", {}).get("aliasname", "")
         columns = strings(fields.get("alias", {}).get("colnames") or [])
@@ -152,14 +141,14 @@ class Binder:
             cte = ctes.get(fields["relname"]) if "schemaname" not in fields else None
             source = cte if cte is not None else self._relation(fields, alias)
             level.sources[alias or fields["relname"]] = (
-                _renamed(source, columns) if isinstance(source, Derived) else source
+                renamed(source, columns) if isinstance(source, Derived) else source
             )
         elif name == "JoinExpr":
             self._join(fields, level, ctes, conditions)
         elif name == "RangeSubselect":
             # Only LATERAL sees the tables beside it.
             around = level if fields.get("lateral") else level.parent
-            level.sources[alias] = _renamed(self._any(fields["subquery"], around, ctes), columns)
+            level.sources[alias] = renamed(self._any(fields["subquery"], around, ctes), columns)
         elif name == "RangeTableSample":
             start = len(self.found)
             self._from(fields["relation"], level, ctes, conditions)
@@ -170,7 +159,7 @@ class Binder:
             outputs = dict.fromkeys(columns or [alias], OPAQUE)
             level.sources[alias or f"?{len(level.sources)}"] = Derived(outputs, closed=bool(columns))
 
-    def _join(self, fields: Node, level: Level, ctes: dict[str, Derived], conditions: list[_Condition]) -> None:
+    def _join(self, fields: Node, level: Level, ctes: dict[str, Derived], conditions: list[Condition]) -> None:
         start, before = len(self.found), set(level.sources)
         self._from(fields["larg"], level, ctes, conditions)
         middle, left = len(self.found), set(level.sources) - before
@@ -181,12 +170,12 @@ class Binder:
         allowed = frozenset(sides[form]) if form in sides else None
         for occurrence in self.found[start:] if form == "JOIN_FULL" else sides.get(form, []):
             occurrence.nullable = True
-        for column in strings(fields.get("usingClause") or []) or _common(level, left, right, fields):
-            one, other = _owner(level, left, column), _owner(level, right, column)
+        for column in strings(fields.get("usingClause") or []) or common_columns(level, left, right, fields):
+            one, other = owner(level, left, column), owner(level, right, column)
             level.merged[column] = other if form == "JOIN_RIGHT" else one
             touch([one, other])
             equal = {"kind": "AEXPR_OP", "name": [{"String": {"sval": "="}}], "lexpr": one, "rexpr": other}
-            conditions.append(_Condition({"A_Expr": equal}, allowed, where=False))
+            conditions.append(Condition({"A_Expr": equal}, allowed, where=False))
         if "quals" in fields:
             self._conditions(fields["quals"], level, ctes, conditions, allowed, where=False)
 
@@ -210,7 +199,7 @@ class Binder:
     def _view(self, view: Relation) -> Derived | None:
         outside, self._via, self._views = self._via, self._via or view.name, self._views + 1
         try:
-            return _renamed(self._any(parse_tree((view.view or "").rstrip("; \n")), None, {}), list(view.types))
+            return renamed(self._any(parse_tree((view.view or "").rstrip("; \n")), None, {}), list(view.types))
         except TreeError:
             return None
         finally:
@@ -221,7 +210,7 @@ class Binder:
         node: Node,
         level: Level,
         ctes: dict[str, Derived],
-        conditions: list[_Condition],
+        conditions: list[Condition],
         allowed: frozenset[Occurrence] | None,
         *,
         where: bool = True,
@@ -233,7 +222,7 @@ class Binder:
             else:
                 bound = self.bind(one, level, ctes)
             touch(bound)
-            conditions.append(_Condition(bound, allowed, where))
+            conditions.append(Condition(bound, allowed, where))
 
     def _semi_join(self, link: Node, level: Level, ctes: dict[str, Derived]) -> Node:
         """EXISTS and IN are joined like tables; the equality of IN becomes a condition of this level."""
@@ -250,20 +239,6 @@ class Binder:
         name = link.get("operName") or [{"String": {"sval": "="}}]
         return {"A_Expr": {"kind": "AEXPR_OP", "name": name, "lexpr": test, "rexpr": other}}
 
-    def _note(self, conditions: list[_Condition], own: frozenset[Occurrence] | None) -> None:
-        for condition in conditions:
-            for version in _versions(condition.node):
-                if version.get("BoolExpr", {}).get("boolop") == "OR_EXPR":
-                    _note_branches(version, condition.allowed)
-                for scan, found in predicates(version):
-                    if (condition.allowed is not None and scan not in condition.allowed) or (
-                        own is not None and scan not in own
-                    ):
-                        continue
-                    # After an outer join IS NULL finds the rows without a partner: it filters nothing in the table.
-                    if not (condition.where and scan.nullable and found.kind == "is-null"):
-                        scan.predicates.append(found)
-
     def _targets(self, fields: Node, level: Level, ctes: dict[str, Derived]) -> tuple[dict[str, Node], bool]:
         outputs: dict[str, Node] = {}
         closed = True
@@ -275,7 +250,7 @@ class Binder:
                 closed = self._star(names[:-1], level, outputs) and closed
                 continue
             bound = self.bind(value, level, ctes)
-            name = target.get("name") or (names[-1] if names else _implied_name(value)) or f"?column?{number}"
+            name = target.get("name") or (names[-1] if names else implied_name(value)) or f"?column?{number}"
             outputs[name if name not in outputs else f"?{number}"] = bound
         return outputs, closed
 
@@ -323,7 +298,7 @@ class Binder:
     def _write(self, name: str, fields: Node, parent: Level | None, ctes: dict[str, Derived]) -> Derived:
         ctes = self._with(fields, parent, ctes)
         level = Level(parent)
-        conditions: list[_Condition] = []
+        conditions: list[Condition] = []
         if name == "InsertStmt":
             if "selectStmt" in fields:
                 self._any(fields["selectStmt"], parent, ctes, outermost=True)
@@ -346,7 +321,7 @@ class Binder:
             target.written = tuple(sorted({one["name"] for one in changed if "name" in one}))
         for part in ("targetList", "returningList", "mergeWhenClauses"):
             self._assigned(fields.get(part) or [], level, ctes)
-        self._note(conditions, frozenset(self.found[start:]) | reached(level))
+        note(conditions, frozenset(self.found[start:]) | reached(level))
         return Derived({}, closed=False)
 
     def _assigned(self, items: list[Node], level: Level, ctes: dict[str, Derived]) -> None:
@@ -357,113 +332,3 @@ class Binder:
                     whole_row(source)
             else:
                 touch(self.bind(value, level, ctes))
-
-
-def _note_branches(condition: Node, allowed: frozenset[Occurrence] | None) -> None:
-    arms = branches(condition)
-    for scan in occurrences(condition):
-        if allowed is not None and scan not in allowed:
-            continue
-        scan.or_predicates = True
-        mine = [tuple(found for one, found in arm if one is scan and found.kind != "other") for arm in arms]
-        if all(mine) and len(mine) == len(arms):
-            scan.or_branches.append(tuple(mine))
-
-
-def _versions(condition: Node) -> Iterator[Node]:
-    """The condition once for each arm of a set operation whose outputs it names."""
-    count = max((len(body(one)["of"]) for one in walk(condition) if kind(one) == "Arms"), default=0)
-    if not count:
-        yield condition
-    for number in range(count):
-        yield _arm(condition, number)
-
-
-def _arm(node: Any, number: int) -> Any:
-    if isinstance(node, list):
-        return [_arm(one, number) for one in node]
-    if not isinstance(node, dict) or "Var" in node:
-        return node
-    if "Arms" in node:
-        of = node["Arms"]["of"]
-        return _arm(of[number] if number < len(of) else OPAQUE, number)
-    return {name: _arm(part, number) for name, part in node.items()}
-
-
-def _derived(fields: Node, outputs: dict[str, Node], level: Level, closed: bool, bind: Any) -> Derived:
-    """What conditions around the SELECT may reach in it."""
-    called = calls(fields.get("targetList") or [])
-    names = {strings(call["funcname"])[-1] for call in called if "over" not in call}
-    aggregated = bool(names & AGGREGATES) or any(
-        "over" not in call and (call.get("agg_star") or call.get("agg_filter") or call.get("agg_within_group"))
-        for call in called
-    )
-    windowed = any("over" in call for call in called)
-    cut = any(part in fields for part in ("limitCount", "limitOffset", "valuesLists", "lockingClause"))
-    grouped, distinct = fields.get("groupClause"), fields.get("distinctClause")
-    folded = aggregated or windowed or grouped or distinct or "havingClause" in fields or bool(names & _SET_RETURNING)
-    pushable: set[str] = set()
-    if grouped and not cut and not windowed:
-        keys = {
-            (id(one["scan"]), one["column"]) for key in _group_keys(fields, outputs, bind) for one in variables(key)
-        }
-        pushable = {
-            name
-            for name, output in outputs.items()
-            if "Var" in output and (id(output["Var"]["scan"]), output["Var"]["column"]) in keys
-        }
-    elif distinct == [{}] and not cut and not windowed and not aggregated:
-        pushable = set(outputs)
-    return Derived(outputs, level, not (cut or folded), frozenset(pushable), closed)
-
-
-def _group_keys(fields: Node, outputs: dict[str, Node], bind: Any) -> Iterator[Node]:
-    for key in fields["groupClause"]:
-        if "GroupingSet" in key:
-            continue
-        number = key.get("A_Const", {}).get("ival", {}).get("ival")
-        yield list(outputs.values())[number - 1] if number and number <= len(outputs) else bind(key)
-
-
-def _implied_name(value: Node) -> str:
-    if "FuncCall" in value:
-        return strings(value["FuncCall"]["funcname"])[-1]
-    return _implied_name(value["TypeCast"]["arg"]) if "TypeCast" in value else ""
-
-
-def _renamed(derived: Derived, names: list[str]) -> Derived:
-    """The same with its first outputs renamed, as in `AS v (a, b)`."""
-    if not names:
-        return derived
-    own = list(derived.outputs)
-    new = dict(zip(own, [*names, *own[len(names) :]], strict=False))
-    return Derived(
-        {new[name]: output for name, output in derived.outputs.items()},
-        derived.inner,
-        derived.simple,
-        frozenset(new[name] for name in derived.pushable if name in new),
-        derived.closed,
-    )
-
-
-def _common(level: Level, left: set[str], right: set[str], fields: Node) -> list[str]:
-    """The columns of a NATURAL JOIN; none when a side's columns are not known."""
-    if not fields.get("isNatural"):
-        return []
-    one = {name for alias in left for name in _names(level, alias)}
-    return sorted(name for alias in right for name in _names(level, alias) if name in one)
-
-
-def _names(level: Level, alias: str) -> list[str]:
-    source = level.sources[alias]
-    return list(source.types or ()) if isinstance(source, Occurrence) else list(source.outputs)
-
-
-def _owner(level: Level, aliases: set[str], column: str) -> Node:
-    if column in level.merged and len(aliases) > 1:
-        return level.merged[column]
-    sources = [level.sources[alias] for alias in sorted(aliases)]
-    owners = [source for source in sources if source.has(column)] or [
-        source for source in sources if source.has(column) is None
-    ]
-    return owners[0].column(column) if len(owners) == 1 else OPAQUE
