@@ -1,7 +1,9 @@
 """A PostgreSQL plan: its own values and ours kept apart."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+import msgspec
 
 from .plan_parts import (
     HashTable,
@@ -17,14 +19,14 @@ from .plan_parts import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PlanNode:
+class PlanNode(msgspec.Struct, frozen=True):
     """One node, numbered in preorder from 1. Field names follow EXPLAIN's keys; None: the key was absent.
 
     PostgreSQL's own: costs, plan_*, actual_* (per loop), everything that is not named here. Ours: `rows` (actual rows ×
     loops), `removed*` (× loops), `total_ms` and `self_ms` (wall-clock share as `self_time.py` defines it; None without
     times), `processes` that shared the work, and of this node alone: `self_cost` (planner's units), `buffers` (shared
     blocks hit + read), `self_read` (shared blocks read), `self_io_ms` (reading), `self_temp` (temporary blocks written).
+    A Struct, because plans have many: to make a frozen dataclass of so many fields takes five times as long.
     """
 
     id: int
@@ -128,14 +130,21 @@ class PlanNode:
             yield node
             waiting += reversed(node.children)
 
+    def with_indexes(self, renamed: Callable[[str], str]) -> "PlanNode":
+        """The same tree with other names for its indexes."""
+        children = tuple([child.with_indexes(renamed) for child in self.children])
+        index = renamed(self.index) if self.index is not None else None
+        return msgspec.structs.replace(self, index=index, children=children)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A whole plan. Times in milliseconds. rounding_ms: negative self time clamped to 0 (PostgreSQL rounds to 1 µs).
 
-    analyzed: whether the statement was really run. text: the plan as people read it (literals hidden unless asked for).
+    analyzed: whether the statement was really run.
+    text: the plan as people read it; shape: digest of what EXPLAIN (COSTS OFF) shows, without literals: equal for equal
+    plans, whatever their figures. Both are empty until `plan_text.described` writes them for a report.
     after_plan_ms: data-modifying CTEs that nobody read to their end, run when the root had ended.
-    shape: digest of what EXPLAIN (COSTS OFF) shows, without literals: equal for equal plans, whatever their figures.
     query_text, query_id, duration_ms: as auto_explain or VERBOSE name them.
     """
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from .. import __version__
 from ..analyzer.advise.index_plan import IndexPlan
 from ..analyzer.plan import ExplainedQuery, Plan
-from ..analyzer.postgres.plan_text import hide_literals
+from ..analyzer.postgres.plan_text import described, hide_literals
 from ..analyzer.recommendation import QueryEvidence, Recommendation
 from ..analyzer.sql.parse import NO_QUERY, format_sql
 from ..analyzer.workload import QueryGroup, Skipped
@@ -44,7 +44,7 @@ def assemble(
         for key, explained in case.plans.items()
         for number, variant in enumerate(explained.variants, 2)
     }
-    shown = plans if show_parameters else {key: hide_literals(plan) for key, plan in plans.items()}
+    shown = {key: described(plan if show_parameters else hide_literals(plan)) for key, plan in plans.items()}
     ranked = tuple(sorted(findings, key=lambda one: (-(one.at_stake_ms or 0.0), one.severity.rank, one.identity)))
     actions = tuple(sorted(recommendations, key=lambda one: (-(one.saves_ms or 0.0), -_per_call(one), one.id)))
     times = [source_time for group in workload.groups if (source_time := group.total_ms) is not None]

@@ -7,7 +7,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from ..errors import ServerError, StatementError
-from ..plan import Plan, PlanNode
+from ..plan import Plan
 from ..postgres.catalog import read_schema
 from ..postgres.plan_reader import read_plan
 from ..schema import Schema
@@ -106,7 +106,8 @@ class HypopgWhatIf:
                 f"PostgreSQL says {error.pgcode}: {(error.diag.message_primary or 'no message').strip()}"
             ) from None
         plan = read_plan(document)
-        return replace(plan, root=self._renamed(plan.root))
+        called = {name: handle for handle, (_, name) in self._live.items()}
+        return replace(plan, root=plan.root.with_indexes(lambda name: called.get(name, name)))
 
     def price(self, sql: str, handles: Collection[str] = (), without: Collection[str] = ()) -> Price:
         """What `plan` would cost, and the indexes it would use."""
@@ -154,8 +155,3 @@ class HypopgWhatIf:
         oid, _ = self._live.pop(handle)
         with self._connection.cursor() as cursor:
             cursor.execute(f"SELECT {self._functions}.hypopg_drop_index(%s)", (oid,))
-
-    def _renamed(self, node: PlanNode) -> PlanNode:
-        called = {name: handle for handle, (_, name) in self._live.items()}
-        index = called.get(node.index, node.index) if node.index is not None else None
-        return replace(node, index=index, children=tuple(map(self._renamed, node.children)))

@@ -1,12 +1,11 @@
 """Turns answers about single queries into recommendations: one per index, every query it serves with its own figures."""
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from ..errors import StatementError
-from ..plan import Plan, PlanNode
+from ..plan import Plan
 from ..recommendation import Cost, Evidence, Measurement, QueryEvidence, Recommendation
 from ..schema import Index, Table
 from ..sql.identifier import quote_identifier
@@ -154,14 +153,7 @@ def _named(plan: Plan | None, name: str) -> Plan | None:
     """The plan with the recommended index's name in place of the trial's."""
     if plan is None:
         return None
-    return replace(
-        plan, root=_renamed(plan.root, name), text=re.sub(rf"\b{TRIAL_PREFIX}\d+\b", lambda _: name, plan.text)
-    )
-
-
-def _renamed(node: PlanNode, name: str) -> PlanNode:
-    index = name if node.index is not None and node.index.startswith(TRIAL_PREFIX) else node.index
-    return replace(node, index=index, children=tuple(_renamed(child, name) for child in node.children))
+    return replace(plan, root=plan.root.with_indexes(lambda own: name if own.startswith(TRIAL_PREFIX) else own))
 
 
 def _saved(answers: Sequence[IndexAnswer]) -> float | None:

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import StatementError
-from ..plan import Plan, PlanNode
+from ..plan import Plan
 from ..postgres.outcome import ConnectionLost
-from ..postgres.plan_text import plan_lines
 from ..workload import Skipped
 from .selection_types import Selection, WeightedQuery
 from .what_if import WhatIf
@@ -51,11 +50,5 @@ def plan_set(
 
 
 def renamed(plan: Plan, names: Mapping[str, str]) -> Plan:
-    """The plan with other names for its indexes, in the tree and in the text."""
-    called = replace(plan, root=_renamed(plan.root, names))
-    return replace(called, text="\n".join(plan_lines(called)))
-
-
-def _renamed(node: PlanNode, names: Mapping[str, str]) -> PlanNode:
-    index = names.get(node.index, node.index) if node.index is not None else None
-    return replace(node, index=index, children=tuple(_renamed(child, names) for child in node.children))
+    """The plan with other names for its indexes."""
+    return replace(plan, root=plan.root.with_indexes(lambda name: names.get(name, name)))

@@ -175,7 +175,8 @@ class HollowClone:
                 handles.remove(handle)
             else:
                 without += self._indexes.qualified(skipping)
-        return replace(plan, root=self._renamed(plan.root))
+        # Indexes of partitions by their handle.
+        return replace(plan, root=plan.root.with_indexes(lambda name: self._indexes.handle_of(name) or name))
 
     def explain(
         self, sql: str, handles: Collection[str] = (), without: Collection[str] = (), *, json: bool = False
@@ -265,11 +266,6 @@ class HollowClone:
             if key and not _mentions(node.index_cond, key):
                 return node.index
         return None
-
-    def _renamed(self, node: PlanNode) -> PlanNode:
-        """Indexes of partitions by their handle."""
-        name = self._indexes.handle_of(node.index) or node.index if node.index is not None else None
-        return replace(node, index=name, children=tuple(map(self._renamed, node.children)))
 
 
 def _mentions(condition: str, key: str) -> bool:

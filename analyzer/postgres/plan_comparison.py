@@ -7,6 +7,7 @@ from typing import Literal
 from ..plan import Plan, PlanNode
 from .literals import without_literals
 from .plan_matching import match_nodes
+from .plan_shape import plan_shape
 from .plan_text import CONDITIONS
 
 MOVED = 1.2
@@ -73,7 +74,7 @@ def compare_plans(before: Plan, after: Plan) -> PlanComparison:
     """Match the nodes, tell what moved on each, and name the causes that the plans themselves show."""
     pairs = tuple(NodePair(one, other, tuple(_changes(one, other))) for one, other in match_nodes(before, after))
     causes = tuple(_causes(before, after, pairs))
-    return PlanComparison(before, after, before.shape == after.shape, pairs, causes)
+    return PlanComparison(before, after, plan_shape(before.root) == plan_shape(after.root), pairs, causes)
 
 
 def _changes(before: PlanNode | None, after: PlanNode | None) -> Iterator[Change]:

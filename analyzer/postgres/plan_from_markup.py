@@ -14,6 +14,7 @@ from ..errors import StatementError
 
 MAX_DIGITS = 40
 """No figure of a plan has more; Python itself refuses to read more than 4,300."""
+_LONG = re.compile(r"[:,\[]\s*-?[0-9]{41}")
 _NAMESPACE = "{http://www.postgresql.org/2009/explain}"
 _DASHED = {
     "I-O-Read-Time": "I/O Read Time", "I-O-Write-Time": "I/O Write Time",
@@ -35,8 +36,10 @@ _NUMERIC = re.compile(
 
 def from_json(text: str) -> object:
     """Raises StatementError for anything but plain JSON with finite numbers and no key twice in one object."""
+    # Each figure is looked at only where one could be too long: a call for each costs as much as all the rest.
+    whole = _whole if _LONG.search(text) is not None else None
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_whole)
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=whole)
     except StatementError:
         raise
     except RecursionError:

@@ -16,8 +16,6 @@ from .plan_parts_reader import (
     read_usage,
     read_workers,
 )
-from .plan_shape import plan_shape
-from .plan_text import plan_lines
 from .self_time import RawNode, Timed, number, time_nodes
 
 MAX_NODES = 20_000
@@ -48,9 +46,9 @@ def read_plans(document: str | object) -> Iterator[Plan]:
 def _plan(document: RawNode) -> Plan:
     raw = document["Plan"]
     assert isinstance(raw, dict)
-    root = _tree(raw)
-    accounts = time_nodes(root)
-    node = _nodes(root)
+    nodes = _tree(raw)
+    accounts = time_nodes(nodes)
+    node = _nodes(nodes)
     execution = number(document, "Execution Time")
     if execution is None:
         # TIMING OFF and auto_explain keep the runtime elsewhere, old tools called it so.
@@ -65,7 +63,6 @@ def _plan(document: RawNode) -> Plan:
         rounding_ms=accounts.clamped_ms,
         settings=tuple(sorted((str(k), str(v)) for k, v in settings.items())) if isinstance(settings, dict) else (),
         after_plan_ms=accounts.after_plan_ms,
-        shape=plan_shape(node),
         jit=_jit(document.get("JIT")),
         planning=_planning(document.get("Planning")),
         serialization=_serialization(document.get("Serialization")),
@@ -73,100 +70,99 @@ def _plan(document: RawNode) -> Plan:
         query_id=str(query_id) if query_id is not None else None,
         duration_ms=number(document, "Duration"),
     )
-    plan = replace(plan, triggers=_triggers(document.get("Triggers"), plan))
-    return replace(plan, text="\n".join(plan_lines(plan)))
+    triggers = _triggers(document.get("Triggers"), plan)
+    return replace(plan, triggers=triggers) if triggers else plan
 
 
-def _tree(raw: dict[str, Any]) -> Timed:
-    root = Timed(raw, None)
-    waiting: list[tuple[Timed, int]] = [(root, 1)]
-    count = 0
+def _tree(raw: dict[str, Any]) -> list[Timed]:
+    """The nodes in preorder."""
+    nodes: list[Timed] = []
+    waiting: list[tuple[dict[str, Any], Timed | None, int]] = [(raw, None, 1)]
     while waiting:
-        node, depth = waiting.pop()
-        count += 1
-        if count > MAX_NODES or depth > MAX_DEPTH:
+        raw, parent, depth = waiting.pop()
+        if len(nodes) >= MAX_NODES or depth > MAX_DEPTH:
             raise StatementError("the plan has too many nodes or levels and was not read")
-        plans = node.raw.get("Plans")
-        for child in plans if isinstance(plans, list) else ():
-            if isinstance(child, dict):
-                below = Timed(child, node)
-                node.children.append(below)
-                waiting.append((below, depth + 1))
-    return root
+        values = _values(raw)
+        node = Timed(
+            raw, values, parent, values.get("actual_loops") or 0.0, raw.get("Parent Relationship") == "InitPlan"
+        )
+        nodes.append(node)
+        if parent is not None:
+            parent.children.append(node)
+        plans = raw.get("Plans")
+        if isinstance(plans, list):
+            waiting += [(child, node, depth + 1) for child in reversed(plans) if isinstance(child, dict)]
+    return nodes
 
 
-def _nodes(root: Timed) -> PlanNode:
-    """The tree from its leaves up, without recursion."""
-    order: list[Timed] = []
-    waiting = [root]
-    while waiting:
-        timed = waiting.pop()
-        order.append(timed)
-        waiting += reversed(timed.children)
-    built: dict[int, PlanNode] = {}
-    for identity in range(len(order), 0, -1):
-        timed = order[identity - 1]
-        children = tuple(built.pop(id(child)) for child in timed.children)
-        built[id(timed)] = _node(timed, identity, children)
-    return built[id(root)]
+def _values(raw: dict[str, Any]) -> dict[str, Any]:
+    """What a node's keys tell by themselves, by the names of `PlanNode`.
 
-
-def _node(timed: Timed, identity: int, children: tuple[PlanNode, ...]) -> PlanNode:
-    raw = timed.raw
-    # Of some seventy keys a node has thirty: those it has are gone through, not those it could have.
+    Of some seventy keys a node has thirty: those it has are gone through, not those it could have.
+    """
     found: dict[str, Any] = {}
     for key, value in raw.items():
         place = _KEYS.get(key)
         if place is not None and value is not None:
-            found[place[0]] = place[1](raw, key)
+            attribute, kind, read = place
+            found[attribute] = value if type(value) is kind else read(raw, key)
+    return found
+
+
+def _nodes(order: list[Timed]) -> PlanNode:
+    """The tree from its leaves up, without recursion."""
+    built: dict[int, PlanNode] = {}
+    for identity in range(len(order), 0, -1):
+        timed = order[identity - 1]
+        children = tuple([built.pop(id(child)) for child in timed.children])
+        built[id(timed)] = _node(timed, identity, children)
+    return built[id(order[0])]
+
+
+def _node(timed: Timed, identity: int, children: tuple[PlanNode, ...]) -> PlanNode:
+    raw, found, own = timed.raw, timed.values, timed.own
+    for attribute, nothing in _NEEDED:
+        found[attribute] = found.get(attribute) or nothing
     if raw.get("Node Type") == "Aggregate":
         # The text of an Aggregate names its input's order too.
         found.pop("sort_key", None)
-    loops, rows = found.get("actual_loops"), found.get("actual_rows")
-    cost = found.setdefault("total_cost", 0.0)
-    own = timed.own
+    elif raw.get("Node Type") == "Memoize":
+        found["memoize"] = read_memoize(raw)
+    _multiply(found)
+    if own is not None:
+        found["buffers"], found["self_read"], found["self_temp"] = int(own[0]), int(own[1]), int(own[3])
+        found["self_io_ms"] = round(own[2], 6)
     return PlanNode(
         id=identity,
         type=_type(raw),
         parent_relationship=_relationship(timed),
-        startup_cost=found.pop("startup_cost", None) or 0.0,
-        total_cost=found.pop("total_cost") or 0.0,
-        plan_rows=found.pop("plan_rows", None) or 0.0,
-        plan_width=found.pop("plan_width", None) or 0,
-        parallel_aware=raw.get("Parallel Aware") is True,
-        group_key=_group_key(raw),
-        rows=_times(rows, loops),
-        removed=_removed(raw, "Rows Removed by Filter", loops, "Filter"),
-        removed_by_recheck=_removed(raw, "Rows Removed by Index Recheck", loops, ""),
-        removed_by_join_filter=_removed(raw, "Rows Removed by Join Filter", loops, "Join Filter"),
         total_ms=timed.inclusive_ms,
         self_ms=timed.self_ms,
-        buffers=int(own[0]) if own is not None else None,
         children=children,
-        function=_text(raw, "Function Name") or _text(raw, "Table Function Name"),
-        function_call=_text(raw, "Function Call") or _text(raw, "Table Function Call"),
-        subplans_removed=_whole(raw, "Subplans Removed") or None,
-        disabled=raw.get("Disabled") is True,
-        usage=read_usage(raw),
-        hash=read_hash(raw),
-        memoize=read_memoize(raw),
-        sort_groups=read_sort_groups(raw),
-        workers=read_workers(raw),
-        modification=read_modification(raw),
         processes=timed.processes,
-        self_cost=_self_cost(raw, cost or 0.0, children),
-        self_read=int(own[1]) if own is not None else None,
-        self_io_ms=round(own[2], 6) if own is not None else None,
-        self_temp=int(own[3]) if own is not None else None,
+        self_cost=_self_cost(raw, found["total_cost"], children),
         **found,
     )
+
+
+def _multiply(found: dict[str, Any]) -> None:
+    """Averages of a loop → all loops together."""
+    loops = found.get("actual_loops")
+    if found.get("actual_rows") is not None and loops is not None:
+        found["rows"] = found["actual_rows"] * loops
+    for attribute, condition in _REMOVED:
+        # Text leaves out what is zero; so that all formats read alike, a condition that removed nothing removed 0.
+        removed = found.pop(attribute, None) or (0.0 if condition in found else None)
+        if removed is not None and loops is not None:
+            found[attribute] = removed * loops
 
 
 def _relationship(timed: Timed) -> str | None:
     """Before PostgreSQL 14 the inputs of a ModifyTable are its members."""
     told = _text(timed.raw, "Parent Relationship")
-    below = timed.parent is not None and timed.parent.raw.get("Node Type") == "ModifyTable"
-    return "Outer" if below and told == "Member" else told
+    if told != "Member" or timed.parent is None or timed.parent.raw.get("Node Type") != "ModifyTable":
+        return told
+    return "Outer"
 
 
 def _self_cost(raw: RawNode, cost: float, children: tuple[PlanNode, ...]) -> float:
@@ -253,18 +249,6 @@ def _serialization(value: object) -> Serialization | None:
     return Serialization(number(value, "Time"), number(value, "Output Volume"), _text(value, "Format"))
 
 
-def _times(value: float | None, loops: float | None) -> float | None:
-    return value * loops if value is not None and loops is not None else None
-
-
-def _removed(raw: RawNode, key: str, loops: float | None, condition: str) -> float | None:
-    """Text leaves out what is zero; so that all formats read alike, a condition that removed nothing removed 0."""
-    value = number(raw, key)
-    if value is None and loops is not None and condition in raw:
-        value = 0.0
-    return _times(value, loops) if condition or value else None
-
-
 def _text(raw: Mapping[str, object], key: str) -> str | None:
     value = raw.get(key)
     return str(value) if value is not None else None
@@ -280,9 +264,30 @@ def _whole(raw: RawNode, key: str) -> int | None:
     return int(value) if value is not None else None
 
 
-_KEYS: dict[str, tuple[str, Callable[[RawNode, str], Any]]] = {
+def _true(raw: RawNode, key: str) -> bool:
+    return raw[key] is True
+
+
+def _some(raw: RawNode, key: str) -> int | None:
+    return _whole(raw, key) or None
+
+
+def _part(read: Callable[[RawNode], Any]) -> Callable[[RawNode, str], Any]:
+    return lambda raw, key: read(raw)
+
+
+_NEEDED: tuple[tuple[str, Any], ...] = (
+    ("startup_cost", 0.0),
+    ("total_cost", 0.0),
+    ("plan_rows", 0.0),
+    ("plan_width", 0),
+)
+_REMOVED = (("removed", "filter"), ("removed_by_recheck", ""), ("removed_by_join_filter", "join_filter"))
+"""Our attribute, and the condition that removed the rows. A recheck always tells how many, where there are any."""
+
+_KEYS: dict[str, tuple[str, type | None, Callable[[RawNode, str], Any]]] = {
     **{
-        key: (attribute, _text)
+        key: (attribute, str, _text)
         for key, attribute in (
             ("Schema", "schema"), ("Relation Name", "relation"), ("Alias", "alias"), ("Index Name", "index"),
             ("Join Type", "join_type"), ("Strategy", "strategy"), ("Subplan Name", "subplan_name"), ("CTE Name", "cte_name"),
@@ -291,30 +296,49 @@ _KEYS: dict[str, tuple[str, Callable[[RawNode, str], Any]]] = {
             ("Merge Cond", "merge_cond"), ("Sort Method", "sort_method"), ("Sort Space Type", "sort_space_type"),
             ("Partial Mode", "partial_mode"), ("One-Time Filter", "one_time_filter"), ("TID Cond", "tid_cond"),
             ("Order By", "order_by"), ("Run Condition", "run_condition"), ("Remote SQL", "remote_sql"), ("Storage", "storage"),
+            ("Function Name", "function"), ("Table Function Name", "function"),
+            ("Function Call", "function_call"), ("Table Function Call", "function_call"),
         )
     },
     **{
-        key: (attribute, number)
+        key: (attribute, float, number)
         for key, attribute in (
             ("Startup Cost", "startup_cost"), ("Total Cost", "total_cost"), ("Plan Rows", "plan_rows"),
             ("Actual Rows", "actual_rows"), ("Actual Loops", "actual_loops"), ("Actual Total Time", "actual_total_ms"),
             ("Actual Startup Time", "actual_startup_ms"), ("Sort Space Used", "sort_space_kb"),
             ("Heap Fetches", "heap_fetches"), ("Index Searches", "index_searches"), ("Maximum Storage", "storage_kb"),
+            ("Rows Removed by Filter", "removed"), ("Rows Removed by Index Recheck", "removed_by_recheck"),
+            ("Rows Removed by Join Filter", "removed_by_join_filter"),
         )
     },
     **{
-        key: (attribute, _whole)
+        key: (attribute, int, _whole)
         for key, attribute in (
             ("Plan Width", "plan_width"), ("Workers Planned", "workers_planned"), ("Workers Launched", "workers_launched"),
             ("Exact Heap Blocks", "exact_heap_blocks"), ("Lossy Heap Blocks", "lossy_heap_blocks"),
         )
     },
     **{
-        key: (attribute, _texts)
+        key: (attribute, None, _texts)
         for key, attribute in (
             ("Sort Key", "sort_key"), ("Presorted Key", "presorted_key"), ("Output", "output"),
             ("Params Evaluated", "params_evaluated"),
         )
     },
+    "Parallel Aware": ("parallel_aware", bool, _true),
+    "Disabled": ("disabled", bool, _true),
+    "Subplans Removed": ("subplans_removed", None, _some),
+    **{
+        key: (attribute, None, _part(read))
+        for attribute, read, keys in (
+            ("group_key", _group_key, ("Group Key", "Grouping Sets")),
+            ("usage", read_usage, ("Shared Hit Blocks", "WAL Records")),
+            ("hash", read_hash, ("Hash Batches", "HashAgg Batches", "Planned Partitions", "Hash Buckets", "Disk Usage")),
+            ("sort_groups", read_sort_groups, ("Full-sort Groups", "Pre-sorted Groups")),
+            ("workers", read_workers, ("Workers",)),
+            ("modification", read_modification, ("Operation",)),
+        )
+        for key in keys
+    },
 }  # fmt: skip
-"""By EXPLAIN's key: our attribute, and how its value is read. What needs more than its own key is read in `_node`."""
+"""By EXPLAIN's key: our attribute, the type of a value that is kept as it is, and how others are read."""

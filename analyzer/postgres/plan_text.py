@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import msgspec
+
 from ..plan import Plan, PlanNode
 from .literals import without_literals
+from .plan_shape import plan_shape
 
-__all__ = ["CONDITIONS", "hide_literals", "plan_lines", "title", "without_literals"]
+__all__ = ["CONDITIONS", "described", "hide_literals", "plan_lines", "title", "without_literals"]
 
 CONDITIONS = (
     ("One-Time Filter", "one_time_filter"),
@@ -45,14 +48,18 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"Execution Time: {plan.execution_ms:.3f} ms"
 
 
+def described(plan: Plan) -> Plan:
+    """The same plan with its text and its shape."""
+    return replace(plan, text="\n".join(plan_lines(plan)), shape=plan_shape(plan.root))
+
+
 def hide_literals(plan: Plan) -> Plan:
     """The same plan with `?` for every literal in its conditions, lists of expressions, texts and settings of its own."""
     hidden: dict[int, PlanNode] = {}
     for node in reversed(list(plan.root.walk())):
         hidden[node.id] = _hidden(node, tuple(hidden.pop(child.id) for child in node.children))
     query = without_literals(plan.query_text) if plan.query_text is not None else None
-    shown = replace(plan, root=hidden[plan.root.id], query_text=query)
-    return replace(shown, text="\n".join(plan_lines(shown)))
+    return replace(plan, root=hidden[plan.root.id], query_text=query)
 
 
 def _hidden(node: PlanNode, children: tuple[PlanNode, ...]) -> PlanNode:
@@ -65,7 +72,7 @@ def _hidden(node: PlanNode, children: tuple[PlanNode, ...]) -> PlanNode:
         texts = getattr(node, attribute)
         if texts:
             changed[attribute] = tuple(map(without_literals, texts))
-    return replace(node, children=children, **changed)  # type: ignore[arg-type] # each attribute keeps its type
+    return msgspec.structs.replace(node, children=children, **changed)
 
 
 def _node_lines(node: PlanNode, depth: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ run inside another, the one that reads them first: their time is taken from ther
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 RawNode = dict[str, object]
 
@@ -25,27 +26,22 @@ _SLACK_MS = 0.1
 class Timed:
     """One node on its way: inclusive and self values, in milliseconds and blocks; None without ANALYZE.
 
-    processes: that ran its side of the nearest Gather above; 1 outside of any.
+    values: what the reader has read of it already, by the names of `PlanNode`. loops: 0 when it was never executed, or
+    not at all. is_init_plan: its parent only shows it. processes: that ran its side of the nearest Gather above; 1
+    outside of any.
     """
 
     raw: RawNode
+    values: dict[str, Any]
     parent: "Timed | None"
+    loops: float
+    is_init_plan: bool
     children: list["Timed"] = field(default_factory=list)
     processes: float = 1.0
     inclusive_ms: float | None = None
     self_ms: float | None = None
     inclusive: list[float] | None = None
     own: list[float] | None = None
-
-    @property
-    def is_init_plan(self) -> bool:
-        """Whether its parent only shows it."""
-        return self.raw.get("Parent Relationship") == "InitPlan"
-
-    @property
-    def loops(self) -> float:
-        """0 when it was never executed, or not at all."""
-        return number(self.raw, "Actual Loops") or 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +52,9 @@ class Accounts:
     after_plan_ms: float
 
 
-def time_nodes(root: Timed) -> Accounts:
-    """Fill in the times of the whole tree."""
-    nodes = _preorder(root)
-    _inclusive(root)
+def time_nodes(nodes: Sequence[Timed]) -> Accounts:
+    """Fill in the times of the whole tree, given in preorder."""
+    _inclusive(nodes)
     for node in nodes:
         _own(node)
     _side_by_side(nodes)
@@ -75,7 +70,7 @@ def time_nodes(root: Timed) -> Accounts:
         if node.self_ms is not None and node.self_ms < 0:
             clamped -= node.self_ms
             node.self_ms = 0.0
-        if node.own is not None:
+        if node.own is not None and min(node.own) < 0:
             node.own = [max(0.0, amount) for amount in node.own]
     return Accounts(clamped, after)
 
@@ -90,40 +85,38 @@ def _preorder(root: Timed) -> list[Timed]:
     return found
 
 
-def _inclusive(root: Timed) -> None:
-    waiting: list[tuple[Timed, float]] = [(root, 1.0)]
-    while waiting:
-        node, count = waiting.pop()
-        node.processes = count
-        loops = number(node.raw, "Actual Loops")
-        time = number(node.raw, "Actual Total Time")
-        if loops is not None and time is not None:
+def _inclusive(nodes: Sequence[Timed]) -> None:
+    for node in nodes:
+        loops, count = node.loops, node.processes
+        time = node.values.get("actual_total_ms")
+        if time is not None and node.values.get("actual_loops") is not None:
             node.inclusive_ms = time * loops / max(1.0, min(count, loops))
         node.inclusive = _amounts(node.raw)
-        gathers = str(node.raw.get("Node Type", "")).startswith("Gather")
+        gathers = loops and str(node.raw.get("Node Type", "")).startswith("Gather")
         for child in node.children:
-            below = count
-            if gathers and loops and child.loops and not child.is_init_plan:
-                # Not Workers Launched: that is the last loop's, and the leader may have stayed out.
-                below = child.loops / loops
-            waiting.append((child, below))
+            # Not Workers Launched: that is the last loop's, and the leader may have stayed out.
+            shares = gathers and child.loops and not child.is_init_plan
+            child.processes = child.loops / loops if shares else count
 
 
 def _amounts(raw: RawNode) -> list[float] | None:
     hit, read = number(raw, "Shared Hit Blocks"), number(raw, "Shared Read Blocks")
     if hit is None and read is None:
         return None
-    times = (number(raw, key) or 0.0 for key in ("Shared I/O Read Time", "Local I/O Read Time", "I/O Read Time", "Temp I/O Read Time"))  # fmt: skip
-    return [(hit or 0.0) + (read or 0.0), read or 0.0, sum(times), number(raw, "Temp Written Blocks") or 0.0]
+    io_ms = 0.0
+    for key in ("Shared I/O Read Time", "Local I/O Read Time", "I/O Read Time", "Temp I/O Read Time"):
+        if raw.get(key):
+            io_ms += number(raw, key) or 0.0
+    return [(hit or 0.0) + (read or 0.0), read or 0.0, io_ms, number(raw, "Temp Written Blocks") or 0.0]
 
 
 def _own(node: Timed) -> None:
     parts = [child for child in node.children if not child.is_init_plan]
     if node.inclusive_ms is not None:
-        node.self_ms = node.inclusive_ms - sum(child.inclusive_ms or 0.0 for child in parts)
+        node.self_ms = node.inclusive_ms - sum([child.inclusive_ms or 0.0 for child in parts])
     if node.inclusive is not None:
         below = [child.inclusive for child in parts if child.inclusive is not None]
-        node.own = [amount - sum(one[n] for one in below) for n, amount in enumerate(node.inclusive)]
+        node.own = [amount - sum(parts) for amount, *parts in zip(node.inclusive, *below, strict=True)]
 
 
 def _side_by_side(nodes: Sequence[Timed]) -> None:

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from ...analyzer.plan import Plan, PlanNode
 from ...analyzer.postgres.plan_comparison import Change, NodePair, PlanComparison, moved
+from ...analyzer.postgres.plan_shape import plan_shape
 from ...analyzer.postgres.plan_text import title as node_title
 from ..numbers import duration, factor, figure, visible
 from .judged_plan import JudgedPlan
@@ -102,7 +103,7 @@ def _own(node: PlanNode | None, timed: bool) -> str:
 def _whole(plan: Plan) -> str:
     planning = f", {duration(plan.planning_ms)} of planning" if plan.planning_ms is not None else ""
     took = f"{duration(plan.elapsed_ms)} of execution" if plan.analyzed and plan.elapsed_ms is not None else "not run"
-    return f"{took}{planning}, cost {figure(plan.root.total_cost)}, shape {plan.shape}"
+    return f"{took}{planning}, cost {figure(plan.root.total_cost)}, shape {plan_shape(plan.root)}"
 
 
 def _verdict(comparison: PlanComparison) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from ... import __version__
 from ...analyzer.plan import Plan, PlanNode
 from ...analyzer.plan_parts import HashTable, Jit, MemoizeCache, Modification, Planning, Serialization, Trigger, Usage
+from ...analyzer.postgres.plan_shape import plan_shape
 from ...analyzer.postgres.plan_text import CONDITIONS, LISTS
 from ...analyzer.postgres.plan_text import title as node_title
 from ...rules.finding import Fact, Finding, Severity
@@ -186,7 +187,7 @@ def json_plan(judged: JudgedPlan) -> JsonPlan:
         statement=judged.statement,
         query_id=plan.query_id,
         analyzed=plan.analyzed,
-        shape=plan.shape,
+        shape=plan_shape(plan.root),
         total_cost=plan.root.total_cost,
         planning_ms=plan.planning_ms,
         execution_ms=plan.execution_ms,

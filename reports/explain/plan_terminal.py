@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ...analyzer.plan import Plan, PlanNode
+from ...analyzer.postgres.plan_shape import plan_shape
 from ...analyzer.postgres.plan_text import title as node_title
 from ...rules.finding import Finding, Severity
 from ...rules.plan_context import PlanContext
@@ -96,7 +97,7 @@ def totals(plan: Plan) -> Iterator[str]:
         yield f"memory of planning: {figure(plan.planning.memory_used_kb)} kB"
     if plan.settings:
         yield f"settings that are not the default: {', '.join(f'{name} = {value}' for name, value in plan.settings)}"
-    yield f"plan shape {plan.shape}"
+    yield f"plan shape {plan_shape(plan.root)}"
 
 
 def _print_plan(judged: JudgedPlan, console: Console, several: bool) -> None:

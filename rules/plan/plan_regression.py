@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ...analyzer.postgres.plan_shape import plan_shape
 from ..finding import Fact, Finding, LookedAt
 from ..plan_context import PlanContext
 from ..plan_rule import PlanRule
@@ -48,9 +49,10 @@ class PlanRegression(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         plan, elapsed = context.plan, context.elapsed_ms
-        if elapsed is None:
+        if elapsed is None or not context.around.earlier:
             return
-        others = [one for one in context.around.earlier if one.shape != plan.shape and one.elapsed_ms is not None]
+        now = plan_shape(plan.root)
+        others = [one for one in context.around.earlier if plan_shape(one.root) != now and one.elapsed_ms is not None]
         times = [one.elapsed_ms for one in others if one.elapsed_ms is not None]
         if not times:
             return
@@ -66,8 +68,8 @@ class PlanRegression(PlanRule):
                 Fact("time now", round(elapsed, 3), "ms"),
                 Fact("factor", round(elapsed / max(before, 0.001), 1)),
                 Fact("plans before", len(times)),
-                Fact("shape before", others[-1].shape),
-                Fact("shape now", plan.shape),
+                Fact("shape before", plan_shape(others[-1].root)),
+                Fact("shape now", now),
             ],
             share=context.share_of_ms(elapsed - before),
             title="Compare the two plans: queryproof explain --compare BEFORE AFTER",

@@ -9,7 +9,7 @@ from queryproof.analyzer.postgres.catalog import read_schema
 from queryproof.analyzer.postgres.connect import connect, masked
 from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.postgres.explain_workload import explain_workload
-from queryproof.analyzer.postgres.plan_text import hide_literals
+from queryproof.analyzer.postgres.plan_text import described, hide_literals
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.workload import ParameterSample, QueryGroup, Workload
 
@@ -49,7 +49,7 @@ def test_a_plan_of_a_real_run_has_times_rows_and_buffers(bank: str) -> None:
     assert (plan.root.type, plan.root.rows, plan.root.removed) == ("Seq Scan", 1, 4999)
     assert plan.root.self_ms == plan.root.total_ms
     assert plan.root.buffers
-    assert "user7" in plan.text
+    assert "user7" in described(plan).text
     hidden = hide_literals(plan)
     assert "user7" not in repr(hidden)
     connection.close()

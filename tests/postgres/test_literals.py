@@ -1,6 +1,6 @@
 """Literals leave a text in one sweep exactly where the tokens say they stand."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from queryproof.analyzer.postgres.literals import without_literals
@@ -15,5 +15,6 @@ PIECES = [
 
 @settings(max_examples=1500, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+@example("u&%(a)s1")
 def test_one_sweep_gives_what_the_tokens_give(text: str) -> None:
     assert without_literals(text) == "".join("?" if token.kind == "literal" else token.text for token in tokenize(text))
