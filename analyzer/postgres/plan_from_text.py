@@ -1,10 +1,11 @@
 """EXPLAIN's text → the document that FORMAT JSON would have given."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..errors import StatementError
+from .plan_text_properties import BUFFER_WORDS, NUMBER, READERS, buffers, io_timings, serialization
 from .plan_title import read_title
 from .self_time import RawNode
 
@@ -20,21 +21,17 @@ _TRIGGER = re.compile(
     r"Trigger(?: (?P<name>.+?))??(?: for constraint (?P<constraint>.+?))?(?: on (?P<relation>.+?))?: "
     r"(?:time=(?P<time>[\d.]+) )?calls=(?P<calls>[\d.]+)\Z"
 )
-_PAIR = re.compile(r"([A-Z][A-Za-z-]*(?: [A-Za-z]+)*): (.*?)(?=  [A-Z][A-Za-z -]*: |\Z)")
 _PROPERTY = re.compile(r"([A-Z][A-Za-z0-9/ -]*):(?: (.*))?\Z", re.DOTALL)
 _QUOTED = re.compile(r'"(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'')
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _TEXTS = frozenset(
     ("Filter", "Index Cond", "Recheck Cond", "Hash Cond", "Merge Cond", "Join Filter", "One-Time Filter", "TID Cond",
      "Order By", "Function Call", "Table Function Call", "Run Condition", "Cache Key", "Cache Mode", "Remote SQL",
      "Conflict Resolution", "Conflict Filter", "Window", "Relations")
 )  # fmt: skip
 _LISTS = frozenset(("Output", "Sort Key", "Presorted Key", "Params Evaluated", "Conflict Arbiter Indexes"))
-_BUFFER_WORDS = {"hit": "Hit", "read": "Read", "dirtied": "Dirtied", "written": "Written"}
-_BUFFERS = [f"{kind} {word} Blocks" for kind in ("Shared", "Local") for word in _BUFFER_WORDS.values()] + [
+_BUFFERS = [f"{kind} {word} Blocks" for kind in ("Shared", "Local") for word in BUFFER_WORDS.values()] + [
     "Temp Read Blocks", "Temp Written Blocks",
 ]  # fmt: skip
-_WAL = {"records": "WAL Records", "fpi": "WAL FPI", "bytes": "WAL Bytes", "buffers full": "WAL Buffers Full"}
 _JOINS = ("Nested Loop", "Hash Join", "Merge Join")
 
 
@@ -211,7 +208,7 @@ def _value(raw: RawNode, text: str, node: RawNode, seen: set[str]) -> None:
     if match is None:
         return
     key, value = match[1], match[2] or ""
-    reader = _READERS.get(key)
+    reader = READERS.get(key)
     if key in _TEXTS:
         raw[key] = value
     elif key in ("Group Key", "Hash Key"):
@@ -226,7 +223,7 @@ def _value(raw: RawNode, text: str, node: RawNode, seen: set[str]) -> None:
         reader(raw, text, node)
     elif value in ("true", "false"):
         raw[key] = value == "true"
-    elif number := _NUMBER.fullmatch(value):
+    elif number := NUMBER.fullmatch(value):
         raw[key] = float(number[0])
     else:
         raw[key] = value
@@ -248,7 +245,7 @@ def _top(reader: _Reader, text: str) -> None:
             found["Time"] = float(trigger["time"])
         triggers.append(found)
     elif key in ("Planning Time", "Execution Time"):
-        number = _NUMBER.match(value)
+        number = NUMBER.match(value)
         if number:
             document[key] = float(number[0])
     elif key in ("Planning", "JIT"):
@@ -256,27 +253,17 @@ def _top(reader: _Reader, text: str) -> None:
     elif key == "Settings":
         document[key] = dict(re.findall(r"([\w.]+) = '((?:[^']|'')*)'", value))
     elif key == "Serialization":
-        document[key] = reader.section = _serialization(value)
+        document[key] = reader.section = serialization(value)
     elif key == "Query Identifier":
         document[key] = value
-
-
-def _serialization(value: str) -> RawNode:
-    found: RawNode = {}
-    for name, pattern in (("Time", r"time=([\d.]+)"), ("Output Volume", r"output=(\d+)kB")):
-        match = re.search(pattern, value)
-        if match:
-            found[name] = float(match[1])
-    form = re.search(r"format=(\w+)", value)
-    return found | ({"Format": form[1]} if form else {})
 
 
 def _section(section: RawNode, text: str) -> None:
     key, _, value = text.partition(": ")
     if key == "Buffers":
-        _buffers(section, text, section)
+        buffers(section, text, section)
     elif key == "I/O Timings":
-        _io_timings(section, text, section)
+        io_timings(section, text, section)
     elif key == "Functions":
         section[key] = int(value) if value.isdigit() else 0
     elif key == "Timing":
@@ -286,109 +273,6 @@ def _section(section: RawNode, text: str) -> None:
             match = re.search(rf"{name}=(\d+)kB", value)
             if match:
                 section[ours] = float(match[1])
-
-
-def _pairs(text: str) -> dict[str, str]:
-    return dict(_PAIR.findall(text[:500]))
-
-
-def _kilobytes(text: str | None) -> float | None:
-    match = _NUMBER.match(text or "")
-    return float(match[0]) if match else None
-
-
-def _hash(raw: RawNode, text: str, node: RawNode) -> None:
-    aggregate = node.get("Node Type") != "Hash"
-    for name, value in _pairs(text).items():
-        first = _kilobytes(value)
-        original = re.search(r"originally (\d+)", value)
-        if name == "Batches":
-            raw["HashAgg Batches" if aggregate else "Hash Batches"] = first
-        elif name == "Buckets":
-            raw["Hash Buckets"] = first
-        elif name in ("Memory Usage", "Peak Memory Usage"):
-            raw["Peak Memory Usage"] = first
-        else:
-            raw[name] = first
-        if not aggregate and name in ("Batches", "Buckets"):
-            raw[f"Original Hash {name}"] = float(original[1]) if original else first
-
-
-def _memoize(raw: RawNode, text: str, node: RawNode) -> None:
-    for name, value in _pairs(text).items():
-        raw["Peak Memory Usage" if name == "Memory Usage" else f"Cache {name}"] = _kilobytes(value)
-
-
-def _sort(raw: RawNode, text: str, node: RawNode) -> None:
-    pairs = _pairs(text)
-    raw["Sort Method"] = pairs.get("Sort Method", "").strip()
-    for kind in ("Memory", "Disk"):
-        if kind in pairs:
-            raw |= {"Sort Space Type": kind, "Sort Space Used": _kilobytes(pairs[kind])}
-
-
-def _sort_groups(raw: RawNode, text: str, node: RawNode) -> None:
-    pairs = _pairs(text)
-    name = "Full-sort Groups" if "Full-sort Groups" in pairs else "Pre-sorted Groups"
-    methods = pairs.get("Sort Methods") or pairs.get("Sort Method") or ""
-    found: RawNode = {"Group Count": _kilobytes(pairs.get(name)), "Sort Methods Used": [one.strip() for one in methods.split(",")]}  # fmt: skip
-    for kind in ("Memory", "Disk"):
-        if f"Peak {kind}" in pairs:
-            found[f"Sort Space {kind}"] = {
-                "Average Sort Space Used": _kilobytes(pairs.get(f"Average {kind}")),
-                "Peak Sort Space Used": _kilobytes(pairs[f"Peak {kind}"]),
-            }
-    raw[name] = found
-
-
-def _heap_blocks(raw: RawNode, text: str, node: RawNode) -> None:
-    for name, key in (("exact", "Exact Heap Blocks"), ("lossy", "Lossy Heap Blocks")):
-        match = re.search(rf"{name}=(\d+)", text)
-        raw[key] = float(match[1]) if match else 0.0
-
-
-def _buffers(raw: RawNode, text: str, node: RawNode) -> None:
-    for part in text.partition(": ")[2].split(","):
-        kind, *counts = part.split()
-        for count in counts:
-            word, _, number = count.partition("=")
-            if word in _BUFFER_WORDS and number.isdigit():
-                raw[f"{kind.capitalize()} {_BUFFER_WORDS[word]} Blocks"] = int(number)
-
-
-def _io_timings(raw: RawNode, text: str, node: RawNode) -> None:
-    for part in text.partition(": ")[2].split(","):
-        words = part.split()
-        kind = words[0] if words and "=" not in words[0] else ""
-        prefix = {"shared": "Shared ", "local": "Local ", "temp": "Temp "}.get(kind, "")
-        for word in words:
-            name, _, number = word.partition("=")
-            if name in ("read", "write") and number:
-                raw[f"{prefix}I/O {name.capitalize()} Time"] = float(number)
-
-
-def _wal(raw: RawNode, text: str, node: RawNode) -> None:
-    for name, key in _WAL.items():
-        match = re.search(rf"\b{name}=(\d+)", text)
-        raw[key] = int(match[1]) if match else 0
-
-
-def _storage(raw: RawNode, text: str, node: RawNode) -> None:
-    pairs = _pairs(text)
-    raw |= {"Storage": pairs.get("Storage", "").strip(), "Maximum Storage": _kilobytes(pairs.get("Maximum Storage"))}
-
-
-def _tuples(raw: RawNode, text: str, node: RawNode) -> None:
-    for word, number in re.findall(r"(\w+)=(\d+)", text):
-        raw[f"Tuples {word.capitalize()}"] = float(number)
-
-
-_READERS: dict[str, Callable[[RawNode, str, RawNode], None]] = {
-    "Buckets": _hash, "Batches": _hash, "Planned Partitions": _hash, "Peak Memory Usage": _hash, "Memory Usage": _hash,
-    "Hits": _memoize, "Sort Method": _sort, "Full-sort Groups": _sort_groups, "Pre-sorted Groups": _sort_groups,
-    "Heap Blocks": _heap_blocks, "Buffers": _buffers, "I/O Timings": _io_timings, "WAL": _wal, "Storage": _storage,
-    "Tuples": _tuples,
-}  # fmt: skip
 
 
 def split_list(text: str) -> list[str]:

@@ -6,7 +6,18 @@ plan around ones that do. Everything here works on tokens; the text is never sea
 
 from dataclasses import dataclass
 
+from .group_by_literals import with_group_by
 from .placeholders import number_placeholders
+from .token_walk import (
+    after_brackets,
+    find_word,
+    made_token,
+    next_significant,
+    parameter_number,
+    previous_significant,
+    significant,
+    tokenized_again,
+)
 from .tokens import Token, tokenize
 
 LIST_LENGTH = 5
@@ -40,7 +51,7 @@ def runnable_text(sql: str) -> RunnableText:
     tokens = _with_casts(tokens, repairs)
     tokens = _with_date_part(tokens, repairs)
     tokens = _with_argument_casts(tokens, repairs)
-    tokens = _dense(_with_group_by(tokens, repairs))
+    tokens = _dense(with_group_by(tokens, repairs))
     return RunnableText("".join(token.text for token in tokens).strip(), tuple(dict.fromkeys(repairs)))
 
 
@@ -72,25 +83,25 @@ def _unwrapped(tokens: list[Token], repairs: list[str]) -> list[Token]:
 
 
 def _body(tokens: list[Token]) -> tuple[int, str] | None:
-    words = _significant(tokens)
+    words = significant(tokens)
     if not words:
         return None
     first = tokens[words[0]].word
     if first == "explain":
         at = 1
         if at < len(words) and tokens[words[at]].text == "(":
-            at = _after_brackets(tokens, words, at)
+            at = after_brackets(tokens, words, at)
         while at < len(words) and tokens[words[at]].word in ("analyze", "verbose"):
             at += 1
         return (words[at], "EXPLAIN") if at < len(words) else None
     if first == "declare":
-        found = _find(tokens, words, "for", 1)
+        found = find_word(tokens, words, "for", 1)
         return (words[found + 1], "DECLARE CURSOR") if found is not None and found + 1 < len(words) else None
     if first in ("create", "prepare"):
         kinds = {tokens[index].word for index in words[1:6]}
         if first == "create" and not kinds & {"table", "materialized"}:
             return None
-        found = _find(tokens, words, "as", 1)
+        found = find_word(tokens, words, "as", 1)
         if found is None or found + 1 >= len(words):
             return None
         body = words[found + 1 :]
@@ -111,21 +122,21 @@ def _body(tokens: list[Token]) -> tuple[int, str] | None:
 
 def _with_lists(tokens: list[Token], repairs: list[str]) -> list[Token]:
     """`$1 /*, ... */` as a list of `LIST_LENGTH` parameters; the added ones are numbered after the last."""
-    last = max((_number(token) for token in tokens if token.kind == "placeholder"), default=0)
+    last = max((parameter_number(token) for token in tokens if token.kind == "placeholder"), default=0)
     out: list[Token] = []
     for index, token in enumerate(tokens):
-        previous = _previous(tokens, index)
+        previous = previous_significant(tokens, index)
         squashed = token.kind == "comment" and token.text == _SQUASHED
         if squashed and previous is not None and previous.kind == "placeholder":
             while out and out[-1].kind == "space":
                 out.pop()
             numbers = range(last + 1, last + LIST_LENGTH)
             last += LIST_LENGTH - 1
-            out.extend(_made(f", ${number}") for number in numbers)
+            out.extend(made_token(f", ${number}") for number in numbers)
             repairs.append(f"a list of unknown length is planned with {LIST_LENGTH} elements")
             continue
         out.append(token)
-    return _again(out)
+    return tokenized_again(out)
 
 
 def _with_casts(tokens: list[Token], repairs: list[str]) -> list[Token]:
@@ -135,34 +146,34 @@ def _with_casts(tokens: list[Token], repairs: list[str]) -> list[Token]:
     while index < len(tokens):
         token = tokens[index]
         end, written = _type(tokens, index) if token.word in _TYPED else (index, "")
-        following = _next(tokens, end)
+        following = next_significant(tokens, end)
         if written and following is not None and tokens[following].kind == "placeholder":
             stop = following + 1
             if token.word == "interval":
                 stop, fields = _interval_fields(tokens, stop)
                 written += fields
-            out.append(_made(f"{tokens[following].text}::{written}"))
+            out.append(made_token(f"{tokens[following].text}::{written}"))
             repairs.append(f"{token.word} literals are casts")
             index = stop
             continue
         out.append(token)
         index += 1
-    return _again(out)
+    return tokenized_again(out)
 
 
 def _type(tokens: list[Token], index: int) -> tuple[int, str]:
     """(index of the last token of the type's name, its text): `timestamp(3) with time zone`."""
     text, end = tokens[index].word, index
-    at = _next(tokens, end)
+    at = next_significant(tokens, end)
     if at is not None and tokens[at].text == "(":
-        number = _next(tokens, at)
-        close = _next(tokens, number) if number is not None else None
+        number = next_significant(tokens, at)
+        close = next_significant(tokens, number) if number is not None else None
         if number is not None and close is not None and tokens[close].text == ")":
             text, end = f"{text}({tokens[number].text})", close
-            at = _next(tokens, end)
+            at = next_significant(tokens, end)
     if at is not None and tokens[at].word in ("with", "without"):
-        time = _next(tokens, at)
-        zone = _next(tokens, time) if time is not None else None
+        time = next_significant(tokens, at)
+        zone = next_significant(tokens, time) if time is not None else None
         if time is not None and zone is not None and (tokens[time].word, tokens[zone].word) == ("time", "zone"):
             text, end = f"{text} {tokens[at].word} time zone", zone
     return end, text
@@ -171,13 +182,13 @@ def _type(tokens: list[Token], index: int) -> tuple[int, str]:
 def _interval_fields(tokens: list[Token], stop: int) -> tuple[int, str]:
     """(index after the fields, their text): ` day to second`."""
     text = ""
-    at = _next(tokens, stop - 1)
+    at = next_significant(tokens, stop - 1)
     while at is not None and tokens[at].word in _INTERVAL_FIELDS:
         text += f" {tokens[at].word}"
         stop = at + 1
-        at = _next(tokens, at)
+        at = next_significant(tokens, at)
         if at is not None and tokens[at].word == "to":
-            field = _next(tokens, at)
+            field = next_significant(tokens, at)
             if field is None or tokens[field].word not in _INTERVAL_FIELDS:
                 break
             text += " to"
@@ -193,14 +204,14 @@ def _with_date_part(tokens: list[Token], repairs: list[str]) -> list[Token]:
     for index, token in enumerate(tokens):
         if token.word != "extract":
             continue
-        bracket = _next(tokens, index)
-        field = _next(tokens, bracket) if bracket is not None and tokens[bracket].text == "(" else None
-        after = _next(tokens, field) if field is not None and tokens[field].kind == "placeholder" else None
+        bracket = next_significant(tokens, index)
+        field = next_significant(tokens, bracket) if bracket is not None and tokens[bracket].text == "(" else None
+        after = next_significant(tokens, field) if field is not None and tokens[field].kind == "placeholder" else None
         if after is not None and tokens[after].word == "from":
-            tokens[index] = _made("date_part")
-            tokens[after] = _made(",")
+            tokens[index] = made_token("date_part")
+            tokens[after] = made_token(",")
             repairs.append("extract is date_part")
-    return _again(tokens)
+    return tokenized_again(tokens)
 
 
 def _with_argument_casts(tokens: list[Token], repairs: list[str]) -> list[Token]:
@@ -208,7 +219,7 @@ def _with_argument_casts(tokens: list[Token], repairs: list[str]) -> list[Token]
     out: list[Token] = []
     callers: list[tuple[str, int]] = []
     for index, token in enumerate(tokens):
-        previous = _previous(tokens, index)
+        previous = previous_significant(tokens, index)
         if token.text == "(":
             callers.append((previous.word if previous is not None else "", 0))
         elif token.text == ")" and callers:
@@ -222,9 +233,9 @@ def _with_argument_casts(tokens: list[Token], repairs: list[str]) -> list[Token]
             if name == _SERIES and position < 3 and _untyped_series(tokens, index):
                 wanted = "int"
             if wanted:
-                out.append(_made(f"::{wanted}"))
+                out.append(made_token(f"::{wanted}"))
                 repairs.append(f"{name}'s parameters are {wanted}")
-    return _again(out)
+    return tokenized_again(out)
 
 
 def _untyped_series(tokens: list[Token], index: int) -> bool:
@@ -246,128 +257,16 @@ def _untyped_series(tokens: list[Token], index: int) -> bool:
 
 def _stands_alone(tokens: list[Token], index: int) -> bool:
     """Whether the parameter is a whole argument."""
-    before, after = _previous(tokens, index), _next(tokens, index)
+    before, after = previous_significant(tokens, index), next_significant(tokens, index)
     return before is not None and before.text in ("(", ",") and after is not None and tokens[after].text in (")", ",")
-
-
-def _with_group_by(tokens: list[Token], repairs: list[str]) -> list[Token]:
-    """Literals of GROUP BY and ORDER BY expressions back in the select list, where the same expression stands with `$n`.
-
-    Only the first occurrence of a literal's expression becomes a parameter in some servers' texts; PostgreSQL then no
-    longer knows that both are the same expression.
-    """
-    grouped = _group_expressions(tokens)
-    if not grouped:
-        return tokens
-    out = list(tokens)
-    words = _significant(out)
-    group_at = grouped[0][0]
-    for _, expression in grouped:
-        if len(expression) == 1 or all(token.kind != "literal" for token in expression):
-            continue
-        for at in range(len(words)):
-            if words[at] >= group_at:
-                break
-            window = words[at : at + len(expression)]
-            if len(window) == len(expression) and _same_but_parameters([out[i] for i in window], expression):
-                for position, token in zip(window, expression, strict=True):
-                    out[position] = _made(token.text)
-                repairs.append("literals of GROUP BY and ORDER BY are in the select list again")
-    return _again(out)
-
-
-def _same_but_parameters(one: list[Token], other: list[Token]) -> bool:
-    """Equal token by token, where a parameter may stand for a literal, and stands for at least one."""
-    parameters = 0
-    for mine, theirs in zip(one, other, strict=True):
-        if mine.kind == "placeholder" and theirs.kind == "literal":
-            parameters += 1
-        elif (mine.word or mine.text) != (theirs.word or theirs.text):
-            return False
-    return parameters > 0
-
-
-def _group_expressions(tokens: list[Token]) -> list[tuple[int, list[Token]]]:
-    """(index of GROUP or ORDER, significant tokens) of every expression of every GROUP BY and ORDER BY."""
-    words = _significant(tokens)
-    found: list[tuple[int, list[Token]]] = []
-    for at, index in enumerate(words[:-1]):
-        if tokens[index].word not in ("group", "order") or tokens[words[at + 1]].word != "by":
-            continue
-        depth, current = 0, list[Token]()
-        for position in words[at + 2 :]:
-            token = tokens[position]
-            depth += {"(": 1, ")": -1}.get(token.text, 0)
-            ends = depth < 0 or (
-                depth == 0
-                and token.word
-                in ("having", "order", "limit", "offset", "window", "union", "except", "intersect", "fetch", "for")
-            )
-            if ends or (depth == 0 and token.text == ","):
-                found.append((index, _without_direction(current)))
-                current = []
-                if ends:
-                    break
-                continue
-            current.append(token)
-        if current:
-            found.append((index, _without_direction(current)))
-    return [(index, expression) for index, expression in found if expression]
 
 
 def _dense(tokens: list[Token]) -> list[Token]:
     """Parameters numbered without gaps, in their order: PostgreSQL cannot give a missing one a type."""
-    numbers = sorted({_number(token) for token in tokens if token.kind == "placeholder"})
+    numbers = sorted({parameter_number(token) for token in tokens if token.kind == "placeholder"})
     if numbers == list(range(1, len(numbers) + 1)):
         return tokens
     new = {number: index for index, number in enumerate(numbers, 1)}
-    return [_made(f"${new[_number(token)]}") if token.kind == "placeholder" else token for token in tokens]
-
-
-def _without_direction(expression: list[Token]) -> list[Token]:
-    while expression and expression[-1].word in ("asc", "desc", "nulls", "first", "last"):
-        expression = expression[:-1]
-    return expression
-
-
-def _significant(tokens: list[Token]) -> list[int]:
-    return [index for index, token in enumerate(tokens) if token.kind not in ("space", "comment")]
-
-
-def _next(tokens: list[Token], index: int) -> int | None:
-    return next((i for i in range(index + 1, len(tokens)) if tokens[i].kind not in ("space", "comment")), None)
-
-
-def _previous(tokens: list[Token], index: int) -> Token | None:
-    return next((tokens[i] for i in range(index - 1, -1, -1) if tokens[i].kind not in ("space", "comment")), None)
-
-
-def _after_brackets(tokens: list[Token], words: list[int], at: int) -> int:
-    depth = 0
-    while at < len(words):
-        depth += {"(": 1, ")": -1}.get(tokens[words[at]].text, 0)
-        at += 1
-        if depth == 0:
-            break
-    return at
-
-
-def _find(tokens: list[Token], words: list[int], word: str, start: int) -> int | None:
-    depth = 0
-    for at in range(start, len(words)):
-        depth += {"(": 1, ")": -1}.get(tokens[words[at]].text, 0)
-        if depth == 0 and tokens[words[at]].word == word:
-            return at
-    return None
-
-
-def _number(token: Token) -> int:
-    return int(token.text[1:]) if token.text[1:].isdigit() else 0
-
-
-def _made(text: str) -> Token:
-    return Token("operator", text, 0)
-
-
-def _again(tokens: list[Token]) -> list[Token]:
-    return tokenize("".join(token.text for token in tokens))
+    return [
+        made_token(f"${new[parameter_number(token)]}") if token.kind == "placeholder" else token for token in tokens
+    ]
