@@ -25,7 +25,7 @@ def workload_candidates(queries: Iterable[WeightedQuery], schema: Schema) -> Wor
     bundles: dict[tuple[CandidateIndex, ...], None] = {}
     for query in queries:
         for sql, _ in query.texts:
-            for scan in analyse(sql, schema).scans:
+            for scan in analyse(sql, schema, shape=False).scans:
                 table = schema.table(scan.table, scan.schema)
                 if table is not None:
                     found |= dict.fromkeys(candidates(scan, table, schema))

@@ -29,6 +29,8 @@ class CloneWhatIf:
         self._clone = clone
         self._schema = clone.schema()
         self._tables = {(table.schema, table.name): table for table in self._schema.tables}
+        self._kept: dict[tuple[str, str, str], float] = {}
+        """Rows by table and condition."""
         self._names: defaultdict[str, set[str]] = defaultdict(set)
         for table in self._schema.tables:
             for index in table.indexes:
@@ -62,11 +64,17 @@ class CloneWhatIf:
         """The plan with just these hypothetical indexes, and without these existing ones (schema.name)."""
         return self._clone.plan(sql, handles, without)
 
-    def price(self, sql: str, handles: Collection[str] = (), without: Collection[str] = ()) -> Price:
+    def price(
+        self,
+        sql: str,
+        handles: Collection[str] = (),
+        without: Collection[str] = (),
+        indifferent: Collection[str] = (),
+    ) -> Price:
         """What `plan` would cost, and the indexes it would use."""
         if self._clone.corrected:
             return self._priced(self._clone.plan(sql, handles, without))
-        text = self._clone.explain(sql, handles, without)
+        text = self._clone.explain(sql, handles, without, indifferent=indifferent)
         cost = _COST.search(text)
         used: set[str] = set()
         for match in _USED.finditer(text):
@@ -88,8 +96,12 @@ class CloneWhatIf:
         which it knows nothing and assumes a third: two thirds, so that the index does not outgrow the budget."""
         if index.predicate is None:
             return None
-        source = quote_qualified(table.schema, table.name)
-        rows = self._clone.plan(f"SELECT 1 FROM ONLY {source} WHERE {index.predicate}").root.plan_rows  # noqa: S608 - quoted
+        key = (table.schema, table.name, index.predicate)
+        if key not in self._kept:
+            source = quote_qualified(table.schema, table.name)
+            plan = self._clone.plan(f"SELECT 1 FROM ONLY {source} WHERE {index.predicate}")  # noqa: S608 - quoted
+            self._kept[key] = plan.root.plan_rows
+        rows = self._kept[key]
         doubled = rows * float(1 << len(_TWO_COLUMNS.findall(index.predicate)))
         return doubled if table.rows is None else min(doubled, table.rows)
 

@@ -61,6 +61,10 @@ class CostModel:
         """The indexes that any plan seen of the text uses."""
         return self._ranked[number][1]
 
+    def floor(self, number: int) -> float:
+        """What the text costs at least, of all that has been seen."""
+        return self._ranked[number][0][0].cost
+
     def ranked(self, number: int) -> list[TextPrice]:
         """The prices of the text that can matter, the cheapest first."""
         return self._ranked[number][0]

@@ -109,7 +109,13 @@ class HypopgWhatIf:
         called = {name: handle for handle, (_, name) in self._live.items()}
         return replace(plan, root=plan.root.with_indexes(lambda name: called.get(name, name)))
 
-    def price(self, sql: str, handles: Collection[str] = (), without: Collection[str] = ()) -> Price:
+    def price(
+        self,
+        sql: str,
+        handles: Collection[str] = (),
+        without: Collection[str] = (),
+        indifferent: Collection[str] = (),
+    ) -> Price:
         """What `plan` would cost, and the indexes it would use."""
         root = self.plan(sql, handles, without).root
         names: set[str] = set()

@@ -78,7 +78,13 @@ class ScratchWhatIf:
             ) from None
         return read_plan(document)
 
-    def price(self, sql: str, handles: Collection[str] = (), without: Collection[str] = ()) -> Price:
+    def price(
+        self,
+        sql: str,
+        handles: Collection[str] = (),
+        without: Collection[str] = (),
+        indifferent: Collection[str] = (),
+    ) -> Price:
         """What `plan` would cost, and the indexes it would use."""
         root = self.plan(sql, handles, without).root
         return Price(root.total_cost, frozenset(self._names.get(name, name) for name in _used(root)))

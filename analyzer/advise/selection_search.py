@@ -49,6 +49,7 @@ class Search:
         self._end = None if constraints.max_seconds is None else time.monotonic() + constraints.max_seconds
         self._rejected: dict[CandidateIndex, str] = {}
         self._best: dict[int | None, IndexSet] = {}
+        self._alone: dict[int, IndexSet] = {}
         self.model.refresh()
 
     def offer(self, candidates: Iterable[CandidateIndex], bundles: Iterable[tuple[CandidateIndex, ...]] = ()) -> None:
@@ -150,24 +151,34 @@ class Search:
         # What no step would be made for is not looked for.
         least = MIN_STEP * self.costs.total(0)
         for number, text in enumerate(self.costs.texts):
-            for one in members(self.costs.price(number, on).used):
-                self.costs.price(number, on & ~(1 << one))
-            cost = self.costs.price(number, on).cost
-            limit = min((1 - MIN_GAIN) * cost, cost - least / text.weight if text.weight else 0.0)
+            now = self.costs.price(number, on)
+            matters = least / text.weight if text.weight else math.inf
+            for one in members(now.used):
+                # What it costs without is between what it costs now and the cheapest plan seen that does without.
+                if self.model.cost(number, on & ~(1 << one)) - now.cost > matters:
+                    self.costs.price(number, on & ~(1 << one))
+            limit = min((1 - MIN_GAIN) * now.cost, now.cost - matters)
             rest = fitting & text.relevant & ~on
             for _ in range(MAX_BESIDE):
-                if not rest or self.late():
+                if not rest or self.model.floor(number) > limit or self.late():
                     break
                 price = self.costs.price(number, on | rest)
                 added = price.used & ~on
                 if not added or price.cost > limit:
                     break
                 if added & (added - 1):
-                    for one in members(added):
-                        self.costs.price(number, on | 1 << one)
+                    self._take_apart(number, on, added, now.cost - matters)
                 rest &= ~added
             self._progress("Comparing plans", number + 1, len(self.costs.texts))
         self.model.refresh()
+
+    def _take_apart(self, number: int, on: IndexSet, added: IndexSet, limit: float) -> None:
+        """Price each of these indexes alone beside the set, once for a text: what it brings is nearly the same beside the next."""
+        tried = self._alone.setdefault(number, 0)
+        for one in members(added & ~tried):
+            if self.model.cost(number, on | 1 << one) > limit:
+                self.costs.price(number, on | 1 << one)
+        self._alone[number] |= added
 
     def objective(self, on: IndexSet) -> float:
         """What is made as low as possible: the workload's cost, and what keeping the indexes costs its writes."""

@@ -7,6 +7,9 @@ from ..schema import Schema
 from ..sql.syntax import read_syntax
 
 _WORD = re.compile(r'[\w$]+|"(?:[^"]|"")+"')
+_STAR = re.compile(r"(?i)(?:\b(?:select|distinct|all)|,|\.|\))\s*\*")
+_UNNAMED = re.compile(r"(?i)\b(?:distinct|union|intersect|except)\b|\bby\b[^()]*?(?:,|\bby)\s*\d")
+_NATURAL = re.compile(r"(?i)\bnatural\b")
 Place = tuple[str, str]
 """Schema and name of a relation."""
 
@@ -48,6 +51,10 @@ class TextTables:
             found |= new
             new = {word for place in views for word in _words(self._views[place])}
         return frozenset(found)
+
+    def unnamed(self, sql: str) -> bool:
+        """Whether a plan may compare or sort columns that the text does not name: NATURAL JOIN, `ORDER BY 2`, UNION of `*`."""
+        return bool(_NATURAL.search(sql) or (_STAR.search(sql) and _UNNAMED.search(sql)))
 
     def _behind(self, place: Place) -> frozenset[Place] | None:
         if place not in self._seen:

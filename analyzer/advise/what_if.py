@@ -36,6 +36,15 @@ class WhatIf(Protocol):
         Raises StatementError when PostgreSQL cannot plan the statement.
         """
 
-    def price(self, sql: str, handles: Collection[str] = (), without: Collection[str] = ()) -> Price:
+    def price(
+        self,
+        sql: str,
+        handles: Collection[str] = (),
+        without: Collection[str] = (),
+        indifferent: Collection[str] = (),
+    ) -> Price:
         """What `plan` would cost and which indexes it would use, without building the tree: selection asks this thousands
-        of times (EXPLAIN's text and one regular expression are enough)."""
+        of times (EXPLAIN's text and one regular expression are enough).
+
+        indifferent: handles that cannot matter for the statement, so that they may be on or off.
+        """

@@ -7,9 +7,9 @@ from ..errors import StatementError
 from ..schema import Schema
 from .candidate_index import CandidateIndex
 from .selection_types import WeightedQuery
-from .text_tables import TextTables
+from .text_tables import Place, TextTables
 from .what_if import WhatIf
-from .write_cost import indexed_columns
+from .write_cost import condition_columns, indexed_columns
 
 IndexSet = int
 """A set of known indexes: bit n stands for the n-th one made known."""
@@ -29,14 +29,17 @@ class TextPrice:
 class Text:
     """A statement with its weight: calls of its group times its share. tables: None when it is not known what it reads.
 
-    relevant: the known indexes on its tables; own: those of them all whose columns it names. prices: what has been asked so far.
+    unnamed: whether it may compare columns that it does not name. relevant: the known indexes that its plans can depend on; own:
+    those of them all whose columns it names. indifferent: handles of the others. prices: what has been asked so far.
     """
 
     sql: str
     weight: float
     tables: frozenset[tuple[str, str]] | None
     words: frozenset[str]
+    unnamed: bool
     relevant: IndexSet = 0
+    indifferent: set[str] = field(default_factory=set)
     own: IndexSet = 0
     prices: list[TextPrice] = field(default_factory=list)
     without: dict[frozenset[str], list[TextPrice]] = field(default_factory=dict)
@@ -64,11 +67,15 @@ class WorkloadCosts:
         self._handles: list[str] = []
         self._bits: dict[str, IndexSet] = {}
         self._numbers: dict[CandidateIndex, int] = {}
+        self._columns = {
+            (table.schema, table.name): frozenset(column.name for column in table.columns) for table in schema.tables
+        }
         reads = TextTables(schema)
         for query in queries:
             start = len(self.texts)
             self.texts += [
-                Text(sql, query.calls * share, reads.of(sql), reads.words(sql)) for sql, share in query.texts
+                Text(sql, query.calls * share, reads.of(sql), reads.words(sql), reads.unnamed(sql))
+                for sql, share in query.texts
             ]
             numbers = list(range(start, len(self.texts)))
             try:
@@ -95,13 +102,24 @@ class WorkloadCosts:
         self._handles.append(handle)
         self._bits[handle] = 1 << number
         self._numbers[index] = number
-        columns = indexed_columns(index)
+        columns, condition = indexed_columns(index), condition_columns(index)
         for text in self.texts:
-            if text.tables is None or (index.schema, index.table) in text.tables:
+            if self._concerns((index.schema, index.table), columns, condition, text):
                 text.relevant |= 1 << number
                 if columns <= text.words:
                     text.own |= 1 << number
+            else:
+                text.indifferent.add(handle)
         return number
+
+    def _concerns(self, place: Place, columns: frozenset[str], condition: frozenset[str], text: Text) -> bool:
+        """Whether the text's plans can depend on the index. Of one whose columns it does not name it could at most count rows,
+        which any other does as well, and of a partial one it has to name the condition's columns."""
+        if text.tables is None or (place in text.tables and text.unnamed):
+            return True
+        if place not in text.tables or not condition <= text.words:
+            return False
+        return bool(columns & text.words) or not self._columns.get(place, frozenset()) & text.words
 
     def price(self, number: int, on: IndexSet, without: Collection[str] = ()) -> TextPrice:
         """The text with just these known indexes switched on and the named existing ones switched off.
@@ -114,7 +132,7 @@ class WorkloadCosts:
         for price in known:
             if not on & ~price.on and not price.used & ~on:
                 return price
-        found = self._what_if.price(text.sql, [self._handles[one] for one in members(on)], without)
+        found = self._what_if.price(text.sql, [self._handles[one] for one in members(on)], without, text.indifferent)
         self.explained += 1
         used, existing = 0, set()
         for name in found.used:

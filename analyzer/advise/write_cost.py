@@ -67,8 +67,17 @@ def _hot_lost(index: CandidateIndex, table: Table, writes: TableWrites) -> float
 def indexed_columns(index: CandidateIndex) -> frozenset[str]:
     """Every column that the index holds or its condition names: an update of one of them is not heap-only."""
     found = {key.column for key in index.keys if key.column is not None} | set(index.include)
-    texts = [key.expression for key in index.keys if key.column is None]
-    texts += [index.predicate] if index.predicate is not None else []
+    found |= _named([key.expression for key in index.keys if key.column is None])
+    return frozenset(found) | condition_columns(index)
+
+
+def condition_columns(index: CandidateIndex) -> frozenset[str]:
+    """Every column that a partial index's condition names."""
+    return _named([index.predicate] if index.predicate is not None else [])
+
+
+def _named(texts: Sequence[str]) -> frozenset[str]:
+    found: set[str] = set()
     for text in texts:
         try:
             tree = parse_tree(f"SELECT {text}")

@@ -179,9 +179,17 @@ class HollowClone:
         return replace(plan, root=plan.root.with_indexes(lambda name: self._indexes.handle_of(name) or name))
 
     def explain(
-        self, sql: str, handles: Collection[str] = (), without: Collection[str] = (), *, json: bool = False
+        self,
+        sql: str,
+        handles: Collection[str] = (),
+        without: Collection[str] = (),
+        *,
+        indifferent: Collection[str] = (),
+        json: bool = False,
     ) -> str:
         """EXPLAIN's own text, or JSON, with those indexes. Statements with `$n` are planned for no values in particular.
+
+        indifferent: handles that cannot matter for the statement, so that they may stay on.
 
         Raises StatementError; ConnectionLost when the server has died for the second time.
         """
@@ -189,7 +197,7 @@ class HollowClone:
         function = f"{SCHEMA}.explain_{'json' if json else 'text'}"
 
         def ask() -> str:
-            self._indexes.switch(handles, without)
+            self._indexes.switch(handles, without, indifferent)
             with self._planner.cursor() as cursor:
                 cursor.execute(f"SELECT {function}(%s, %s)", (text, generic))
                 return str((cursor.fetchone() or ("",))[0])

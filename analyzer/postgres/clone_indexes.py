@@ -1,7 +1,7 @@
 """Indexes of a hollow clone: hypothetical ones added, and any of all switched on and off."""
 
 import itertools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,9 @@ class CloneIndexes:
         self._leading: dict[str, str] = {}
         self._parts: dict[tuple[str, str], tuple[list[int], list[tuple[str, str]]]] = {}
         self._hollowed: dict[int, _Heap] = {}
+        self._new: list[int] = []
         self._existing: dict[str, tuple[int, ...]] = {}
-        self._on: frozenset[int] = frozenset()
+        self._on: frozenset[str] = frozenset()
         self._off: frozenset[int] = frozenset()
         self._certain = True
 
@@ -124,7 +125,7 @@ class CloneIndexes:
                 one = sized((heap_schema, heap_name))
                 self._resize(oid, heap, method, ranges, one)
                 pages += max(1, one.pages)
-        self._run(_SWITCH, ([], [leaf.oid for leaf in leaves]))
+        self._new += [leaf.oid for leaf in leaves]
         self._leaves[handle] = tuple(leaves)
         self._owners |= {leaf.name: handle for leaf in leaves}
         self._sizes[handle] = pages * 8192
@@ -154,21 +155,29 @@ class CloneIndexes:
         )
         return [str(one) for (one,) in rows]
 
-    def switch(self, handles: Collection[str], without: Collection[str]) -> None:
-        """Let the planner see exactly these hypothetical indexes, and all existing ones but these (schema.name)."""
+    def switch(self, handles: Collection[str], without: Collection[str], indifferent: Collection[str] = ()) -> None:
+        """Let the planner see exactly these hypothetical indexes, and all existing ones but these (schema.name).
+
+        indifferent: hypothetical ones that may stay on, since a switch is not free.
+        """
         self._fill()
-        wanted = frozenset(leaf.oid for handle in handles for leaf in self._leaves[handle])
-        hidden = frozenset(oid for name in without for oid in self._oids(name))
+        wanted, hidden = frozenset(handles), frozenset(oid for name in without for oid in self._oids(name))
         if self._certain:
-            on = (wanted - self._on) | (self._off - hidden)
-            off = (self._on - wanted) | (hidden - self._off)
+            started = wanted - self._on
+            ended = [one for one in self._on - wanted if one not in indifferent]
+            on = {*self._oids_of(started), *(self._off - hidden)}
+            off = {*self._oids_of(ended), *(hidden - self._off)}
+            wanted = (self._on | wanted).difference(ended)
         else:
-            every = frozenset(leaf.oid for leaves in self._leaves.values() for leaf in leaves)
             existing = frozenset(oid for oids in self._existing.values() for oid in oids)
-            on, off = wanted | (existing - hidden), (every - wanted) | hidden
+            on = {*self._oids_of(wanted), *(existing - hidden)}
+            off = {*self._oids_of(self._leaves.keys() - wanted), *hidden}
         if on or off:
             self._run(_SWITCH, (list(on), list(off)))
         self._on, self._off, self._certain = wanted, hidden, True
+
+    def _oids_of(self, handles: Collection[str]) -> Iterator[int]:
+        return (leaf.oid for handle in handles for leaf in self._leaves[handle])
 
     def _tables(self, schema: str, table: str) -> tuple[list[int], list[tuple[str, str]]]:
         """Oids of the table and all its partitions; schema and name of those that hold rows."""
@@ -190,6 +199,10 @@ class CloneIndexes:
             self._run("UPDATE pg_class SET relfilenode = %s WHERE oid = %s", (node, oid))
 
     def _fill(self) -> None:
+        """Make the clone whole after indexes were added: tables get their pages back, and the new indexes are switched off."""
+        if self._new:
+            self._run(_SWITCH, ([], self._new))
+            self._new = []
         for oid, heap in self._hollowed.items():
             # Up to 17 CREATE INDEX sets the table's figures to what it found: nothing.
             self._run(

@@ -42,8 +42,9 @@ _KINDS = {
 _FAULTS = (SqlglotError, RecursionError, TypeError, AttributeError, KeyError, ValueError, IndexError)
 
 
-def analyse(sql: str, known: Schema | TableColumns | None = None) -> Statement:
+def analyse(sql: str, known: Schema | TableColumns | None = None, *, shape: bool = True) -> Statement:
     """What the statement asks for. known: the database's tables, to tell whose an unqualified column is, or their columns.
+    shape: the result's too; without it only what each table is asked, in a third of the time.
 
     Never raises: `problem` says why a text could not be analysed, without quoting it. PostgreSQL's own grammar decides what
     each table is asked; sqlglot tells the shape of the result, and is done without where it does not know a syntax.
@@ -59,7 +60,7 @@ def analyse(sql: str, known: Schema | TableColumns | None = None) -> Statement:
     if kind_of(tree) not in _KINDS:
         return Statement(kind=kind, problem=f"{kind or 'this'} {NO_QUERY}")
     try:
-        return _statement(tree, text, known)
+        return _statement(tree, text, known, shape)
     except _FAULTS as error:
         return Statement(
             kind=_KINDS[kind_of(tree)], problem=f"its structure was not understood ({type(error).__name__})"
@@ -131,7 +132,7 @@ def _sqlglot_tree(text: str) -> exp.Expr | None:
     return None if isinstance(tree, exp.Command) else tree
 
 
-def _statement(tree: Node, text: str, known: Schema | TableColumns | None) -> Statement:
+def _statement(tree: Node, text: str, known: Schema | TableColumns | None, shaped: bool) -> Statement:
     fields = body(tree)
     scans, binder = table_scans(tree, Relations(known))
     found = Statement(
@@ -145,7 +146,7 @@ def _statement(tree: Node, text: str, known: Schema | TableColumns | None) -> St
         conflict=binder.conflict,
         unresolved=binder.unresolved,
     )
-    shape = _sqlglot_tree(text)
+    shape = _sqlglot_tree(text) if shaped else None
     return found if shape is None else _with_shape(found, shape, known)
 
 
