@@ -6,8 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-import pandas as pd
-
 from ..query import EntityUse, RecordedQuery, SessionEvent
 from ..sql.fingerprint import fingerprint, normalize
 from ..sql.placeholders import undoubled
@@ -99,6 +97,8 @@ def _key(query: RecordedQuery) -> str:
 
 
 def _figures(queries: Sequence[RecordedQuery]) -> dict[str, dict[str, float]]:
+    import pandas as pd  # Half a second that only recordings need.
+
     frame = pd.DataFrame({"key": [_key(query) for query in queries], "ms": [query.duration_ms for query in queries]})
     grouped = frame.groupby("key", sort=False)["ms"]
     table = pd.DataFrame(
