@@ -66,7 +66,7 @@ _STATEMENTS = (
            CASE WHEN h % 200 = 0 THEN 'failed' WHEN h % 10 < 6 THEN 'open' ELSE 'done' END,
            'Task ' || n || ' ' || words[h % 30 + 1] || ' ' || words[h / 31 % 30 + 1]
                || CASE WHEN h % 2000 = 7 THEN ' zephyr-' || h % 5 ELSE '' END,
-           words[h % 30 + 1] || ' ' || words[h / 777 % 30 + 1] || ' build log'
+           words[h / 777 % 30 + 1] || ' build log'
                || CASE WHEN h % 2000 = 11 THEN ' quasar' ELSE '' END,
            ARRAY['area-' || h % 9, 'all'] || CASE WHEN h % 1500 = 3 THEN ARRAY['hotfix'] ELSE ARRAY[]::text[] END,
            jsonb_build_object('customer', 'customer-' || h % 3000, 'channel', (ARRAY['web', 'api', 'mail'])[h % 3 + 1],
