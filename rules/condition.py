@@ -18,6 +18,8 @@ _NO_COMPARISON = frozenset(("->", "->>", "#>", "#>>", "+", "-", "*", "/", "%", "
 _CALL = re.compile(r"""[\w$"]\(""")
 
 
+_LITERAL = re.compile(r"""(?:'(?:[^'\\]|'')*+'|\d++(?:\.\d++)?)(?:::\w++)?""")
+_NAME = re.compile(r"([a-z_][a-z0-9_]*+)(?:\.[a-z_][a-z0-9_]*+)?")
 _INIT_PLAN = re.compile(r"\((?:hashed )?InitPlan \d+\)\.col\d+")
 
 
@@ -102,6 +104,12 @@ def _topmost(text: str) -> Iterator[re.Match[str]]:
 @lru_cache(maxsize=4096)
 def columns(text: str) -> tuple[str, ...]:
     """Names that stand for columns, qualified as written, in order and once each. An InitPlan's result is none."""
+    # Nearly all sides of comparisons are one of these, and need not be taken apart.
+    if _LITERAL.fullmatch(text) is not None:
+        return ()
+    name = _NAME.fullmatch(text)
+    if name is not None and name[1] not in _WORDS:
+        return (text,)
     tokens = significant(_INIT_PLAN.sub("$0", text))
     found: list[str] = []
     place = 0

@@ -18,7 +18,7 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 is the most severe."""
-        return ("error", "warning", "info").index(self.value)
+        return ("error", "warning", "info").index(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,14 @@ class Finding:
 
     @property
     def identity(self) -> str:
-        """Stable identity for baselines and links: rule and subject only."""
-        subject = self.subject
-        parts = (self.rule, subject.fingerprint or "", subject.table or "", *subject.columns, subject.detail)
-        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+        """Stable identity for baselines and links."""
+        return identity(self.rule, self.subject)
+
+
+def identity(rule: str, subject: Subject) -> str:
+    """Of what a rule says of a subject: no line number, no message, no figure."""
+    parts = (rule, subject.fingerprint or "", subject.table or "", *subject.columns, subject.detail)
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,9 +160,10 @@ def selective(node: PlanNode) -> bool:
 
 def misestimate(node: PlanNode) -> float:
     """The factor, at least 1, by which the row estimate per loop is off; 1 where nothing was run."""
-    if not node.actual_loops or node.actual_rows is None:
+    actual, planned = node.actual_rows, node.plan_rows
+    if actual is None or actual == planned or not node.actual_loops:
         return 1.0
-    high, low = max(node.actual_rows, node.plan_rows), min(node.actual_rows, node.plan_rows)
+    high, low = (actual, planned) if actual > planned else (planned, actual)
     return high / max(1.0, low) if high > 1.0 else 1.0
 
 

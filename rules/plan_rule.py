@@ -2,11 +2,10 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from ..analyzer.plan import PlanNode
 from ..analyzer.recommendation import ActionKind, Code, Evidence, Recommendation
-from .finding import Fact, Finding, LookedAt, Severity, Subject
+from .finding import Fact, Finding, LookedAt, Severity, Subject, identity
 from .plan_context import Around, PlanContext, rows_read
 from .plan_context import name as node_name
 from .rule import Case, Rule
@@ -23,6 +22,11 @@ MIN_COST = 1_000.0
 
 MIN_ROWS, MIN_BLOCKS = 1_000.0, 500
 """Rows and blocks handled, below which a run takes well under a millisecond on a machine that has nothing else to do."""
+
+
+_MEASURED = Evidence("measured", "figures of a real run")
+_PLANNED = Evidence("planned", "the planner's estimates; nothing was run")
+_AT_MOST = Evidence("estimated", "the time that the guilty nodes take now is the most that can be saved")
 
 
 class PlanRule(Rule):
@@ -72,40 +76,38 @@ class PlanRule(Rule):
         at_stake = share * around.total_ms if around.total_ms is not None else share * elapsed if elapsed else None
         if ms is not None:
             at_stake = ms * calls
-        evidence = Evidence(
-            "measured" if plan.analyzed else "planned",
-            "figures of a real run" if plan.analyzed else "the planner's estimates; nothing was run",
-        )
         place = context.relation(node) if node is not None else None
         table = None if place is None else f"{place.schema}.{place.relation}" if place.schema else place.relation
         weighed = (
             Fact("share of the execution", round(share, 4)),
             Fact("node", node.type if node else "the whole plan"),
         )
-        finding = Finding(
-            rule=self.name,
-            code=self.code,
-            severity=self._severity(context, node, share, ms, ceiling or self.severity),
-            subject=Subject(around.fingerprint, table, (), detail or (node_name(node) if node is not None else "")),
-            message=message,
-            facts=(*facts, *weighed),
-            evidence=evidence,
-            at_stake_ms=at_stake,
-            place=around.place,
-            plan_node=node.id if node is not None else None,
-        )
+        subject = Subject(around.fingerprint, table, (), detail or (node_name(node) if node is not None else ""))
+        own = identity(self.name, subject)
         remedy = Recommendation(
-            id=finding.identity,
+            id=own,
             kind=kind,
             title=title,
             reason=reason,
-            evidence=Evidence("estimated", "the time that the guilty nodes take now is the most that can be saved"),
+            evidence=_AT_MOST,
             code=tuple(code),
-            settles=(finding.identity,),
+            settles=(own,),
             saves_ms=None,
             place=around.place,
         )
-        return replace(finding, remedy=remedy)
+        return Finding(
+            rule=self.name,
+            code=self.code,
+            severity=self._severity(context, node, share, ms, ceiling or self.severity),
+            subject=subject,
+            message=message,
+            facts=(*facts, *weighed),
+            evidence=_MEASURED if plan.analyzed else _PLANNED,
+            at_stake_ms=at_stake,
+            place=around.place,
+            plan_node=node.id if node is not None else None,
+            remedy=remedy,
+        )
 
     def silence(self, context: PlanContext, node: PlanNode, reason: str) -> LookedAt:
         """The node looked suspicious and is left alone."""

@@ -14,7 +14,7 @@ from ..errors import StatementError
 
 MAX_DIGITS = 40
 """No figure of a plan has more; Python itself refuses to read more than 4,300."""
-_LONG = re.compile(r"[:,\[]\s*-?[0-9]{41}")
+_LONG = re.compile(r":\s*-?[0-9]{41}")
 _NAMESPACE = "{http://www.postgresql.org/2009/explain}"
 _DASHED = {
     "I-O-Read-Time": "I/O Read Time", "I-O-Write-Time": "I/O Write Time",

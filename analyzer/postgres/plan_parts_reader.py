@@ -1,6 +1,6 @@
 """The parts of a node that only some carry, from EXPLAIN's keys."""
 
-from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 from ..plan_parts import HashTable, MemoizeCache, Modification, SortGroups, Usage, WorkerDetail
@@ -11,17 +11,24 @@ def read_usage(raw: RawNode) -> Usage | None:
     """Blocks, I/O times and WAL; None when neither BUFFERS nor WAL was asked for."""
     if number(raw, "Shared Hit Blocks") is None and number(raw, "WAL Records") is None:
         return None
-    # Text leaves out what is zero, so that zero and absent read alike: only what is there and not zero is kept.
+    try:
+        blocks = _BLOCKS(raw)
+    except KeyError:
+        # Text leaves out what is zero.
+        blocks = tuple(raw.get(key, 0) for key in _BLOCK_KEYS)
+    if {*map(type, blocks)} != {int}:
+        blocks = tuple(_count(raw, key) for key in _BLOCK_KEYS)
+    # Times of zero are left out too, so that zero and absent read alike.
     found: dict[str, Any] = {}
-    for key, attribute, read in _USAGE:
-        if raw.get(key):
-            value = read(raw, key)
-            if value:
-                found[attribute] = value
-    for key, attribute in (("WAL Records", "wal_records"), ("WAL FPI", "wal_full_pages"), ("WAL Bytes", "wal_bytes")):
+    for key, attribute in _TIMES:
+        if raw.get(key) and (ms := number(raw, key)):
+            found[attribute] = ms
+    for key, attribute in _WAL:
         if key in raw:
             found[attribute] = _whole(raw, key)
-    return Usage(**found)
+    if raw.get("WAL Buffers Full"):
+        found["wal_buffers_full"] = _whole(raw, "WAL Buffers Full")
+    return Usage(*blocks, **found)
 
 
 def read_hash(raw: RawNode) -> HashTable | None:
@@ -138,20 +145,20 @@ def _whole(raw: RawNode, key: str) -> int | None:
     return int(value) if value is not None else None
 
 
-_USAGE: tuple[tuple[str, str, Callable[[RawNode, str], Any]], ...] = (
+_BLOCK_KEYS = (
+    *(f"{kind} {what} Blocks" for kind in ("Shared", "Local") for what in ("Hit", "Read", "Dirtied", "Written")),
+    *("Temp Read Blocks", "Temp Written Blocks"),
+)
+"""In the order of `Usage`."""
+_BLOCKS = itemgetter(*_BLOCK_KEYS)
+_TIMES = (
+    ("I/O Read Time", "shared_read_ms"),
+    ("I/O Write Time", "shared_write_ms"),
     *(
-        (f"{kind} {what} Blocks", f"{kind.lower()}_{what.lower()}", _count)
-        for kind in ("Shared", "Local", "Temp")
-        for what in ("Hit", "Read", "Dirtied", "Written")
-        if kind != "Temp" or what in ("Read", "Written")
-    ),
-    ("I/O Read Time", "shared_read_ms", number),
-    ("I/O Write Time", "shared_write_ms", number),
-    *(
-        (f"{kind} I/O {what} Time", f"{kind.lower()}_{what.lower()}_ms", number)
+        (f"{kind} I/O {what} Time", f"{kind.lower()}_{what.lower()}_ms")
         for kind in ("Shared", "Local", "Temp")
         for what in ("Read", "Write")
     ),
-    ("WAL Buffers Full", "wal_buffers_full", _whole),
 )
-"""EXPLAIN's key, our attribute, and how it is read. Since PostgreSQL 17 the shared times have a name of their own."""
+"""EXPLAIN's key and our attribute. Since PostgreSQL 17 the shared times have a name of their own."""
+_WAL = (("WAL Records", "wal_records"), ("WAL FPI", "wal_full_pages"), ("WAL Bytes", "wal_bytes"))

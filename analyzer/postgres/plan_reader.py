@@ -105,7 +105,13 @@ def _values(raw: dict[str, Any]) -> dict[str, Any]:
         place = _KEYS.get(key)
         if place is not None and value is not None:
             attribute, kind, read = place
-            found[attribute] = value if type(value) is kind else read(raw, key)
+            given = type(value)
+            if given is kind:
+                found[attribute] = value
+            elif given is int and kind is float:
+                found[attribute] = float(value)
+            else:
+                found[attribute] = read(raw, key)
     return found
 
 
@@ -121,12 +127,17 @@ def _nodes(order: list[Timed]) -> PlanNode:
 
 def _node(timed: Timed, identity: int, children: tuple[PlanNode, ...]) -> PlanNode:
     raw, found, own = timed.raw, timed.values, timed.own
-    for attribute, nothing in _NEEDED:
-        found[attribute] = found.get(attribute) or nothing
-    if raw.get("Node Type") == "Aggregate":
+    cost = found.pop("total_cost", None) or 0.0
+    told = found.pop("parent_relationship", None)
+    if told == "Member" and timed.parent is not None and timed.parent.raw.get("Node Type") == "ModifyTable":
+        # Before PostgreSQL 14 the inputs of a ModifyTable are its members.
+        told = "Outer"
+    kind = str(raw.get("Node Type", "?"))
+    if kind == "Aggregate":
+        kind = _AGGREGATES.get(str(raw.get("Strategy")), kind)
         # The text of an Aggregate names its input's order too.
         found.pop("sort_key", None)
-    elif raw.get("Node Type") == "Memoize":
+    elif kind == "Memoize":
         found["memoize"] = read_memoize(raw)
     _multiply(found)
     if own is not None:
@@ -134,13 +145,17 @@ def _node(timed: Timed, identity: int, children: tuple[PlanNode, ...]) -> PlanNo
         found["self_io_ms"] = round(own[2], 6)
     return PlanNode(
         id=identity,
-        type=_type(raw),
-        parent_relationship=_relationship(timed),
+        type=kind,
+        startup_cost=found.pop("startup_cost", None) or 0.0,
+        total_cost=cost,
+        plan_rows=found.pop("plan_rows", None) or 0.0,
+        plan_width=found.pop("plan_width", None) or 0,
+        parent_relationship=told,
         total_ms=timed.inclusive_ms,
         self_ms=timed.self_ms,
         children=children,
         processes=timed.processes,
-        self_cost=_self_cost(raw, found["total_cost"], children),
+        self_cost=_self_cost(kind, cost, children),
         **found,
     )
 
@@ -151,33 +166,21 @@ def _multiply(found: dict[str, Any]) -> None:
     if found.get("actual_rows") is not None and loops is not None:
         found["rows"] = found["actual_rows"] * loops
     for attribute, condition in _REMOVED:
-        # Text leaves out what is zero; so that all formats read alike, a condition that removed nothing removed 0.
-        removed = found.pop(attribute, None) or (0.0 if condition in found else None)
-        if removed is not None and loops is not None:
-            found[attribute] = removed * loops
+        if attribute in found or condition in found:
+            # Text leaves out what is zero; so that all formats read alike, a condition that removed nothing removed 0.
+            removed = found.pop(attribute, None) or (0.0 if condition in found else None)
+            if removed is not None and loops is not None:
+                found[attribute] = removed * loops
 
 
-def _relationship(timed: Timed) -> str | None:
-    """Before PostgreSQL 14 the inputs of a ModifyTable are its members."""
-    told = _text(timed.raw, "Parent Relationship")
-    if told != "Member" or timed.parent is None or timed.parent.raw.get("Node Type") != "ModifyTable":
-        return told
-    return "Outer"
-
-
-def _self_cost(raw: RawNode, cost: float, children: tuple[PlanNode, ...]) -> float:
+def _self_cost(kind: str, cost: float, children: tuple[PlanNode, ...]) -> float:
     """Cost without the inputs'; a Limit stops its input early, so that it costs less than that."""
-    if raw.get("Node Type") in ("Nested Loop", "Limit"):
+    if not children:
+        return max(0.0, cost)
+    if kind in ("Nested Loop", "Limit"):
         # The inner side runs once a row of the outer one, which its own cost does not tell.
         return max(0.0, cost - max((child.total_cost for child in children), default=0.0))
-    return max(0.0, cost - sum(child.total_cost for child in children))
-
-
-def _type(raw: RawNode) -> str:
-    name = str(raw.get("Node Type", "?"))
-    if name == "Aggregate" and raw.get("Strategy") in ("Hashed", "Sorted", "Mixed"):
-        return {"Hashed": "HashAggregate", "Sorted": "GroupAggregate"}.get(str(raw["Strategy"]), "MixedAggregate")
-    return name
+    return max(0.0, cost - sum([child.total_cost for child in children]))
 
 
 def _group_key(raw: RawNode) -> tuple[str, ...]:
@@ -276,12 +279,7 @@ def _part(read: Callable[[RawNode], Any]) -> Callable[[RawNode, str], Any]:
     return lambda raw, key: read(raw)
 
 
-_NEEDED: tuple[tuple[str, Any], ...] = (
-    ("startup_cost", 0.0),
-    ("total_cost", 0.0),
-    ("plan_rows", 0.0),
-    ("plan_width", 0),
-)
+_AGGREGATES = {"Hashed": "HashAggregate", "Sorted": "GroupAggregate", "Mixed": "MixedAggregate"}
 _REMOVED = (("removed", "filter"), ("removed_by_recheck", ""), ("removed_by_join_filter", "join_filter"))
 """Our attribute, and the condition that removed the rows. A recheck always tells how many, where there are any."""
 
@@ -296,7 +294,7 @@ _KEYS: dict[str, tuple[str, type | None, Callable[[RawNode, str], Any]]] = {
             ("Merge Cond", "merge_cond"), ("Sort Method", "sort_method"), ("Sort Space Type", "sort_space_type"),
             ("Partial Mode", "partial_mode"), ("One-Time Filter", "one_time_filter"), ("TID Cond", "tid_cond"),
             ("Order By", "order_by"), ("Run Condition", "run_condition"), ("Remote SQL", "remote_sql"), ("Storage", "storage"),
-            ("Function Name", "function"), ("Table Function Name", "function"),
+            ("Parent Relationship", "parent_relationship"), ("Function Name", "function"), ("Table Function Name", "function"),
             ("Function Call", "function_call"), ("Table Function Call", "function_call"),
         )
     },

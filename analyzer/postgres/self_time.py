@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..plan_parts import Usage
+
 RawNode = dict[str, object]
 
 _CONDITION_KEYS = (
@@ -91,27 +93,26 @@ def _inclusive(nodes: Sequence[Timed]) -> None:
         time = node.values.get("actual_total_ms")
         if time is not None and node.values.get("actual_loops") is not None:
             node.inclusive_ms = time * loops / max(1.0, min(count, loops))
-        node.inclusive = _amounts(node.raw)
-        gathers = loops and str(node.raw.get("Node Type", "")).startswith("Gather")
+        node.inclusive = _amounts(node.values.get("usage"))
+        gathers = loops and node.children and str(node.raw.get("Node Type", "")).startswith("Gather")
         for child in node.children:
             # Not Workers Launched: that is the last loop's, and the leader may have stayed out.
             shares = gathers and child.loops and not child.is_init_plan
             child.processes = child.loops / loops if shares else count
 
 
-def _amounts(raw: RawNode) -> list[float] | None:
-    hit, read = number(raw, "Shared Hit Blocks"), number(raw, "Shared Read Blocks")
-    if hit is None and read is None:
+def _amounts(usage: Usage | None) -> list[float] | None:
+    if usage is None:
         return None
-    io_ms = 0.0
-    for key in ("Shared I/O Read Time", "Local I/O Read Time", "I/O Read Time", "Temp I/O Read Time"):
-        if raw.get(key):
-            io_ms += number(raw, key) or 0.0
-    return [(hit or 0.0) + (read or 0.0), read or 0.0, io_ms, number(raw, "Temp Written Blocks") or 0.0]
+    io_ms = (usage.shared_read_ms or 0.0) + (usage.local_read_ms or 0.0) + (usage.temp_read_ms or 0.0)
+    return [usage.shared_hit + usage.shared_read, usage.shared_read, io_ms, usage.temp_written]
 
 
 def _own(node: Timed) -> None:
     parts = [child for child in node.children if not child.is_init_plan]
+    if not parts:
+        node.self_ms, node.own = node.inclusive_ms, node.inclusive and node.inclusive.copy()
+        return
     if node.inclusive_ms is not None:
         node.self_ms = node.inclusive_ms - sum([child.inclusive_ms or 0.0 for child in parts])
     if node.inclusive is not None:

@@ -43,13 +43,10 @@ class Cartesian(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
+            if node.type != "Nested Loop" or node.join_type not in (None, "Inner") or node.join_filter:
+                continue
             inputs = [child for child in node.children if child.parent_relationship in ("Outer", "Inner")]
-            if (
-                node.type != "Nested Loop"
-                or node.join_type not in (None, "Inner")
-                or node.join_filter
-                or len(inputs) != 2
-            ):
+            if len(inputs) != 2:
                 continue
             outer, inner = inputs
             each = inner.actual_rows if inner.actual_rows is not None else inner.plan_rows

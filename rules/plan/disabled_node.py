@@ -42,8 +42,9 @@ class DisabledNode(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.nodes:
-            inherited = max((child.total_cost for child in node.children), default=0.0)
-            if not node.disabled and not (node.startup_cost >= DISABLED_COST and inherited < DISABLED_COST):
+            if not node.disabled and (
+                node.startup_cost < DISABLED_COST or any(child.total_cost >= DISABLED_COST for child in node.children)
+            ):
                 continue
             off = [key for key, value in context.plan.settings if key.startswith("enable_") and value == "off"]
             yield self.finding(

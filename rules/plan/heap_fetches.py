@@ -44,8 +44,10 @@ class HeapFetches(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
+            if node.type != "Index Only Scan":
+                continue
             fetches, read = node.heap_fetches or 0.0, max(1.0, rows_read(node))
-            if node.type != "Index Only Scan" or fetches < MIN_FETCHES or fetches <= MAX_RATIO * read:
+            if fetches < MIN_FETCHES or fetches <= MAX_RATIO * read:
                 continue
             table = quote_identifier(node.relation or "?")
             yield self.finding(

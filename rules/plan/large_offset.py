@@ -40,8 +40,10 @@ class LargeOffset(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
+            if node.type != "Limit":
+                continue
             inputs = [child for child in node.children if child.parent_relationship == "Outer"]
-            if node.type != "Limit" or not inputs:
+            if not inputs:
                 continue
             read, kept = rows(inputs[0]), rows(node)
             # A Limit takes no more from its input than it skips and returns.

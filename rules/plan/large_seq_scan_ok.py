@@ -41,8 +41,10 @@ class LargeSeqScanOk(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
+            if node.type != "Seq Scan":
+                continue
             kept, removed = rows(node), node.removed or 0.0
-            if node.type != "Seq Scan" or (node.actual_loops or 1.0) > node.processes or kept < MANY or removed > kept:
+            if (node.actual_loops or 1.0) > node.processes or kept < MANY or removed > kept:
                 continue
             yield self.silence(
                 context,

@@ -49,6 +49,7 @@ class LeadingWildcard(PlanRule):
             if (
                 node.type not in SCANS
                 or not node.filter
+                or "~" not in node.filter
                 or rows_read(node) < MIN_ROWS
                 or (node.removed is not None and node.removed <= rows(node))
             ):

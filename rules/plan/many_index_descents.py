@@ -47,7 +47,9 @@ class ManyIndexDescents(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
-            searches, loops = node.index_searches or 0.0, max(1.0, node.actual_loops or 1.0)
+            if not node.index_searches:
+                continue
+            searches, loops = node.index_searches, max(1.0, node.actual_loops or 1.0)
             if searches < max(PER_LOOP * loops, MIN_SEARCHES):
                 continue
             listed = "ANY (" in (node.index_cond or "")

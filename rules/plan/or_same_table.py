@@ -43,6 +43,7 @@ class OrSameTable(PlanRule):
             if (
                 node.type != "Seq Scan"
                 or not node.filter
+                or " OR " not in node.filter
                 or (node.removed is not None and node.removed <= 2 * rows(node))
             ):
                 continue

@@ -52,10 +52,12 @@ class ReadEfficiency(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
+            if node.type not in SCANS or not 0 < (node.actual_loops or 0.0) <= node.processes:
+                continue
             blocks = (node.buffers or 0) + sum(
                 child.buffers or 0 for child in node.children if child.type.startswith("Bitmap")
             )
-            if node.type not in SCANS or blocks < MIN_BLOCKS or not 0 < (node.actual_loops or 0.0) <= node.processes:
+            if blocks < MIN_BLOCKS:
                 continue
             kept, removed = rows(node), (node.removed or 0.0) + (node.removed_by_recheck or 0.0)
             useful = max(kept, 1.0) * max(node.plan_width, 8)

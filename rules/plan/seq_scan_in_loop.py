@@ -50,8 +50,10 @@ class SeqScanInLoop(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
+            if node.type != "Seq Scan":
+                continue
             loops = (node.actual_loops or 0.0) / node.processes
-            if node.type != "Seq Scan" or loops <= 1 or rows_read(node) < MIN_ROWS or node.id in context.around.claimed:
+            if loops <= 1 or rows_read(node) < MIN_ROWS or node.id in context.around.claimed:
                 continue
             if not any(
                 below.parent_relationship in ("Inner", "SubPlan") or below.parent_relationship == "Inner"

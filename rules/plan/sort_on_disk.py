@@ -43,6 +43,8 @@ class SortOnDisk(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
+            if node.sort_space_type != "Disk" and not node.workers and not node.sort_groups:
+                continue
             disks = [node.sort_space_kb or 0.0] if node.sort_space_type == "Disk" else []
             disks += [worker.sort_space_kb or 0.0 for worker in node.workers if worker.sort_space_type == "Disk"]
             disks += [group.peak_disk_kb for group in node.sort_groups if group.peak_disk_kb]

@@ -58,14 +58,14 @@ class StaleStats(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
-            table = context.table(node)
-            if node.type not in SCANS or not context.complete(node):
-                continue
             factor = misestimate(node)
+            if node.type not in SCANS or factor < FACTOR or max(rows(node), node.plan_rows) < MANY:
+                continue
+            if not context.complete(node):
+                continue
+            table = context.table(node)
             whole = not node.filter and not node.index_cond and not node.recheck_cond and node.type == "Seq Scan"
             changed = table.modified if table is not None else None
-            if factor < FACTOR or max(rows(node), node.plan_rows) < MANY:
-                continue
             if not whole and (not _aged(node, table) or _guessed(node, table)):
                 continue
             facts = [

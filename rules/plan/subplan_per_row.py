@@ -45,10 +45,12 @@ class SubplanPerRow(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
+            if node.parent_relationship != "SubPlan":
+                continue
             loops = (
                 (node.actual_loops or 0.0) / node.processes if context.plan.analyzed else _expected_loops(context, node)
             )
-            if node.parent_relationship != "SubPlan" or loops < MIN_LOOPS:
+            if loops < MIN_LOOPS:
                 continue
             if any(above.parent_relationship == "SubPlan" for above in context.ancestors(node)):
                 continue

@@ -52,18 +52,19 @@ class VolatileFnPerRow(PlanRule):
                 continue
             # What a Function Scan runs is called once a loop, whatever number of rows it gives.
             calls = node.actual_loops or 0.0 if node.type == "Function Scan" else rows_read(node)
-            told = (node.function_call or "",) if node.type == "Function Scan" else (node.filter or "", *node.output)
-            called = [one for text in told for one in functions(text) if not _known(one)]
             read = max(1.0, calls)
             if (
                 (node.type == "Function Scan" and calls < MIN_ROWS)
-                or not called
                 or not node.self_ms
                 or (read < MIN_ROWS and node.self_ms < SLOW_MS)
                 or node.self_ms * 1000 < MIN_US * read / node.processes
             ):
                 continue
             if node.buffers and node.self_ms / node.buffers < MS_A_BLOCK:
+                continue
+            told = (node.function_call or "",) if node.type == "Function Scan" else (node.filter or "", *node.output)
+            called = [one for text in told for one in functions(text) if not _known(one)]
+            if not called:
                 continue
             names = ", ".join(dict.fromkeys(called))
             yield self.finding(

@@ -50,6 +50,8 @@ class WorkerSkew(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
+            if not node.workers:
+                continue
             counts = [
                 (worker.actual_rows or 0.0) * (worker.actual_loops or 0.0)
                 for worker in node.workers

@@ -46,13 +46,14 @@ class WrongIndexOrderBy(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
-            limit = context.stops_early(node)
             if (
                 node.type not in ("Index Scan", "Index Only Scan")
                 or not node.filter
-                or limit is None
                 or node.id in context.around.claimed
             ):
+                continue
+            limit = context.stops_early(node)
+            if limit is None:
                 continue
             removed = node.removed or 0.0
             if removed < max(PER_ROW * max(rows(limit), 1.0), MIN_REMOVED):
