@@ -22,6 +22,11 @@ class CallSite:
     line: int
     function: str
 
+    @property
+    def in_program(self) -> bool:
+        """Whether it is code; lines of .sql files have no function."""
+        return self.function != ""
+
 
 @dataclass(frozen=True, slots=True)
 class OptionCheck:

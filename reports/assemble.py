@@ -8,6 +8,7 @@ from ..analyzer.plan import ExplainedQuery, Plan
 from ..analyzer.postgres.plan_text import described, hide_literals
 from ..analyzer.recommendation import QueryEvidence, Recommendation
 from ..analyzer.sql.parse import NO_QUERY, format_sql
+from ..analyzer.sql.statement import Statement
 from ..analyzer.workload import QueryGroup, Skipped
 from ..rules.finding import Finding, LookedAt
 from ..rules.rule import Case, all_rules
@@ -51,9 +52,12 @@ def assemble(
     unexplained = [
         Skipped(f"query {group.fingerprint}", explained.note)
         for group in workload.groups
-        if (explained := case.plans.get(group.fingerprint)) is not None and explained.plan is None
+        if (explained := case.plans.get(group.fingerprint)) is not None
+        and explained.plan is None
+        and not _is_no_query(case.statements.get(group.fingerprint))
     ]
-    unread = _unread(case)
+    told = {one.subject for one in unexplained}
+    unread = [one for one in _unread(case) if one.subject not in told]
     rules = {finding.rule for finding in findings}
     return Report(
         schema_version=SCHEMA_VERSION,
@@ -138,16 +142,20 @@ def _unread(case: Case) -> list[Skipped]:
     problems = {
         fingerprint: statement for fingerprint, statement in case.statements.items() if statement.problem is not None
     }
-    others = [statement.kind for statement in problems.values() if (statement.problem or "").endswith(NO_QUERY)]
+    others = [statement.kind for statement in problems.values() if _is_no_query(statement)]
     unread = [
         Skipped(f"query {fingerprint}", f"not analysed: {statement.problem}")
         for fingerprint, statement in problems.items()
-        if not (statement.problem or "").endswith(NO_QUERY)
+        if not _is_no_query(statement)
     ]
     if others:
         kinds = ", ".join(sorted({kind for kind in others if kind}))
         unread.append(Skipped(plural(len(others), "statement"), f"not analysed: no queries ({kinds})"))
     return unread
+
+
+def _is_no_query(statement: Statement | None) -> bool:
+    return statement is not None and (statement.problem or "").endswith(NO_QUERY)
 
 
 def _variant_id(fingerprint: str, number: int) -> str:

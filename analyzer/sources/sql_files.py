@@ -16,7 +16,15 @@ from .grouping import MAX_SAMPLES, is_control, ranked
 _COPY = re.compile(
     r"^(copy\b[^;]*\bfrom\s+stdin\b[^;]*;)[^\n]*\n.*?^\\\.[ \t]*$", re.IGNORECASE | re.DOTALL | re.MULTILINE
 )
-_META = re.compile(r"^[ \t]*\\[a-zA-Z!?].*$", re.MULTILINE)
+_QUOTED_OR_META = re.compile(
+    r"""(?:(?<!\w)[eE]'(?:[^'\\]++|\\(?:.|\Z)|'')*+(?:'|\Z)|'(?:[^']++|'')*+(?:'|\Z)|"(?:[^"]++|"")*+(?:"|\Z)|--[^\n]*+
+    |/\*.*?(?:\*/|\Z)|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?(?:\$(?P=tag)\$|\Z))
+    |:'(?P<variable>[^\W\d]\w*)'
+    |(?P<meta>\\;|\\(?P<command>[a-zA-Z!?]+)[^\n]*+)""",
+    re.DOTALL | re.VERBOSE,
+)
+_SENDING = frozenset(("g", "gx", "gset", "gexec", "gdesc", "crosstabview", "watch", "bind", "parse"))
+"""psql's commands that end a statement as a semicolon does."""
 
 HEAD = 8192
 MOST_CONTROL = 0.05
@@ -77,16 +85,28 @@ def _statements(file: Path, notes: list[str]) -> list[tuple[int, str]]:
         notes.append("NUL bytes were replaced by spaces")
         text = text.replace("\0", " ")
     text = _COPY.sub(lambda match: match[1] + "\n" * match[0].count("\n"), text)
-    if _META.search(text):
+    left_out: list[str] = []
+    without = _QUOTED_OR_META.sub(lambda match: _replaced(match, left_out), text)
+    if left_out:
         notes.append("psql's backslash commands were left out")
-        text = _META.sub("", text)
     found = []
-    position = 0
-    for statement in split_statements(text):
-        position = text.index(statement, position)
-        found.append((text.count("\n", 0, position) + 1, statement))
-        position += len(statement)
+    position, line = 0, 1
+    for statement in split_statements(without, routines=True):
+        begin = without.index(statement, position)
+        line += without.count("\n", position, begin)
+        found.append((line, statement))
+        position = begin
     return found
+
+
+def _replaced(match: re.Match[str], left_out: list[str]) -> str:
+    """A semicolon or nothing for psql's commands, a placeholder for `:'variable'`; what is quoted stays."""
+    if match["variable"] is not None:
+        return f":{match['variable']}"
+    if match["meta"] is None:
+        return match[0]
+    left_out.append(match["meta"])
+    return ";" if match["meta"] == "\\;" or match["command"] in _SENDING else ""
 
 
 def _added(known: QueryGroup | None, key: str, text: str, place: CallSite, source: str) -> QueryGroup:

@@ -70,8 +70,10 @@ def _pairs(select: exp.Select, small: set[str], schema: Schema | None) -> list[C
     single = set(_single_rows(select, constants, names, schema))
     # A single row multiplies nothing: its group counts only by its other tables.
     heads = {_root(groups, alias): alias for alias in reversed(counted) if alias not in single}
-    tables = [names[alias] for alias in counted if alias in heads.values()]
-    return [CartesianPair(tables[0], other) for other in tables[1:]]
+    first_of_each = [alias for alias in counted if alias in heads.values()]
+    return [
+        CartesianPair(names[first_of_each[0]], names[alias], first_of_each[0], alias) for alias in first_of_each[1:]
+    ]
 
 
 def _items(source: exp.Expr, join: exp.Join | None = None) -> Iterator[tuple[exp.Expr, exp.Join | None]]:

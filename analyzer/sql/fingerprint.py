@@ -32,6 +32,8 @@ _TYPE_WORDS = {
 _SECOND_WORDS = ("varying", "precision", "character")
 MODIFIER_DIGITS = 4
 """Of the longest number that a type's modifier is taken to have; a longer one is a value."""
+MODIFIED_WORDS = 6
+"""Of the longest name of a type that takes a modifier: `a.b.c`, `national character varying`."""
 _WITH_ZONE = ["with", "time", "zone"]
 _WITHOUT_ZONE = ["without", "time", "zone"]
 
@@ -116,12 +118,14 @@ def _is_modifier(token: Token, before: list[str], opened: list[str]) -> bool:
     if not (token.text.isascii() and token.text.isdigit() and len(token.text) <= MODIFIER_DIGITS):
         return False
     at = len(before) - 1
-    while at > 0 and (before[at] == "," or before[at].isdigit()):
-        at -= 1
+    if at > 2 and before[at] == "," and before[at - 1].isdigit():
+        at -= 2
     if at < 2 or before[at] != "(":
         return False
     at -= 2
-    while at > 0 and before[at] not in ("::", "as") and (before[at] == "." or before[at + 1] in (".", *_SECOND_WORDS)):
+    for _ in range(MODIFIED_WORDS):
+        if at == 0 or before[at] in ("::", "as") or not (before[at] == "." or before[at + 1] in (".", *_SECOND_WORDS)):
+            break
         at -= 1
     return before[at] == "::" or (before[at] == "as" and opened[-2:-1] == ["cast"])
 

@@ -67,10 +67,14 @@ def analyse(sql: str, known: Schema | TableColumns | None = None, *, shape: bool
         )
 
 
+_ROUTINES = ("create function", "create procedure", "create or replace function", "create or replace procedure")
+"""Of whose bodies sqlglot keeps only a part."""
+
+
 @lru_cache(maxsize=4096)
 def format_sql(normalized: str) -> str:
     """A normalised statement over several lines, for people; unchanged when it cannot be parsed."""
-    if gate(normalized)[1]:
+    if gate(normalized)[1] or normalized.startswith(_ROUTINES):
         return normalized
     tree = _sqlglot_tree(number_placeholders(normalized.replace("\0", " ")))
     if tree is None:

@@ -89,10 +89,12 @@ class TableScan:
 
 @dataclass(frozen=True, slots=True)
 class CartesianPair:
-    """Two tables of one FROM that no condition connects."""
+    """Two tables of one FROM that no condition connects, with the names by which the statement calls them."""
 
     left: str
     right: str
+    left_alias: str
+    right_alias: str
 
 
 @dataclass(frozen=True, slots=True)

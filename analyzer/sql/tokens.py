@@ -26,6 +26,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_HEAD = 4
+"""Words in which `CREATE OR REPLACE FUNCTION` says that it makes a routine."""
+_ROUTINES = (["function"], ["procedure"])
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _KINDS: dict[str, Kind] = {
     "space": "space",
@@ -80,20 +83,40 @@ def significant(sql: str) -> list[Token]:
     return [token for token in tokenize(sql) if token.kind not in ("space", "comment")]
 
 
-def split_statements(sql: str) -> list[str]:
-    """The statements between semicolons, stripped; pieces of only spaces and comments are left out."""
+def split_statements(sql: str, *, routines: bool = False) -> list[str]:
+    """The statements between semicolons, stripped; pieces of only spaces and comments are left out.
+
+    routines: `CREATE FUNCTION … BEGIN ATOMIC …; END` is one statement, semicolons and all, as psql counts.
+    """
     statements: list[str] = []
-    start, speaks = 0, False
+    start, speaks, depth = 0, False, 0
+    words: list[str] = []
     for token in tokenize(sql):
-        if token.text == ";" and token.kind == "punctuation":
+        if token.text == ";" and token.kind == "punctuation" and depth == 0:
             if speaks:
                 statements.append(sql[start : token.start].strip())
             start, speaks = token.start + 1, False
+            words.clear()
         elif token.kind not in ("space", "comment"):
             speaks = True
+            if routines and token.kind == "word":
+                if len(words) < _HEAD:
+                    words.append(token.word)
+                if _makes_routine(words):
+                    depth = _inside(token.word, depth)
     if speaks:
         statements.append(sql[start:].strip())
     return statements
+
+
+def _makes_routine(words: list[str]) -> bool:
+    return words[:1] == ["create"] and (words[3:] if words[1:3] == ["or", "replace"] else words[1:2]) in _ROUTINES
+
+
+def _inside(word: str, depth: int) -> int:
+    if word == "begin" or (word == "case" and depth):
+        return depth + 1
+    return depth - 1 if word == "end" and depth else depth
 
 
 def _comment_end(sql: str, position: int) -> int:

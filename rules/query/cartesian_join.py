@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ...analyzer.plan import PlanNode
 from ...analyzer.recommendation import Code, Evidence, Recommendation
-from ...analyzer.schema import ForeignKey, Schema, Table
+from ...analyzer.schema import ForeignKey, Schema
 from ...analyzer.sql.identifier import quote_identifier
 from ...analyzer.sql.statement import CartesianPair
 from ...analyzer.workload import QueryGroup
@@ -88,7 +88,7 @@ class CartesianJoin(Rule):
         condition = _condition(pair, schema) if schema is not None else None
         remedy = Recommendation(
             id=finding.identity,
-            kind="sql-rewrite" if place is None else "orm-edit",
+            kind="orm-edit" if place is not None and place.in_program else "sql-rewrite",
             title=f"Join {pair.left} and {pair.right} by a condition",
             reason="The foreign key between them gives the condition."
             if condition
@@ -122,15 +122,16 @@ def _condition(pair: CartesianPair, schema: Schema) -> str | None:
     one, other = schema.table(pair.left), schema.table(pair.right)
     if one is None or other is None:
         return None
-    keys: list[tuple[Table, ForeignKey]] = [
-        (one, key) for key in one.foreign_keys if key.referenced_table == other.name
+    left, right = pair.left_alias, pair.right_alias
+    keys: list[tuple[str, str, ForeignKey]] = [
+        (left, right, key) for key in one.foreign_keys if key.referenced_table == other.name
     ]
-    keys += [(other, key) for key in other.foreign_keys if key.referenced_table == one.name]
+    keys += [(right, left, key) for key in other.foreign_keys if key.referenced_table == one.name]
     if len(keys) != 1:
         return None
-    table, key = keys[0]
+    holder, referenced, key = keys[0]
     return " AND ".join(
-        f"{quote_identifier(table.name)}.{quote_identifier(column)} = "
-        f"{quote_identifier(key.referenced_table)}.{quote_identifier(target)}"
+        f"{quote_identifier(holder)}.{quote_identifier(column)} = "
+        f"{quote_identifier(referenced)}.{quote_identifier(target)}"
         for column, target in zip(key.columns, key.referenced_columns, strict=True)
     )

@@ -115,12 +115,12 @@ class MissingPagination(Rule):
             )
         remedy = Recommendation(
             id=finding.identity,
-            kind="sql-rewrite" if place is None else "orm-edit",
+            kind="orm-edit" if place is not None and place.in_program else "sql-rewrite",
             title=f"Page through {names}" if names else "Page through the result",
             reason="LIMIT bounds the work; a keyset condition stays fast on late pages, where OFFSET reads all that it skips. "
             "Where a program needs every row, `yield_per` streams them.",
             evidence=claim,
-            code=_code(statement, table, place is not None),
+            code=_code(statement, table, place is not None and place.in_program),
             settles=(finding.identity,),
             saves_ms=finding.at_stake_ms,
             place=place,
