@@ -10,6 +10,7 @@ from ..plan import ExplainedQuery, Plan
 from ..sql.guard import single_statement_kind
 from ..sql.placeholders import has_placeholders
 from ..sql.runnable_text import runnable_text, without_plan
+from ..sql.syntax import refuse_length
 from ..workload import CUT, ParameterSample, QueryGroup
 from .conversation import Conversation, Reconnect
 from .look import MAX_SAMPLES, NO_VALUES, ExplainText, Look, outline, variants
@@ -150,6 +151,8 @@ class Explainer:
 
     def _explain(self, group: QueryGroup) -> ExplainedQuery:
         samples = group.samples or (ParameterSample(group.text, None, None, NO_VALUES),)
+        # All that follows reads the text again and again.
+        refuse_length(samples[0].sql)
         looks, reasons = self._looks(self._recorded(samples))
         if looks:
             return self._answer(group, looks)

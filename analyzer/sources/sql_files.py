@@ -11,7 +11,7 @@ from ..sql.fingerprint import fingerprint, normalize
 from ..sql.placeholders import has_placeholders
 from ..sql.tokens import split_statements
 from ..workload import ParameterSample, QueryGroup, Skipped, Source, Workload
-from .grouping import MAX_SAMPLES, is_control, ranked
+from .grouping import MAX_SAMPLES, MAX_SITES, is_control, ranked
 
 _COPY = re.compile(
     r"^(copy\b[^;]*\bfrom\s+stdin\b[^;]*;)[^\n]*\n.*?^\\\.[ \t]*$", re.IGNORECASE | re.DOTALL | re.MULTILINE
@@ -37,7 +37,7 @@ def read_sql_files(paths: Sequence[Path]) -> Workload:
     Raises SourceError when a path does not exist, cannot be read, or no file holds a statement.
     """
     files = [file for path in paths for file in _files(path)]
-    groups: dict[str, QueryGroup] = {}
+    groups: dict[str, _Found] = {}
     sources: list[Source] = []
     skipped: list[Skipped] = []
     for file in files:
@@ -49,10 +49,12 @@ def read_sql_files(paths: Sequence[Path]) -> Workload:
                 skipped.append(Skipped(f"{file}:{line}", "it only steers the session"))
                 continue
             key = fingerprint(text)
-            groups[key] = _added(groups.get(key), key, text, CallSite(str(file), line, ""), str(file))
+            if key not in groups:
+                groups[key] = _Found(key, text)
+            groups[key].add(text, CallSite(str(file), line, ""))
     if not groups:
         raise SourceError(f"no statement was found in {', '.join(map(str, paths))}")
-    return Workload(ranked(groups.values()), (), tuple(sources), tuple(skipped))
+    return Workload(ranked(found.group() for found in groups.values()), (), tuple(sources), tuple(skipped))
 
 
 def _files(path: Path) -> list[Path]:
@@ -109,22 +111,37 @@ def _replaced(match: re.Match[str], left_out: list[str]) -> str:
     return ";" if match["meta"] == "\\;" or match["command"] in _SENDING else ""
 
 
-def _added(known: QueryGroup | None, key: str, text: str, place: CallSite, source: str) -> QueryGroup:
-    sample = ParameterSample(text, None if has_placeholders(text) else (), None, "values written in the file")
-    samples = (*(known.samples if known else ()), sample)
-    sites = Counter(dict(known.call_sites) if known else {}) + Counter([place])
-    return QueryGroup(
-        fingerprint=key,
-        text=normalize(text),
-        calls=(known.calls if known else 0) + 1,
-        total_ms=None,
-        mean_ms=None,
-        p50_ms=None,
-        p95_ms=None,
-        max_ms=None,
-        rows=None,
-        errors=0,
-        call_sites=tuple(sorted(sites.items())),
-        samples=samples[:MAX_SAMPLES],
-        sources=tuple(dict.fromkeys((*(known.sources if known else ()), source))),
-    )
+class _Found:
+    """The statements of one fingerprint, as they are read."""
+
+    def __init__(self, key: str, text: str) -> None:
+        self.key, self.text = key, normalize(text)
+        self.places: Counter[CallSite] = Counter()
+        self.samples: list[ParameterSample] = []
+        self.sources: dict[str, None] = {}
+
+    def add(self, text: str, place: CallSite) -> None:
+        """One more of them."""
+        self.places[place] += 1
+        self.sources[place.file] = None
+        if len(self.samples) < MAX_SAMPLES:
+            values = None if has_placeholders(text) else ()
+            self.samples.append(ParameterSample(text, values, None, "values written in the file"))
+
+    def group(self) -> QueryGroup:
+        """All of them."""
+        return QueryGroup(
+            fingerprint=self.key,
+            text=self.text,
+            calls=self.places.total(),
+            total_ms=None,
+            mean_ms=None,
+            p50_ms=None,
+            p95_ms=None,
+            max_ms=None,
+            rows=None,
+            errors=0,
+            call_sites=tuple(sorted(self.places.items())[:MAX_SITES]),
+            samples=tuple(self.samples),
+            sources=tuple(self.sources),
+        )

@@ -23,6 +23,7 @@ from .tokens import Token, tokenize
 LIST_LENGTH = 5
 """Elements that a list whose length pg_stat_statements 18 has dropped (`IN ($1 /*, ... */)`) is planned with."""
 
+HEAD = 4096
 _TYPED = frozenset(("interval", "date", "timestamp", "timestamptz", "time", "timetz"))
 _INTERVAL_FIELDS = frozenset(("year", "month", "day", "hour", "minute", "second"))
 _SQUASHED = "/*, ... */"
@@ -69,7 +70,9 @@ def _numbered(sql: str) -> str:
 
 def without_plan(sql: str) -> str:
     """The command when the text is one that never has a plan (SET, VACUUM, …), else nothing."""
-    first = next((token for token in tokenize(sql) if token.kind not in ("space", "comment")), None)
+    # A text of one megabyte is not read through for its first word, unless it begins with a long comment.
+    texts = (sql[:HEAD], sql)
+    first = next((token for text in texts for token in tokenize(text) if token.kind not in ("space", "comment")), None)
     return first.text.upper() if first is not None and first.word in _SKIPPED else ""
 
 
@@ -122,6 +125,7 @@ def _body(tokens: list[Token]) -> tuple[int, str] | None:
 
 def _with_lists(tokens: list[Token], repairs: list[str]) -> list[Token]:
     """`$1 /*, ... */` as a list of `LIST_LENGTH` parameters; the added ones are numbered after the last."""
+    known = len(repairs)
     last = max((parameter_number(token) for token in tokens if token.kind == "placeholder"), default=0)
     out: list[Token] = []
     for index, token in enumerate(tokens):
@@ -136,11 +140,12 @@ def _with_lists(tokens: list[Token], repairs: list[str]) -> list[Token]:
             repairs.append(f"a list of unknown length is planned with {LIST_LENGTH} elements")
             continue
         out.append(token)
-    return tokenized_again(out)
+    return tokenized_again(out) if len(repairs) > known else tokens
 
 
 def _with_casts(tokens: list[Token], repairs: list[str]) -> list[Token]:
     """`interval $1` as `$1::interval`, with the fields or the precision that stand around it."""
+    known = len(repairs)
     out: list[Token] = []
     index = 0
     while index < len(tokens):
@@ -158,7 +163,7 @@ def _with_casts(tokens: list[Token], repairs: list[str]) -> list[Token]:
             continue
         out.append(token)
         index += 1
-    return tokenized_again(out)
+    return tokenized_again(out) if len(repairs) > known else tokens
 
 
 def _type(tokens: list[Token], index: int) -> tuple[int, str]:
@@ -200,6 +205,7 @@ def _interval_fields(tokens: list[Token], stop: int) -> tuple[int, str]:
 
 def _with_date_part(tokens: list[Token], repairs: list[str]) -> list[Token]:
     """`extract($1 from ts)` as `date_part($1, ts)`."""
+    known = len(repairs)
     tokens = list(tokens)
     for index, token in enumerate(tokens):
         if token.word != "extract":
@@ -211,11 +217,12 @@ def _with_date_part(tokens: list[Token], repairs: list[str]) -> list[Token]:
             tokens[index] = made_token("date_part")
             tokens[after] = made_token(",")
             repairs.append("extract is date_part")
-    return tokenized_again(tokens)
+    return tokenized_again(tokens) if len(repairs) > known else tokens
 
 
 def _with_argument_casts(tokens: list[Token], repairs: list[str]) -> list[Token]:
     """Parameters that PostgreSQL cannot give a type: generate_series' as int, concat's as text."""
+    known = len(repairs)
     out: list[Token] = []
     callers: list[tuple[str, int]] = []
     for index, token in enumerate(tokens):
@@ -235,7 +242,7 @@ def _with_argument_casts(tokens: list[Token], repairs: list[str]) -> list[Token]
             if wanted:
                 out.append(made_token(f"::{wanted}"))
                 repairs.append(f"{name}'s parameters are {wanted}")
-    return tokenized_again(out)
+    return tokenized_again(out) if len(repairs) > known else tokens
 
 
 def _untyped_series(tokens: list[Token], index: int) -> bool:

@@ -75,10 +75,15 @@ class Syntax:
     units: dict[int, str] = field(default_factory=dict)
 
 
-def read_syntax(sql: str) -> Syntax:
-    """The statement's syntax. Raises StatementError, quoting nothing, unless the text is exactly one statement."""
+def refuse_length(sql: str) -> None:
+    """Raises StatementError for a text that is too long to be parsed."""
     if len(sql) > MAX_BYTES or len(sql.encode("utf-8", "replace")) > MAX_BYTES:
         raise StatementError(f"the text is longer than {MAX_BYTES // 1024} kB")
+
+
+def read_syntax(sql: str) -> Syntax:
+    """The statement's syntax. Raises StatementError, quoting nothing, unless the text is exactly one statement."""
+    refuse_length(sql)
     if "\0" in sql:
         raise StatementError("the text holds a NUL byte, which PostgreSQL does not accept")
     count = len(split_statements(sql))

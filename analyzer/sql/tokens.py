@@ -64,17 +64,17 @@ def tokenize(sql: str) -> list[Token]:
     tokens: list[Token] = []
     position, end = 0, len(sql)
     while position < end:
-        match = _TOKEN.match(sql, position)
-        if match is None:  # pragma: no cover - the last alternative takes any character
-            break
-        name = match.lastgroup or "operator"
-        if name == "open":
-            stop = _comment_end(sql, match.end())
-            tokens.append(Token("comment", sql[position:stop], position))
+        # From the end of one comment to the beginning of the next: comments nest, which no expression can count.
+        for match in _TOKEN.finditer(sql, position):
+            start = match.start()
+            name = match.lastgroup or "operator"
+            if name == "open":
+                position = _comment_end(sql, match.end())
+                tokens.append(Token("comment", sql[start:position], start))
+                break
+            tokens.append(Token(_KINDS[name], match[0], start))
         else:
-            stop = match.end()
-            tokens.append(Token(_KINDS[name], match[0], position))
-        position = stop
+            break
     return tokens
 
 
