@@ -127,7 +127,8 @@ class Reads:
         try:
             if armed:
                 reach("reads.load")
-            load = context.execution_options.get(self._option)
+            # `merge(load=False)` tells of loads without a context.
+            load = context.execution_options.get(self._option) if context is not None else None
             if load is None or not self._recorder.active:
                 return
             state = instance._sa_instance_state

@@ -48,7 +48,8 @@ class Roots:
 
     def _loaded(self, instance: Any, context: Any) -> None:
         try:
-            load = context.execution_options.get(self._option)
+            # `merge(load=False)` tells of loads without a context.
+            load = context.execution_options.get(self._option) if context is not None else None
             if load is None or type(load.roots) is not int:
                 return
             state = instance._sa_instance_state

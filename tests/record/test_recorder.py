@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, ForeignKey, create_engine, insert, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncAttrs, AsyncSession, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, selectinload
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, joinedload, mapped_column, relationship, selectinload
 
 from queryproof import record
 from queryproof.analyzer.errors import SourceError
@@ -155,6 +155,17 @@ def test_eager_loads_are_told_apart_and_streaming_works(library: str, tmp_path: 
     engine.dispose()
     kinds = {query.orm.kind for query in recorded(tmp_path) if query.orm is not None}
     assert kinds == {"query", "eager"}
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_instances_that_are_merged_without_a_query_are_no_fault(library: str, tmp_path: Path, level: int) -> None:
+    engine = create_engine(library)
+    with record(engine, tmp_path, level=level), Session(engine) as session, Session(engine) as other:
+        for author in session.scalars(select(Author).options(joinedload(Author.books))).unique():
+            assert len(other.merge(author, load=False).books) == 1
+    engine.dispose()
+    # That no fault was swallowed is seen by the fixture that all tests have.
+    assert len(recorded(tmp_path)) == 1
 
 
 def test_versions_that_a_listener_would_break_are_known() -> None:
