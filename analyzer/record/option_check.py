@@ -4,11 +4,11 @@ Asked once for each (origin query, relationship path), when a second instance of
 application without the fault pays nothing, and one with it a few compilations in all. No statement is sent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import InstanceState, contains_eager, joinedload, selectinload, subqueryload
+from sqlalchemy import inspect, select
+from sqlalchemy.orm import InstanceState, contains_eager, joinedload, selectin_polymorphic, selectinload, subqueryload
 from sqlalchemy.orm.interfaces import UserDefinedOption
 
 MAX_PATHS = 2_000
@@ -21,11 +21,13 @@ _first: dict[tuple[object, ...], object] = {}
 _DONE = object()
 
 
-def option_check(state: Any, origin: object, options: Sequence[Any] = ()) -> dict[str, object] | None:
+def option_check(
+    state: Any, origin: object, options: Sequence[Any] = (), entity: type | None = None
+) -> dict[str, object] | None:
     """What to add at the origin query, as the journal keeps it; None when it is too early to ask, or was asked before.
 
     state: the ORMExecuteState of a lazy load. origin: hashable, where the query was executed that loaded the instance.
-    options: that query's own, of which contains_eager() is not handed on to the instances.
+    options: that query's own, of which contains_eager() is not handed on to the instances. entity: the class it asks for.
     Fields: `opt` text of the option, `ok` whether it compiled, `why` not, `orm` names to import from sqlalchemy.orm, `cls`
     (class, module) pairs that the text names, `rep` (loader function, attribute) pairs it must replace, `al` aliased root.
     """
@@ -44,37 +46,39 @@ def option_check(state: Any, origin: object, options: Sequence[Any] = ()) -> dic
         return None
     _first[key] = _DONE
     joined = [one for one in options if any(strategy in _CONTAINS for _, strategy in _elements(one))]
-    return build_option(path, [*parent.load_options, *(one for one in joined if one not in parent.load_options)])
-
-
-def build_option(path: Sequence[Any], load_options: Any) -> dict[str, object]:
-    """The option for a loader path (mapper, relationship, mapper, relationship …) beside the options the query has already."""
-    chain, problem, _ = _compiled(path, load_options)
+    present = [*parent.load_options, *(one for one in joined if one not in parent.load_options)]
+    chain, problem, _ = _compiled(path, present, entity)
     return chain.told(problem)
 
 
-def loader_option(path: Sequence[Any], present: Sequence[Any]) -> tuple[Any, list[Any]]:
-    """The same option as an object, and those of the present options that may stay beside it.
+def loader_option(path: Sequence[Any], present: Sequence[Any], entity: type) -> tuple[list[Any], list[Any]]:
+    """The options for a loader path (mapper, relationship, mapper, relationship …) of a query of the entity, as objects, and
+    those of the present options that may stay beside them.
 
-    Raises ValueError with the mapper's objection when it does not compile.
+    Raises ValueError with the mapper's objection when they do not compile.
     """
-    chain, problem, kept = _compiled(path, present)
+    chain, problem, kept = _compiled(path, present, entity)
     if problem is not None:
         raise ValueError(problem)
-    return chain.option, kept
+    return [*chain.before, chain.option], kept
 
 
-def _compiled(path: Sequence[Any], load_options: Any) -> tuple["_Chain", str | None, list[Any]]:
+def _compiled(
+    path: Sequence[Any], load_options: Any, entity: type | None
+) -> tuple["_Chain", str | None, list[Any]]:
     steps = list(zip(path[::2], path[1::2], strict=False))[:MAX_STEPS]
     present = [one for one in load_options if not isinstance(one, UserDefinedOption)]
     used = _strategies(present)
+    base = _base(steps[0][0], entity)
     first: tuple[_Chain, str | None, list[Any]] | None = None
     for by_type in (True, False):
         chain = _Chain(steps, used, by_type)
         try:
+            if base is not None:
+                chain.load_as(base, present)
             chain.build()
             kept = [one for one in present if not chain.conflicts(one)]
-            str(select(steps[0][0].entity).options(*kept, chain.option).compile())
+            str(select((base or steps[0][0]).entity).options(*kept, *chain.before, chain.option).compile())
         except Exception as error:  # noqa: BLE001 - whatever the mapper objects to is the answer, told in the finding
             first = first or (chain, f"{type(error).__name__}: {error}"[:300], [])
         else:
@@ -87,12 +91,33 @@ class _Chain:
     def __init__(self, steps: list[tuple[Any, Any]], used: dict[tuple[Any, ...], str], by_type: bool) -> None:
         self.steps, self.used, self.by_type = steps, used, by_type
         self.option: Any = None
+        self.before: list[Any] = []
+        self.given_way: list[Any] = []
         self.text = ""
         self.imports: list[str] = []
         self.classes: dict[str, str] = {}
         self.replaces: list[tuple[str, str]] = []
         self.replaced: set[tuple[Any, ...]] = set()
         self.aliased = bool(getattr(steps[0][0], "is_aliased_class", False))
+
+    def load_as(self, base: Any, present: Sequence[Any]) -> None:
+        """The query asks for a base class: unless it loads the subclass as such, it pays no heed to options of the subclass."""
+        subclass = self.steps[0][0]
+        there = [(option, found) for option in present for found in _subclasses(option, base)]
+        if (
+            subclass in base.with_polymorphic_mappers
+            or subclass.polymorphic_load == "selectin"
+            or any(subclass in found for _, found in there)
+        ):
+            return
+        # The mapper takes one such option of a class: it names those that are loaded already as well.
+        self.given_way = [option for option, _ in there]
+        classes = [*(one for _, found in there for one in found), subclass]
+        classes = sorted(dict.fromkeys(classes), key=lambda one: one.class_.__name__)
+        self.before = [selectin_polymorphic(base.entity, [one.entity for one in classes])]
+        names = ", ".join(self._entity(one, 0) for one in classes)
+        self.text = f"selectin_polymorphic({self._entity(base, 0)}, [{names}]), "
+        self.imports.append("selectin_polymorphic")
 
     def build(self) -> None:
         done: tuple[Any, ...] = ()
@@ -143,7 +168,7 @@ class _Chain:
         return wanted
 
     def conflicts(self, option: Any) -> bool:
-        return any(path in self.replaced for path, _ in _elements(option))
+        return any(one is option for one in self.given_way) or any(path in self.replaced for path, _ in _elements(option))
 
     def _entity(self, entity: Any, number: int) -> str:
         if number == 0 and self.aliased:
@@ -177,6 +202,22 @@ ALIASED = "contains alias"
 _CONTAINS = (CONTAINED, ALIASED)
 _EAGER = {"selectin": "selectinload", "joined": "joinedload", "subquery": "subqueryload", CONTAINED: "contains_eager"}
 _LAZY = {"select": "lazyload", "raise": "raiseload", "raise_on_sql": "raiseload", "noload": "noload", **_EAGER}
+
+
+def _base(first: Any, entity: type | None) -> Any:
+    """The mapper of the class that the query asks for, when the path begins at a subclass of it."""
+    if entity is None or getattr(first, "is_aliased_class", False) or first.class_ is entity:
+        return None
+    return inspect(entity) if issubclass(first.class_, entity) else None
+
+
+def _subclasses(option: Any, base: Any) -> Iterator[tuple[Any, ...]]:
+    """Mappers that a `selectin_polymorphic(base, …)` among the options loads."""
+    for element in getattr(option, "context", ()):
+        strategy = dict(getattr(element, "strategy", None) or ())
+        path = getattr(getattr(element, "path", None), "path", ())
+        if "selectinload_polymorphic" in strategy and path[:1] == (base,):
+            yield tuple((getattr(element, "local_opts", None) or {}).get("entities", ()))
 
 
 def _other_type(following: Any, target: Any) -> bool:

@@ -178,7 +178,8 @@ def check_option(state: ORMExecuteState, load: Load) -> None:
     """Build the option that would mend a lazy load, when it is the first of a second parent."""
     if load.shape.relationship is not None:
         origin = load.origin
-        load.check = option_check(state, *((origin.stack.sites[:1], origin.options) if origin is not None else (None,)))
+        known = (origin.stack.sites[:1], origin.options, origin.entity) if origin is not None else (None,)
+        load.check = option_check(state, *known)
 
 
 def step_names(path: tuple[object, ...]) -> tuple[str, ...]:
@@ -298,7 +299,7 @@ def _load_shape(
         _, _, rest = origin.shape.inside.partition(',"root":')
         inside += f',"root":{rest}'
         first: Any = path[0] if path else None
-        if first is not None and first.mapper.class_ is not origin.entity:
+        if first is not None and first.mapper.class_ is not origin.entity and not _is_same(first, origin.entity):
             # A query of several entities: the path begins at another than the first. The last of equal names stands.
             inside += (
                 f',"root":{quote(first.mapper.class_.__name__)},"al":{"true" if first.is_aliased_class else "false"}'
@@ -307,6 +308,14 @@ def _load_shape(
             file, line, function = origin.stack.sites[0]
             inside += f',"o":[{quote(file)},{line},{quote(function)}]'
     return Shape(inside, steps[-1][0] if steps and kind == "lazy" else None)
+
+
+def _is_same(first: Any, entity: type | None) -> bool:
+    """Whether the path begins at the query's first entity, though under the name of a base class or of a subclass."""
+    base = first._base_alias() if first.is_aliased_class else None
+    if base is first or entity is None:
+        return False
+    return issubclass(first.mapper.class_, entity) or issubclass(entity, first.mapper.class_)
 
 
 def _steps(path: tuple[object, ...]) -> Iterator[tuple[str, bool]]:

@@ -95,13 +95,13 @@ def _apply(state: ORMExecuteState, edit: TrialEdit) -> None:
         if where is None or where.mapper.class_.__name__ != edit.root:
             continue
         for path in edit.paths:
-            option, kept = loader_option(_loader_path(where, path), statement._with_options)
+            options, kept = loader_option(_loader_path(where, path), statement._with_options, where.mapper.class_)
             others = [one for one in statement._with_options if isinstance(one, UserDefinedOption)]
             if len(kept) + len(others) < len(statement._with_options):
                 # An option of another kind for the same relationship: the edit replaces it, so must the trial.
                 statement = statement._generate()
                 statement._with_options = (*others, *kept)
-            statement = statement.options(option)
+            statement = statement.options(*options)
         state.statement = statement
         return
 

@@ -16,6 +16,7 @@ LOADERS = frozenset(
     "selectinload joinedload subqueryload lazyload raiseload noload immediateload defaultload contains_eager load_only "
     "defer undefer undefer_group selectin_polymorphic with_expression".split()
 )
+POLYMORPHIC = "selectin_polymorphic"
 KEYWORDS = frozenset(("recursion_depth", "raiseload", "innerjoin", "sql_only", "chunksize"))
 ALIAS = "queryproof_alias"
 """Stands for `{root}` while the text is parsed."""
@@ -95,7 +96,18 @@ def _is_option(node: cst.BaseExpression) -> bool:
             return False
     elif dotted(node.func) not in LOADERS:
         return False
+    elif dotted(node.func) == POLYMORPHIC:
+        return _is_polymorphic(node)
     return all(_is_argument(arg) for arg in node.args)
+
+
+def _is_polymorphic(node: cst.Call) -> bool:
+    """`selectin_polymorphic(Person, [Teacher])`: the one loader whose arguments are classes."""
+    if len(node.args) != 2 or any(arg.star or arg.keyword is not None for arg in node.args):
+        return False
+    base, classes = (arg.value for arg in node.args)
+    listed = isinstance(classes, cst.List) and all(dotted(element.value) for element in classes.elements)
+    return bool(dotted(base)) and listed
 
 
 def _is_argument(arg: cst.Arg) -> bool:
@@ -137,10 +149,14 @@ class _Renaming(cst.CSTTransformer):
 
     def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> cst.Arg:
         value = original_node.value
-        # The class in `of_type(Manager)`: the only name that stands alone.
+        # A class by itself, as in `of_type(Manager)`.
         if original_node.keyword is None and isinstance(value, cst.Name):
             return updated_node.with_changes(value=self._class(value.value))
         return updated_node
+
+    def leave_Element(self, original_node: cst.Element, updated_node: cst.Element) -> cst.Element:
+        value = original_node.value
+        return updated_node.with_changes(value=self._class(value.value)) if isinstance(value, cst.Name) else updated_node
 
     def _class(self, name: str) -> cst.BaseExpression:
         if name == ALIAS:

@@ -6,8 +6,8 @@ import libcst as cst
 
 from ..recommendation import LoaderEdit
 from .cannot_edit import CannotEdit
-from .option import continues, steps_of
-from .tree import Tree
+from .option import POLYMORPHIC, continues, steps_of
+from .tree import Tree, last_name
 
 
 def with_call(
@@ -41,6 +41,7 @@ def with_arguments(
             place = len(kept) if place is None else place
         else:
             kept.append(arg)
+    kept, options = _joined(kept, options)
     new = [cst.Arg(one) for one in options if not any(_has(arg.value, one) for arg in kept)]
     if not kept and not new:
         return None
@@ -61,6 +62,36 @@ def with_arguments(
             comma = comma.with_changes(whitespace_after=_bare(comma.whitespace_after))
         end = end.with_changes(comma=comma, whitespace_after_arg=last.whitespace_after_arg)
     return call.with_changes(args=[*laid, end])
+
+
+def _joined(
+    kept: Sequence[cst.Arg], options: Sequence[cst.BaseExpression]
+) -> tuple[list[cst.Arg], list[cst.BaseExpression]]:
+    """The mapper takes one `selectin_polymorphic()` of a class: the subclasses of a second go into the first."""
+    args, left = list(kept), []
+    for option in options:
+        at = next((n for n, arg in enumerate(args) if _is_same_base(arg.value, option)), None)
+        if at is None:
+            left.append(option)
+            continue
+        call, more = cst.ensure_type(args[at].value, cst.Call), cst.ensure_type(option, cst.Call)
+        classes, added = (cst.ensure_type(one.args[1].value, cst.List) for one in (call, more))
+        there = {_code(element.value) for element in classes.elements}
+        new = [element for element in added.elements if _code(element.value) not in there]
+        last = [one.with_changes(comma=cst.MaybeSentinel.DEFAULT) for one in classes.elements]
+        listed = classes.with_changes(elements=[*last, *new])
+        args[at] = args[at].with_changes(value=call.with_deep_changes(call.args[1], value=listed))
+    return args, left
+
+
+def _is_same_base(there: cst.BaseExpression, option: cst.BaseExpression) -> bool:
+    return all(
+        isinstance(one, cst.Call)
+        and last_name(one.func) == POLYMORPHIC
+        and len(one.args) == 2
+        and isinstance(one.args[1].value, cst.List)
+        for one in (there, option)
+    ) and _code(cst.ensure_type(there, cst.Call).args[0].value) == _code(cst.ensure_type(option, cst.Call).args[0].value)
 
 
 def _laid(arg: cst.Arg, between: cst.Comma, *, ends: bool, call: cst.Call) -> cst.Arg:
@@ -127,7 +158,8 @@ def _key(attribute: str) -> str:
 def _attributes(option: str) -> list[str]:
     if not option:
         return []
-    return [attribute for _, attribute in steps_of(cst.parse_expression(option.replace("{root}", "alias")))]
+    whole = cst.ensure_type(cst.parse_expression(f"({option.replace('{root}', 'alias')},)"), cst.Tuple)
+    return [attribute for element in whole.elements for _, attribute in steps_of(element.value)]
 
 
 def opened(execution: cst.Call, tree: Tree) -> cst.Call | None:

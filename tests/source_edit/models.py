@@ -41,3 +41,41 @@ class Node(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("nodes.id"))
     children: Mapped[list["Node"]] = relationship()
+
+
+class Person(Base):
+    __tablename__ = "people"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    notes: Mapped[list["Note"]] = relationship(order_by="Note.id")
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "person"}  # noqa: RUF012 - SQLAlchemy's way
+
+
+class Teacher(Person):
+    __tablename__ = "teachers"
+    id: Mapped[int] = mapped_column(ForeignKey("people.id"), primary_key=True)
+    lessons: Mapped[list["Lesson"]] = relationship(order_by="Lesson.id")
+    __mapper_args__ = {"polymorphic_identity": "teacher"}  # noqa: RUF012 - as above
+
+
+class Student(Person):
+    exams: Mapped[list["Exam"]] = relationship(order_by="Exam.id")
+    __mapper_args__ = {"polymorphic_identity": "student"}  # noqa: RUF012 - as above
+
+
+class Note(Base):
+    __tablename__ = "notes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+
+
+class Lesson(Base):
+    __tablename__ = "lessons"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    teacher_id: Mapped[int] = mapped_column(ForeignKey("teachers.id"))
+
+
+class Exam(Base):
+    __tablename__ = "exams"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    student_id: Mapped[int] = mapped_column(ForeignKey("people.id"))

@@ -10,10 +10,12 @@ from sqlalchemy.orm import (
     aliased,
     contains_eager,
     lazyload,
+    selectin_polymorphic,
+    with_polymorphic,
 )
 
 from . import models
-from .models import Author, Book, Node
+from .models import Author, Book, Node, Person, Student, Teacher
 from .models import Author as Writer
 
 
@@ -194,6 +196,36 @@ def compared(session: Session) -> object:
     inner = select(Author.id).where(Author.id > 0)
     authors = session.scalars(select(Author).where(Author.id.in_(inner)).where(Author.id.in_(select(Author.id)))).all()
     return sorted(titles(authors))
+
+
+def of_a_subclass(session: Session) -> object:
+    people = session.scalars(select(Person).order_by(Person.id))
+    return [[lesson.id for lesson in person.lessons] for person in people if isinstance(person, Teacher)]
+
+
+def of_two_subclasses(session: Session) -> object:
+    found: list[list[int]] = []
+    for person in session.scalars(select(Person).order_by(Person.id)):
+        if isinstance(person, Teacher):
+            found.append([lesson.id for lesson in person.lessons])
+        elif isinstance(person, Student):
+            found.append([exam.id for exam in person.exams])
+    return found
+
+
+def another_subclass_beside(session: Session) -> object:
+    people = session.scalars(select(Person).options(selectin_polymorphic(Person, [Teacher])).order_by(Person.id))
+    return [[exam.id for exam in person.exams] for person in people if isinstance(person, Student)]
+
+
+def of_the_base(session: Session) -> object:
+    return [[note.id for note in teacher.notes] for teacher in session.scalars(select(Teacher).order_by(Teacher.id))]
+
+
+def with_polymorphic_root(session: Session) -> object:
+    everyone = with_polymorphic(Person, [Teacher])
+    people = session.scalars(select(everyone).order_by(everyone.id))
+    return [[lesson.id for lesson in person.lessons] for person in people if isinstance(person, Teacher)]
 
 
 async def awaited(session: AsyncSession) -> object:

@@ -28,6 +28,8 @@ HERE = Path(__file__).parent
 QUERIES = {
     "nested": (31, 3), "option_beside": (11, 1), "to_one": (11, 1), "got": (4, 3), "got_over_lines": (4, 3),
     "several_entities": (11, 1), "recursive": (8, 4), "chained": (4, 2), "counted_too": (12, 3), "option_to_go_on_from": (22, 3),
+    "of_a_subclass": (6, 3), "of_two_subclasses": (11, 5), "another_subclass_beside": (7, 4), "of_the_base": (6, 2),
+    "with_polymorphic_root": (6, 2),
 }  # fmt: skip
 """Queries of the shapes that do not send one for the authors and one for each of ten, and then two."""
 
@@ -43,6 +45,11 @@ def fill(path: Path, models: Any) -> None:
         )
         session.add_all([models.Tag(id=n, book_id=(n - 1) // 2 + 1) for n in range(1, 41)])
         session.add_all([models.Node(id=n, parent_id=n // 2 or None) for n in range(1, 8)])
+        kinds = (models.Person, models.Teacher, models.Student)
+        session.add_all([kinds[n % 3](id=n, notes=[models.Note(id=n)]) for n in range(1, 16)])
+        session.flush()
+        session.add_all([models.Lesson(id=n, teacher_id=1 + n % 5 * 3) for n in range(1, 11)])
+        session.add_all([models.Exam(id=n, student_id=2 + n % 5 * 3) for n in range(1, 11)])
         session.commit()
     engine.dispose()
 
