@@ -16,6 +16,7 @@ _GOES_ON = frozenset("scalars all unique fetchall mappings tuples columns".split
 _BUILDERS = frozenset("where filter filter_by order_by options join outerjoin distinct group_by having".split())
 """Methods of the legacy Query, which is executed at the end of the chain."""
 _FIRST = frozenset("first fetchone scalar".split())
+_LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def row_use(place: CallSite) -> RowUse | None:
@@ -102,7 +103,7 @@ def _named(target: ast.Name, parents: dict[ast.AST, ast.AST], around: ast.AST) -
     uses: set[RowUse | None] = set()
     for node in ast.walk(around):
         if isinstance(node, ast.Name) and node.id == target.id and node is not target:
-            if not isinstance(node.ctx, ast.Load):
+            if not isinstance(node.ctx, ast.Load) or _is_moving_slice(node, target, parents):
                 return None
             uses.update(_climb(node, parents, around, deep=False))
     if not uses or None in uses:
@@ -112,6 +113,28 @@ def _named(target: ast.Name, parents: dict[ast.AST, ast.AST], around: ast.AST) -
         if strongest in uses:
             return strongest
     return None
+
+
+def _is_moving_slice(node: ast.Name, target: ast.Name, parents: dict[ast.AST, ast.AST]) -> bool:
+    """`rows[start : start + 50]` in a loop over `start`: slice by slice all rows are used."""
+    part = parents.get(node)
+    if not isinstance(part, ast.Subscript) or not any(isinstance(one, ast.Name) for one in ast.walk(part.slice)):
+        return False
+    around = set(_loops(target, parents))
+    return any(one not in around for one in _loops(node, parents))
+
+
+def _loops(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> Iterator[ast.AST]:
+    """Loops that evaluate the node again and again; what a loop runs over is evaluated once."""
+    while (above := parents.get(node)) is not None:
+        if isinstance(above, ast.comprehension) and node is above.iter:
+            node, above = above, parents[above]
+            if node is above.generators[0]:  # type: ignore[attr-defined] # a comprehension stands in one of its four kinds
+                node = above
+                continue
+        if isinstance(above, _LOOPS) and node is not getattr(above, "iter", None):
+            yield above
+        node = above
 
 
 def _subscript(index: ast.expr) -> RowUse | None:

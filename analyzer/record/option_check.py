@@ -63,9 +63,7 @@ def loader_option(path: Sequence[Any], present: Sequence[Any], entity: type) -> 
     return [*chain.before, chain.option], kept
 
 
-def _compiled(
-    path: Sequence[Any], load_options: Any, entity: type | None
-) -> tuple["_Chain", str | None, list[Any]]:
+def _compiled(path: Sequence[Any], load_options: Any, entity: type | None) -> tuple["_Chain", str | None, list[Any]]:
     steps = list(zip(path[::2], path[1::2], strict=False))[:MAX_STEPS]
     present = [one for one in load_options if not isinstance(one, UserDefinedOption)]
     used = _strategies(present)
@@ -168,7 +166,9 @@ class _Chain:
         return wanted
 
     def conflicts(self, option: Any) -> bool:
-        return any(one is option for one in self.given_way) or any(path in self.replaced for path, _ in _elements(option))
+        return any(one is option for one in self.given_way) or any(
+            path in self.replaced for path, _ in _elements(option)
+        )
 
     def _entity(self, entity: Any, number: int) -> str:
         if number == 0 and self.aliased:

@@ -5,7 +5,7 @@ load knows the query where it can be mended. An execution option ties the ORM's 
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any
@@ -25,6 +25,7 @@ MAX_SHAPES = 10_000
 """Descriptions that are remembered; later ones are worked out each time."""
 MAX_STEPS = 30
 MAX_OPTIONS = 20
+MAX_ATTRIBUTES = 100
 
 
 class Shape:
@@ -262,10 +263,12 @@ def _load(state: ORMExecuteState, stack: CallStack) -> Load:
         if parent is not None and not path:
             path = tuple(parent.load_path.path)
     source = (origin.shape, origin.stack) if origin is not None else None
-    key = (kind, cause, entity, path, source)
+    asked = getattr(state.statement, "_compile_options", None) if cause == "deferred" else None
+    attributes: frozenset[str] | None = getattr(asked, "_only_load_props", None)
+    key = (kind, cause, entity, path, source, attributes)
     shape = _shapes.get(key)
     if shape is None:
-        shape = _remember(key, _load_shape(kind, cause, entity, path, origin))
+        shape = _remember(key, _load_shape(kind, cause, entity, path, origin, attributes or ()))
     load = Load(shape, stack, entity, False)
     load.origin = origin
     load.path = path
@@ -286,7 +289,12 @@ def _kind(state: ORMExecuteState, stack: CallStack) -> tuple[str, str | None]:
 
 
 def _load_shape(
-    kind: str, cause: str | None, entity: type | None, path: tuple[object, ...], origin: Load | None
+    kind: str,
+    cause: str | None,
+    entity: type | None,
+    path: tuple[object, ...],
+    origin: Load | None,
+    attributes: Iterable[str],
 ) -> Shape:
     steps = list(_steps(path))[:MAX_STEPS]
     inside = f'"k":"{kind}","e":{quote(entity.__name__) if entity is not None else "null"}'
@@ -294,6 +302,8 @@ def _load_shape(
     inside += f',"many":[{",".join("true" if many else "false" for _, many in steps)}]'
     if cause is not None:
         inside += f',"c":"{cause}"'
+    if attributes:
+        inside += f',"at":[{",".join(map(quote, sorted(attributes)[:MAX_ATTRIBUTES]))}]'
     if origin is not None:
         # The origin's own description follows its kind: root, aliased, streamed, options.
         _, _, rest = origin.shape.inside.partition(',"root":')

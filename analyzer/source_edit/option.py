@@ -156,7 +156,9 @@ class _Renaming(cst.CSTTransformer):
 
     def leave_Element(self, original_node: cst.Element, updated_node: cst.Element) -> cst.Element:
         value = original_node.value
-        return updated_node.with_changes(value=self._class(value.value)) if isinstance(value, cst.Name) else updated_node
+        return (
+            updated_node.with_changes(value=self._class(value.value)) if isinstance(value, cst.Name) else updated_node
+        )
 
     def _class(self, name: str) -> cst.BaseExpression:
         if name == ALIAS:

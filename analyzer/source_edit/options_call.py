@@ -91,7 +91,9 @@ def _is_same_base(there: cst.BaseExpression, option: cst.BaseExpression) -> bool
         and len(one.args) == 2
         and isinstance(one.args[1].value, cst.List)
         for one in (there, option)
-    ) and _code(cst.ensure_type(there, cst.Call).args[0].value) == _code(cst.ensure_type(option, cst.Call).args[0].value)
+    ) and _code(cst.ensure_type(there, cst.Call).args[0].value) == _code(
+        cst.ensure_type(option, cst.Call).args[0].value
+    )
 
 
 def _laid(arg: cst.Arg, between: cst.Comma, *, ends: bool, call: cst.Call) -> cst.Arg:

@@ -226,6 +226,7 @@ class Records:
             streamed=bool(value.get("yp")),
             options=tuple(str(option) for option in value.get("op") or ()),
             cause=cause if cause in ("deferred", "expired") else None,
+            attributes=tuple(str(name) for name in value.get("at") or ()),
             check=check_of(value["fx"]) if value.get("fx") else None,
         )
 

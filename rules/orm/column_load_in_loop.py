@@ -97,7 +97,7 @@ class ColumnLoadInLoop(OrmRule):
     def _deferred(self, recorded: Recorded, executions: Sequence[Execution], worst: int, runs: int) -> Finding:
         load = executions[0].orm
         assert load is not None
-        columns = _columns(recorded, executions, load)
+        columns = _attributes(executions) or _columns(recorded, executions, load)
         named = " and ".join(columns) or "columns"
         place = load.origin
         finding = self.finding(
@@ -138,10 +138,11 @@ class ColumnLoadInLoop(OrmRule):
             codes.append(Code("It replaces", "python", ", ".join(f"{name}({what})" for name, what in replaces)))
         codes.append(Code("Import", "python", f"from sqlalchemy.orm import {imports}"))
         edit = None
-        if place is not None and load.root is not None and form != "refresh" and len(columns) == 1:
+        if place is not None and load.root is not None and form != "refresh" and (load.attributes or len(columns) == 1):
             edit = LoaderEdit(place, load.root, option, (imports,), (), replaces, load.aliased)
         return with_remedy(
-            finding, f"Load {load.entity}.{columns[0]} with the query", "The column comes with the row that is read anyway.",
+            finding, f"Load {' and '.join(f'{load.entity}.{column}' for column in columns)} with the query",
+            f"{'The columns come' if len(columns) > 1 else 'The column comes'} with the row that is read anyway.",
             codes, before=worst, after=0, saves_ms=finding.at_stake_ms, edit=edit,
         )  # fmt: skip
 
@@ -149,28 +150,32 @@ class ColumnLoadInLoop(OrmRule):
         load = executions[0].orm
         assert load is not None
         count = len(executions)
-        subclasses = ", ".join(sorted({one.orm.entity for one in executions if one.orm and one.orm.entity}))
+        names = sorted({one.orm.entity for one in executions if one.orm and one.orm.entity})
+        subclasses = ", ".join(names)
         finding = self.finding(
             executions, load.origin, f"{load.root} as {subclasses}",
-            f"A query of {load.root} leaves out the columns that {subclasses} add to it; they are loaded for each instance: "
+            f"A query of {load.root} leaves out the columns that {subclasses} {'add' if len(names) > 1 else 'adds'} to it; they are loaded for each instance: "
             f"{count} queries.",
             (Fact("queries in all", count, "queries"), Fact("read at", sites(executions))),
             worst=count,
         )  # fmt: skip
-        option = f"selectin_polymorphic({ALIAS if load.aliased else load.root}, [{subclasses}])"
+        option = f"selectin_polymorphic({load.root}, [{subclasses}])"
+        edit = None
         if load.aliased:
             name = alias_name(load.origin, load.root) if load.origin is not None and load.root is not None else None
-            option = option.replace(ALIAS, name or UNNAMED)
+            option = f"selectin_polymorphic({name or UNNAMED}, [{subclasses}])"
+        elif load.origin is not None and load.root is not None:
+            edit = LoaderEdit(load.origin, load.root, option, ("selectin_polymorphic",), ())
         codes = [
             Code("Option for the query", "python", f".options({option})"),
             Code("Import", "python", "from sqlalchemy.orm import selectin_polymorphic"),
         ]
-        after = subclasses.count(",") + 1
+        after = len(names)
         mean = (finding.at_stake_ms or 0.0) / count
         return with_remedy(
             finding, f"Load the columns of {subclasses} with the query of {load.root}",
             "selectin_polymorphic sends one query for each subclass, however many instances there are.",
-            codes, before=count, after=after, saves_ms=max(0.0, (finding.at_stake_ms or 0.0) - mean * after),
+            codes, before=count, after=after, saves_ms=max(0.0, (finding.at_stake_ms or 0.0) - mean * after), edit=edit,
         )  # fmt: skip
 
     def _renewed(self, executions: Sequence[Execution]) -> Finding:
@@ -220,6 +225,11 @@ def _after_writes(recorded: Recorded, executions: Sequence[Execution]) -> bool:
             elif recorded.writes(step):
                 written = True
     return after > len(executions) / 2
+
+
+def _attributes(executions: Sequence[Execution]) -> tuple[str, ...]:
+    """What the loads fetch, by the names of the mapping."""
+    return tuple(sorted({name for one in executions if one.orm is not None for name in one.orm.attributes}))
 
 
 def _columns(recorded: Recorded, executions: Sequence[Execution], load: OrmLoad) -> tuple[str, ...]:

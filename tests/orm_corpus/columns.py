@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased, defer, load_only, selectin_polymorphic, selectinload, undefer
 
 from .labels import clean, faulty
-from .models import Author, Book, Employee, Entry, Manager
+from .models import Author, Book, Employee, Entry, Manager, Publisher
 
 
 @faulty("column-load-in-loop", "undefer(Author.biography)")
@@ -44,6 +44,18 @@ def deferred_of_an_alias(session: Session) -> None:
 def deferred_in_legacy_query(session: Session) -> None:
     for entry in session.query(Entry).options(defer(Entry.text)).limit(7):  # origin
         len(entry.text)
+
+
+@faulty("column-load-in-loop", "undefer(Publisher.city), undefer(Publisher.street)")
+def deferred_as_a_group_and_under_another_name(session: Session) -> None:
+    for publisher in session.scalars(select(Publisher)):  # origin
+        len(publisher.city)
+
+
+@faulty("column-load-in-loop", "undefer(Publisher.author_count)")
+def an_expression_for_a_column(session: Session) -> None:
+    for publisher in session.scalars(select(Publisher)):  # origin
+        print(publisher.author_count)
 
 
 @faulty("column-load-in-loop", "selectin_polymorphic(Employee, [Manager])", root="Employee", since=(2, 0, 30))

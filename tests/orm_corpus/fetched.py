@@ -129,6 +129,14 @@ def page_cut_in_python(session: Session) -> None:
     print(len(entries), [entry.label for entry in entries[10:20]])
 
 
+@faulty("fetched-but-unused-rows")
+def page_of_a_variable_size(session: Session, start: int = 10, size: int = 10) -> None:
+    entries = list(session.scalars(select(Entry).order_by(Entry.id)))  # origin
+    print([entry.label for entry in entries[start : start + size]])
+    for entry in entries[start : start + size]:
+        print(entry.amount)
+
+
 @faulty("fetched-but-unused-rows", deep=True)
 def left_at_the_third(session: Session) -> None:
     for number, entry in enumerate(session.scalars(select(Entry))):  # origin
@@ -159,6 +167,15 @@ def two_joined_collections_of_one(session: Session) -> None:
 
 
 # --- clean
+
+
+@clean()
+def cut_into_chunks(session: Session) -> None:
+    keys = session.scalars(select(Entry.id).order_by(Entry.id)).all()
+    for start in range(0, len(keys), 30):
+        print([entry.text for entry in session.scalars(select(Entry).where(Entry.id.in_(keys[start : start + 30])))])
+    entries = session.scalars(select(Entry).order_by(Entry.label)).all()
+    print([[entry.label for entry in entries[start : start + 20]] for start in range(0, len(entries), 20)])
 
 
 @clean(deep=True)

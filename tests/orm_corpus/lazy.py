@@ -157,7 +157,7 @@ def of_a_subclass(session: Session) -> None:
         len(manager.reports)
 
 
-@faulty("n-plus-one", "selectinload(Manager.reports)", root="Employee")
+@faulty("n-plus-one", "selectin_polymorphic(Employee, [Manager]), selectinload(Manager.reports)", root="Employee")
 def of_a_subclass_through_its_base(session: Session) -> None:
     for employee in session.scalars(select(Employee)):  # origin
         if isinstance(employee, Manager):

@@ -2,9 +2,17 @@
 
 from typing import cast
 
-from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, String, Table, Text
+from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, String, Table, Text, func, select
 from sqlalchemy.ext.asyncio import AsyncAttrs
-from sqlalchemy.orm import DeclarativeBase, DynamicMapped, Mapped, deferred, mapped_column, relationship
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    DynamicMapped,
+    Mapped,
+    column_property,
+    deferred,
+    mapped_column,
+    relationship,
+)
 
 PEOPLE = 6
 BOOKS_EACH = 4
@@ -43,7 +51,13 @@ class Publisher(Base):
     __tablename__ = "publishers"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(50))
+    city: Mapped[str] = mapped_column("town", default="", deferred=True, deferred_group="address")
+    street: Mapped[str] = mapped_column(default="", deferred=True, deferred_group="address")
     authors: Mapped[list[Author]] = relationship(back_populates="publisher")
+    author_count: Mapped[int] = column_property(
+        select(func.count(Author.id)).where(Author.publisher_id == id).correlate_except(Author).scalar_subquery(),
+        deferred=True,
+    )
 
 
 class Profile(Base):
