@@ -11,7 +11,9 @@ from psycopg2.extensions import cursor as Cursor
 
 from ..sql.syntax import Syntax
 from ..sql.tokens import significant
+from .behind import BEHIND, relations
 from .conversation import Conversation
+from .hidden_functions import TYPED, hidden_functions
 
 HARMLESS = frozenset(
     "random setseed clock_timestamp timeofday gen_random_uuid uuidv7 uuidv4 uuid_generate_v4 random_normal "
@@ -53,36 +55,8 @@ _OF_ROW = """
    AND EXISTS (SELECT FROM pg_type t WHERE t.oid = p.proargtypes[0] AND t.typtype IN ('c', 'p', 'd'))
 """
 _OPERATORS = "SELECT o.oprcode::oid FROM pg_operator o WHERE o.oprname = ANY(%s::name[]) AND o.oprcode >= 16384::oid"
-_HIDDEN = """
-SELECT 'a cast', castfunc FROM pg_cast WHERE castfunc >= 16384::oid
-UNION ALL
-SELECT 'a domain', d.refobjid FROM pg_constraint c JOIN pg_depend d
-    ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_proc'::regclass
-WHERE c.contypid <> 0 AND d.refobjid >= 16384::oid
-"""
-# Relations that the statement names, what they are made of, and the functions that all of these depend on.
-_BEHIND = """
-WITH RECURSIVE behind(oid) AS (
-  SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE (c.relname = ANY(%s::name[]) OR n.nspname || '.' || c.relname = ANY(%s::text[]))
-    AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-  UNION
-  SELECT next.oid FROM behind b CROSS JOIN LATERAL (
-    SELECT d.refobjid FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-    WHERE r.ev_class = b.oid AND d.refclassid = 'pg_class'::regclass
-    UNION ALL SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = b.oid
-    UNION ALL SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = b.oid
-  ) AS next(oid)
-), parts(classid, objid) AS (
-  SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r JOIN behind b ON b.oid = r.ev_class
-  UNION ALL SELECT 'pg_policy'::regclass, p.oid FROM pg_policy p JOIN behind b ON b.oid = p.polrelid
-  UNION ALL SELECT 'pg_constraint'::regclass, c.oid FROM pg_constraint c JOIN behind b ON b.oid = c.conrelid
-  UNION ALL SELECT 'pg_class'::regclass, b.oid FROM behind b
-  UNION ALL SELECT 'pg_attrdef'::regclass, a.oid FROM pg_attrdef a JOIN behind b ON b.oid = a.adrelid
-)
-"""
 _BEHIND_FUNCTIONS = (
-    _BEHIND
+    BEHIND
     + """
 SELECT d.refobjid FROM parts p JOIN pg_depend d ON d.classid = p.classid AND d.objid = p.objid
 WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid >= 16384::oid AND p.classid = ANY(%s::regclass[])
@@ -148,8 +122,10 @@ class SideEffects:
         """Why not even plain EXPLAIN may be asked for: a function that planning runs does what nothing takes back."""
 
         def judge(cursor: Cursor) -> str:
-            reached = [*self._named(cursor, syntax), *self._behind(cursor, syntax, _PLANNED), *self._hidden(cursor)]
+            reached = [*self._named(cursor, syntax), *self._behind(cursor, syntax, _PLANNED)]
             run = [one for one in reached if one.volatility != "v" and (one.users or one.bare in ASKING)]
+            # A literal of an array or a row is checked as it is read, however volatile the domains in it are.
+            run += self._hidden(cursor, syntax, reached, everything=_bodies(run))
             return self._first(cursor, run, HELD, writes=True)
 
         return self._conversation.ask_catalogue(judge)
@@ -159,7 +135,7 @@ class SideEffects:
         its plan, where views and policies are unfolded. writes: it may write, as it will be rolled back."""
 
         def judge(cursor: Cursor) -> str:
-            cursor.execute(_BEHIND + _FOREIGN, _relations(syntax))
+            cursor.execute(BEHIND + _FOREIGN, relations(syntax))
             if row := cursor.fetchone():
                 return f"it concerns the foreign table {row[0]}, and another server would run it"
             reached = [
@@ -167,14 +143,16 @@ class SideEffects:
                 *self._behind(cursor, syntax, _WRITTEN if writes else _READ),
             ]
             if writes:
-                cursor.execute(_BEHIND + _TRIGGERS, _relations(syntax))
+                cursor.execute(BEHIND + _TRIGGERS, relations(syntax))
                 reached += self._by_oid(cursor, [row[1] for row in cursor.fetchall()])
             allowed = HELD if writes else HARMLESS
             if reason := self._first(cursor, reached, allowed, writes=writes):
                 return reason
-            reason = self._first(cursor, self._hidden(cursor), allowed, writes=writes)
+            # A write reaches further than its statement: defaults, and foreign keys that cascade into other tables.
+            hidden = self._hidden(cursor, syntax, reached, functions, everything=writes or _bodies(reached))
+            reason = self._first(cursor, hidden, allowed, writes=writes)
             hint = "; mark it STABLE or IMMUTABLE if it only reads" if reason.endswith(MAY_CHANGE) else ""
-            return f"a cast or a domain of the database may take part: {reason}{hint}" if reason else ""
+            return f"a cast or a domain may take part: {reason}{hint}" if reason else ""
 
         return self._conversation.ask_catalogue(judge)
 
@@ -182,9 +160,9 @@ class SideEffects:
         """What stays when a write is rolled back."""
 
         def read(cursor: Cursor) -> Remains:
-            cursor.execute(_BEHIND + _SEQUENCES, _relations(syntax))
+            cursor.execute(BEHIND + _SEQUENCES, relations(syntax))
             sequences = tuple(row[0] for row in cursor.fetchall())
-            cursor.execute(_BEHIND + _TRIGGERS, _relations(syntax))
+            cursor.execute(BEHIND + _TRIGGERS, relations(syntax))
             return Remains(sequences, tuple(f"{row[0]} on {row[2]}" for row in cursor.fetchall()))
 
         return self._conversation.ask_catalogue(read, self._search_path)
@@ -193,7 +171,7 @@ class SideEffects:
         """Tables among those concerned whose rows are filtered for this role. always: for every role but the owner."""
 
         def read(cursor: Cursor) -> tuple[str, ...]:
-            cursor.execute(_BEHIND + _POLICIES, (*_relations(syntax), always))
+            cursor.execute(BEHIND + _POLICIES, (*relations(syntax), always))
             return tuple(row[0] for row in cursor.fetchall())
 
         return self._conversation.ask_catalogue(read, self._search_path)
@@ -208,13 +186,26 @@ class SideEffects:
         return found + self._by_oid(cursor, [row[0] for row in cursor.fetchall()])
 
     def _behind(self, cursor: Cursor, syntax: Syntax, kinds: list[str]) -> list[Function]:
-        cursor.execute(_BEHIND_FUNCTIONS, (*_relations(syntax), kinds, kinds))
+        cursor.execute(_BEHIND_FUNCTIONS, (*relations(syntax), kinds, kinds))
         return self._by_oid(cursor, [row[0] for row in cursor.fetchall()])
 
-    def _hidden(self, cursor: Cursor) -> list[Function]:
-        """Functions that the grammar cannot see: of casts, which may be implicit, and of domains' checks."""
-        cursor.execute(_HIDDEN)
-        return self._by_oid(cursor, [row[1] for row in cursor.fetchall()])
+    def _hidden(
+        self,
+        cursor: Cursor,
+        syntax: Syntax,
+        reached: list[Function],
+        functions: Iterable[str] = (),
+        *,
+        everything: bool,
+    ) -> list[Function]:
+        """Functions that the grammar cannot see: of casts, which may be implicit, and of domains' checks. everything: those of
+        the whole database, not only of what the statement and the functions reached name."""
+        users = [one for one in reached if one.users]
+        names = {one.rpartition(".")[2] for one in (*syntax.functions, *functions)}
+        if everything or names & TYPED:
+            return self._by_oid(cursor, hidden_functions(cursor))
+        names |= syntax.types | syntax.attributes
+        return self._by_oid(cursor, hidden_functions(cursor, relations(syntax), names, [one.oid for one in users]))
 
     def _first(self, cursor: Cursor, reached: list[Function], allowed: frozenset[str], *, writes: bool) -> str:
         for function in sorted(reached, key=lambda one: (one.name, one.oid)):
@@ -290,14 +281,13 @@ class SideEffects:
         return _functions(cursor)
 
 
+def _bodies(functions: Iterable[Function]) -> bool:
+    """Whether one of them has a body of its own, or is made of others, which may name any type."""
+    return any(one.users and (one.language not in ("internal", "c") or one.parts) for one in functions)
+
+
 def _functions(cursor: Cursor) -> list[Function]:
     return [
         Function(oid, f"{schema}.{name}", name, volatility, language, body or "", users, tuple(parts))
         for oid, schema, name, volatility, language, body, users, _, parts in cursor.fetchall()
     ]
-
-
-def _relations(syntax: Syntax) -> tuple[list[str], list[str]]:
-    return sorted(one for one in syntax.relations if "." not in one), sorted(
-        one for one in syntax.relations if "." in one
-    )

@@ -52,7 +52,7 @@ class Syntax:
     """kind: SELECT, INSERT, UPDATE, DELETE, MERGE, or the grammar's name of anything else. changes: kinds of the
     data-modifying statements anywhere in it. into: it creates a table. locks: it locks rows.
 
-    functions, relations: `name` or `schema.name` as the grammar reads them. attributes: names after a dot, which
+    functions, relations: `name` or `schema.name` as the grammar reads them. types: names without their schema. attributes: names after a dot, which
     PostgreSQL also takes for functions of the row. aliases: what each table is called in the statement → `schema.name`.
     parameters: numbers of all `$n`. listed: those in the outermost select list, whose values do not shape the plan.
     limits, offsets: those that are a LIMIT or an OFFSET. units: those that name a unit or a time zone → one that exists.
@@ -65,6 +65,7 @@ class Syntax:
     functions: set[str] = field(default_factory=set)
     operators: set[str] = field(default_factory=set)
     relations: set[str] = field(default_factory=set)
+    types: set[str] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
     aliases: dict[str, str] = field(default_factory=dict)
     parameters: set[int] = field(default_factory=set)
@@ -166,6 +167,9 @@ def _note(key: str, node: Any, syntax: Syntax) -> None:
             syntax.functions.add(".".join(names[-2:]))
             if names and names[-1] in _UNITS:
                 syntax.units |= dict.fromkeys(_operands((node.get("args") or [None])[0]), _UNITS[names[-1]])
+        case "names":
+            # Of a type, wherever one may be named.
+            syntax.types.update(_names(node)[-1:])
         case "RangeTableSample":
             syntax.functions.add(".".join(_names(node.get("method"))[-2:]))
         case "RangeVar":
