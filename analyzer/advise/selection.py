@@ -20,6 +20,10 @@ from .selection_types import (
 from .what_if import WhatIf
 from .workload_costs import IndexSet, WorkloadCosts, members
 
+PREFIX_SHARE = 0.05
+"""Of what its queries gain: an index that brings no more than this beside one that begins with its keys is not worth a
+second index to keep up."""
+
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done, and how much there is."""
 
@@ -89,12 +93,30 @@ def index_names(indexes: Sequence[CandidateIndex], schema: Schema) -> tuple[str,
 
 
 def _needed(search: Search, chosen: IndexSet) -> IndexSet:
-    """The set without those that, beside the others, bring no more than their writes cost."""
+    """The set without those that, beside the others, bring no more than their writes cost, or next to nothing where another
+    begins with the same keys."""
     for number in sorted(members(chosen), key=lambda one: (-search.costs.sizes[one], one)):
         without = chosen & ~(1 << number)
-        if search.costs.total(without) - search.costs.total(chosen) <= search.write_cost(number):
+        loss = search.costs.total(without) - search.costs.total(chosen)
+        if loss <= search.write_cost(number) or (
+            _has_heir(search, number, without) and loss <= PREFIX_SHARE * _gain(search, number, chosen)
+        ):
             chosen = without
     return chosen
+
+
+def _has_heir(search: Search, number: int, others: IndexSet) -> bool:
+    indexes = search.costs.indexes
+    return any(indexes[number].subsumed_by(indexes[other]) for other in members(others))
+
+
+def _gain(search: Search, number: int, chosen: IndexSet) -> float:
+    """What the texts that use the index gain by the whole set."""
+    costs = search.costs
+    served = [
+        text for numbers in costs.groups.values() for text in numbers if costs.price(text, chosen).used & (1 << number)
+    ]
+    return costs.total(0, served) - costs.total(chosen, served)
 
 
 def _chosen(search: Search, best: IndexSet, names: Sequence[str]) -> tuple[ChosenIndex, ...]:

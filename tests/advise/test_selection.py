@@ -205,3 +205,13 @@ def test_an_index_that_a_chosen_one_begins_with_is_replaced(shop: Shop) -> None:
     found = select_indexes(queries, [wide], shop.what_if, shop.schema)
     assert [one.index for one in found.chosen] == [wide]
     assert gone(found)["visits_word"] == (found.chosen[0].name,)
+
+
+def test_no_index_is_chosen_beside_one_that_begins_with_its_keys_for_next_to_nothing(shop: Shop) -> None:
+    by_cents = "SELECT count(*) FROM sales WHERE cents = 77"
+    by_both = "SELECT id FROM sales WHERE cents = 77 AND state = 'done' ORDER BY id LIMIT 3"
+    selection = shop.select(by_cents, by_both)
+    (one,) = selection.chosen
+    assert one.index.keys[0].column == "cents"
+    assert set(one.serves) == {"q0", "q1"}
+    assert all(gain.cost_after < gain.cost_before / 10 for gain in selection.gains)
