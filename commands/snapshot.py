@@ -22,4 +22,10 @@ def snapshot(file: Path, url: str) -> None:
     finally:
         connection.close()
     write_snapshot(taken, file)
+    if taken.hidden:
+        click.echo(
+            f"queryproof: {taken.hidden} entries of other roles were not readable. Remedy: GRANT pg_read_all_stats TO the role "
+            "of --url",
+            err=True,
+        )
     click.echo(f"Saved {len(taken.entries)} statements' counters to {file}")

@@ -22,15 +22,17 @@ class Losses:
         """One sentence for each kind of loss, for people."""
         found = []
         if self.damaged:
-            found.append(f"{self.damaged} damaged line{'s were' if self.damaged > 1 else ' was'} left out")
+            found.append(f"{_counted(self.damaged, 'damaged line')} left out")
         if self.nameless:
-            found.append(f"{self.nameless} executions were left out because the text of their statement is damaged")
-        if self.cut:
             found.append(
-                f"{self.cut} statement{'s were' if self.cut > 1 else ' was'} longer than 40 kB and cut: grouped but not explained"
+                f"{_counted(self.nameless, 'execution')} left out because the text of their statement is damaged"
             )
+        if self.cut:
+            found.append(f"{_counted(self.cut, 'statement')} longer than 40 kB and cut: grouped but not explained")
         if self.dropped:
-            found.append(f"{self.dropped} executions could not be written: {', '.join(sorted(self.reasons))}")
+            found.append(
+                f"{self.dropped} execution{'s' if self.dropped > 1 else ''} could not be written: {', '.join(sorted(self.reasons))}"
+            )
         if self.rotated:
             found.append(
                 f"{self.rotated} older segments are gone: they made place for newer ones (--max-size) or were deleted"
@@ -40,7 +42,11 @@ class Losses:
         if self.off:
             found.append("the recorder has switched itself off before the program ended")
         if self.empty:
-            found.append(f"{len(self.empty)} empty segments")
+            found.append(f"{len(self.empty)} empty segment{'s' if len(self.empty) > 1 else ''}")
         if self.refused:
             found.append(f"{len(self.refused)} files are not segments of ours and were not opened")
         return tuple(found)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s were' if number > 1 else ' was'}"

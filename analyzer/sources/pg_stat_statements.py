@@ -138,6 +138,11 @@ def workload_between(before: Snapshot | None, after: Snapshot) -> Workload:
         notes.append(
             f"{after.hidden} entries of other roles were not readable. Remedy: GRANT pg_read_all_stats TO the role of --url"
         )
+    if before is not None and before.hidden > after.hidden:
+        notes.append(
+            f"the snapshot was taken by a role that could not read {before.hidden} entries: what those had counted by then is "
+            "counted here, too. Remedy: take it with the role of --url"
+        )
     groups: dict[str, QueryGroup] = {}
     left_out = 0
     for entry in after.entries:

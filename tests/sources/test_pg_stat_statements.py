@@ -37,6 +37,20 @@ def test_only_the_interval_counts_and_our_own_statements_do_not(database: str, t
     reader.close()
 
 
+def test_a_snapshot_of_a_role_with_fewer_rights_is_said_to_be_incomplete(database: str) -> None:
+    with connect(database.replace("//app@", "//postgres@")) as root, root.cursor() as cursor:
+        cursor.execute("CREATE ROLE narrow LOGIN")
+        cursor.execute("SELECT 77")
+    narrow, reader = (connect(database.replace("//app@", f"//{role}@")) for role in ("narrow", "reader"))
+    before, after = snapshot(narrow), snapshot(reader)
+    assert before.hidden > after.hidden == 0
+    (source,) = workload_between(before, after).sources
+    assert any(f"could not read {before.hidden} entries" in note for note in source.notes)
+    assert not workload_between(after, after).sources[0].notes
+    narrow.close()
+    reader.close()
+
+
 def test_statements_of_ours_of_drivers_and_of_tools_are_no_workload(database: str) -> None:
     reader = connect(database.replace("//app@", "//reader@"))
     before = snapshot(reader)
