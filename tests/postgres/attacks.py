@@ -55,6 +55,10 @@ CREATE CAST (int AS coin) WITH FUNCTION coin_of(int);
 CREATE FUNCTION checked(int) RETURNS boolean LANGUAGE plpgsql VOLATILE AS
   $$ BEGIN DELETE FROM accounts; RETURN true; END $$;
 CREATE DOMAIN guarded AS int CHECK (checked(VALUE));
+CREATE FUNCTION checked_loudly(int) RETURNS boolean LANGUAGE plpgsql VOLATILE AS
+  $$ BEGIN PERFORM pg_terminate_backend(pid) FROM victims; RETURN true; END $$;
+CREATE DOMAIN loud AS int CHECK (checked_loudly(VALUE));
+CREATE TYPE loud_pair AS (a int, b loud);
 CREATE VIEW spending AS SELECT spend() AS x;
 CREATE VIEW spending_deeper AS SELECT * FROM spending;
 CREATE VIEW locking AS SELECT pg_advisory_lock(4712)::text AS x;
@@ -173,6 +177,8 @@ _OTHERS = (
     "SELECT 1 AS a INTO TEMP stolen", "WITH x AS (SELECT 1) SELECT * INTO stolen FROM x",
     "SELECT a.spend_of FROM accounts a", "SELECT (a).spend_of FROM accounts a", "SELECT accounts.spend_of FROM accounts",
     "SELECT * FROM accounts WHERE id === 1", "SELECT * FROM accounts WHERE id OPERATOR(public.===) 1",
+    "SELECT '{1}'::loud[]", "SELECT '(1,1)'::loud_pair", "SELECT array_in('{1}', 'loud'::regtype, -1)", "SELECT pg_input_is_valid('1', 'loud')",
+    "SELECT jsonb_populate_record(NULL::loud_pair, '{\"b\": 1}')", "SELECT * FROM jsonb_to_record('{\"b\": 1}') AS x(b loud)",
     "SELECT 1 === 1", "SELECT spend_all(id) FROM accounts", "SELECT id::coin FROM accounts", "SELECT id::guarded FROM accounts",
     "SELECT * FROM spending", "SELECT * FROM spending_deeper", "SELECT * FROM locking", "SELECT * FROM killing",
     "SELECT * FROM secured", "SELECT count(*) FROM secured WHERE id > 0", "SELECT (SELECT x FROM spending)",
