@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -47,7 +48,7 @@ class KeptServer(Server):
 
     def stop(self) -> None:
         """Stop it. The data stay."""
-        self._end_process()
+        self._end_process(signal.SIGINT)
 
     def forget(self) -> None:
         """Delete the data, so that the next start begins anew."""

@@ -1,5 +1,6 @@
 """The command line: exit codes, and one clear message for everything that cannot be done."""
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,14 @@ ANALYZE "Weird Table";
 
 
 def queryproof(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """In this process, which has imported everything already."""
+    with contextlib.chdir(cwd):
+        done = CliRunner().invoke(main, arguments)
+    assert done.exception is None or isinstance(done.exception, SystemExit)  # Anything else would be a traceback.
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+
+def from_shell(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "queryproof", *arguments],
         check=False,
@@ -77,7 +86,7 @@ def test_bad_input_is_one_message_and_exit_code_2(
 
 
 def test_bad_input_is_the_same_from_a_shell(tmp_path: Path) -> None:
-    done = queryproof("analyze", "missing.sql", cwd=tmp_path)
+    done = from_shell("analyze", "missing.sql", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "does not exist" in done.stderr
@@ -137,12 +146,12 @@ def test_record_then_analyze_names_the_line(tmp_path: Path, weird: str) -> None:
         "    c.execute(text('SELECT id FROM \"Weird Table\" WHERE \"Odd Column\" = :x'), {'x': 7})\n"
         "sys.exit(5)\n"
     )
-    assert queryproof("record", "--", sys.executable, "app.py", cwd=tmp_path).returncode == 5
+    assert from_shell("record", "--", sys.executable, "app.py", cwd=tmp_path).returncode == 5
     done = queryproof("analyze", "--url", weird, "--prove", "measure", "--fail-on", "info", cwd=tmp_path)
     assert done.returncode == 1
     assert "app.py:4" in done.stdout
     assert "measured" in done.stdout
-    again = queryproof("record", "--", sys.executable, "app.py", cwd=tmp_path)
+    again = from_shell("record", "--", sys.executable, "app.py", cwd=tmp_path)
     assert "queryproof-journal-previous" in again.stderr
 
 
@@ -168,7 +177,7 @@ def test_a_role_that_may_read_nothing_is_an_error(tmp_path: Path, weird: str) ->
 
 
 def test_help_and_rules_teach(tmp_path: Path) -> None:
-    assert "queryproof demo" in queryproof("--help", cwd=tmp_path).stdout
+    assert "queryproof demo" in from_shell("--help", cwd=tmp_path).stdout
     assert "## Bad" in queryproof("rules", "IDX001", cwd=tmp_path).stdout
     assert queryproof("rules", cwd=tmp_path).stdout.count("\n") >= 5
 

@@ -152,7 +152,7 @@ class Server:
 
     def restart(self) -> None:
         """Start again after the postmaster has died or been stopped."""
-        self._end_process()
+        self._end_process(signal.SIGINT)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         self._launch()
 
@@ -176,8 +176,8 @@ class Server:
             connection.close()
 
     def stop(self) -> None:
-        """Stop the server and delete its directory; harmless when repeated."""
-        self._end_process()
+        """End the server at once, its data are not needed again, and delete its directory; harmless when repeated."""
+        self._end_process(signal.SIGQUIT)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _prepare(self) -> None:
@@ -282,11 +282,12 @@ class Server:
         told = [line for line in lines if "FATAL" in line or "ERROR" in line] or lines
         raise ServerError(f"PostgreSQL did not start: {told[-1] if told else 'it said nothing'}")
 
-    def _end_process(self) -> None:
+    def _end_process(self, how: signal.Signals) -> None:
+        """SIGINT: after all is written; SIGQUIT: without. What does not heed is ended by force."""
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
-            for how, patience in ((signal.SIGINT, 15), (signal.SIGQUIT, 5), (signal.SIGKILL, 5)):
-                process.send_signal(how)
+            for sent, patience in ((how, 15), (signal.SIGQUIT, 5), (signal.SIGKILL, 5)):
+                process.send_signal(sent)
                 try:
                     process.wait(patience)
                     break

@@ -148,13 +148,16 @@ class Records:
                 check=check_of(record["fx"]) if record.get("fx") else None,
             )
         rows = record.get("n")
+        duration = duration_of(record["d"])
+        written = moment_of(record["at"])
         driver = str(record.get("dr", ""))
         return RecordedQuery(
             sql=number_question_marks(text[0]) if driver in MARKED else text[0],
             parameters=parameters_of(record),
-            duration_ms=duration_of(record["d"]),
+            duration_ms=duration,
             rows=int(rows) if rows is not None else None,
-            started_at=moment_of(record["at"]),
+            # A record is written when its execution has ended; before version 2 its time was that of the start.
+            started_at=max(0.0, written - duration / 1000) if type(record["at"]) is int else written,
             process=run,
             sequence=int(record["i"]),
             thread=str(record.get("th", "")),

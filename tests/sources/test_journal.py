@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,15 @@ def test_values_of_sqlite_are_placeholders_to_the_rules(tmp_path: Path) -> None:
         connection.execute(sa.text("SELECT 1 FROM sqlite_master WHERE name = :name AND type = :type"), {"name": "a", "type": "b"})  # fmt: skip
     queries, _ = read_journal(tmp_path)
     assert queries[0].sql.endswith("name = $1 AND type = $2")
+
+
+def test_an_execution_began_before_it_took_its_time(tmp_path: Path) -> None:
+    engine = sa.create_engine("sqlite://")
+    with record(engine, tmp_path), engine.connect() as connection:
+        connection.connection.driver_connection.create_function("pause", 0, lambda: time.sleep(0.3))  # type: ignore[union-attr] # sqlite3's own connection
+        before = time.time()
+        connection.exec_driver_sql("SELECT pause()").all()
+        after = time.time()
+    (query,) = read_journal(tmp_path)[0]
+    assert query.duration_ms >= 300
+    assert before - 0.1 <= query.started_at <= after - 0.3 + 0.1

@@ -129,9 +129,9 @@ def test_any_string_gives_the_same_group_as_any_other(text: str) -> None:
     )
 
 
-def test_a_megabyte_is_read_in_linear_time() -> None:
+def test_long_texts_are_read_in_linear_time() -> None:
     for piece in ("'", "(", "$a$", "/*", "a,", "\\", "E'\\"):
-        assert isinstance(fingerprint(piece * (1_000_000 // len(piece))), str)
+        assert isinstance(fingerprint(piece * (200_000 // len(piece))), str)
 
 
 def test_statements_are_split_outside_of_literals_only() -> None:
