@@ -3,6 +3,7 @@
 from functools import cache
 
 from .finding import Finding, LookedAt
+from .partitions import merged, share_of
 from .plan_context import PlanContext
 from .plan_rule import PlanRule
 from .rule import all_rules
@@ -19,7 +20,7 @@ def judge_plan(context: PlanContext) -> tuple[list[Finding], list[LookedAt]]:
     findings: dict[tuple[str, int | None], Finding] = {}
     looked_at: dict[LookedAt, None] = {}
     for rule in plan_rules():
-        for verdict in rule.look(context):
+        for verdict in merged(context, rule.look(context)):
             if isinstance(verdict, LookedAt):
                 looked_at[verdict] = None
             else:
@@ -30,4 +31,4 @@ def judge_plan(context: PlanContext) -> tuple[list[Finding], list[LookedAt]]:
 
 def _share(finding: Finding) -> float:
     """Rank of a finding about a plan that was not run: below a millisecond, in the order of its share."""
-    return next((float(fact.value) for fact in finding.facts if fact.name == "share of the execution"), 0.0) / 1000.0
+    return share_of(finding) / 1000.0

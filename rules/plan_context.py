@@ -49,6 +49,10 @@ class PlanContext:
         self.elapsed_ms = plan.elapsed_ms if plan.analyzed else None
         self._whole = self.elapsed_ms if self.timed else plan.root.total_cost
 
+    def node(self, identity: int | None) -> PlanNode | None:
+        """The node of that number, None when there is none: they are numbered in order, from 1."""
+        return self.nodes[identity - 1] if identity is not None and 0 < identity <= len(self.nodes) else None
+
     def parent(self, node: PlanNode) -> PlanNode | None:
         """The node above, None above the root."""
         return self._parents.get(node.id)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from ..analyzer.plan import PlanNode
 from ..analyzer.recommendation import ActionKind, Code, Evidence, Recommendation
 from .finding import Fact, Finding, LookedAt, Severity, Subject, identity
+from .partitions import SHARE, merged
 from .plan_context import Around, PlanContext, rows_read
 from .plan_context import name as node_name
 from .rule import Case, Rule
@@ -42,7 +43,7 @@ class PlanRule(Rule):
         """Look at every plan of the workload. What is merely worth knowing of one plan stands among what was looked at, and
         of a scan that another rule has claimed no second story is told."""
         for context in contexts(case):
-            for verdict in self.look(context):
+            for verdict in merged(context, self.look(context)):
                 if isinstance(verdict, LookedAt):
                     yield verdict
                 elif verdict.plan_node in context.around.claimed:
@@ -79,7 +80,7 @@ class PlanRule(Rule):
         place = context.relation(node) if node is not None else None
         table = None if place is None else f"{place.schema}.{place.relation}" if place.schema else place.relation
         weighed = (
-            Fact("share of the execution", round(share, 4)),
+            Fact(SHARE, round(share, 4)),
             Fact("node", node.type if node else "the whole plan"),
         )
         subject = Subject(around.fingerprint, table, (), detail or (node_name(node) if node is not None else ""))

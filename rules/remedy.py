@@ -20,14 +20,24 @@ def work_mem(needed_kb: float) -> tuple[int, Code]:
     return megabytes, Code("Setting for one transaction", "sql", f"SET LOCAL work_mem = '{megabytes}MB';")
 
 
-def create_index(node: PlanNode, columns: Sequence[str], *, method: str = "", suffix: str = "", expression: str = "") -> Code:  # fmt: skip
-    """CREATE INDEX CONCURRENTLY for a scan's table."""
+def create_index(node: PlanNode, columns: Sequence[str], *, method: str = "", suffix: str = "", expression: str = "", predicate: str = "") -> Code:  # fmt: skip
+    """CREATE INDEX CONCURRENTLY for a scan's table. predicate: of a partial index, as the catalog has it."""
     table = quote_identifier(node.relation or "?")
     if node.schema:
         table = f"{quote_identifier(node.schema)}.{table}"
     what = f"({expression})" if expression else ", ".join(f"{quote_identifier(one)}{suffix}" for one in columns)
     using = f" USING {method}" if method else ""
-    return Code("DDL", "sql", f"CREATE INDEX CONCURRENTLY ON {table}{using} ({what});")
+    return Code(
+        "DDL",
+        "sql",
+        f"CREATE INDEX CONCURRENTLY ON {table}{using} ({what}){f' WHERE ({predicate})' if predicate else ''};",
+    )
+
+
+def unqualified(text: str, node: PlanNode) -> str:
+    """An expression over the scan's columns without its alias before them."""
+    alias = node.alias or node.relation or ""
+    return text.replace(f'"{alias}".', "") if f'"{alias}".' in text else re.sub(rf"\b{re.escape(alias)}\.", "", text)
 
 
 def index_for_order(keys: Sequence[str]) -> str:

@@ -6,6 +6,8 @@ keep (advisory locks, prepared statements, settings) is taken back inside the sa
 pooler in transaction mode does no harm.
 """
 
+import re
+
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
@@ -141,7 +143,18 @@ def _told(error: psycopg2.Error, conversation: Conversation, timeout_s: float) -
 def _remedy(error: psycopg2.Error) -> str:
     match error.pgcode:
         case "42501":
-            return " (GRANT the role of --url SELECT on it)"
+            kind = re.search(
+                r"for (function|procedure|aggregate|schema|sequence|type|foreign server)",
+                error.diag.message_primary or "",
+            )
+            right = {
+                None: "SELECT",
+                "sequence": "SELECT",
+                "function": "EXECUTE",
+                "procedure": "EXECUTE",
+                "aggregate": "EXECUTE",
+            }
+            return f" (GRANT the role of --url {right.get(kind[1] if kind else None, 'USAGE')} on it)"
         case "42P01":
             return " (dropped, temporary, or in a schema that the search_path of --url lacks)"
     return ""

@@ -8,7 +8,8 @@ from ..sql.tokens import tokenize
 _PIECE = re.compile(
     r"""
     (?P<rest>(?:
-        [\s\ufeff]++
+        (?<![\w$"])(?:Sub|Init)Plan\ \d++
+      | [\s\ufeff]++
       | (?:[uU]&)?"(?:[^"]++|"")*+(?:"|\Z)
       | \$\d++ | %\([^)]*+\)s | %s(?!\w) | (?<![\w:\]]):[^\W\d]\w*+
       | (?![eEbBxXnN]'|[uU]&['"])[^\W\d][\w$]*+
@@ -22,7 +23,7 @@ _PIECE = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""Long runs without a literal in one step; the parts are those of `tokenize`, without comments and dollar quotes."""
+"""The number of a subplan is none of the statement's. Long runs without a literal in one step; the parts are those of `tokenize`, without comments and dollar quotes."""
 _RARE = re.compile(r"--|/\*|\$(?!\d)")
 
 

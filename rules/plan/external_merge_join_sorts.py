@@ -54,13 +54,15 @@ class ExternalMergeJoinSorts(PlanRule):
                     continue
                 scan = next((one for one in sort.walk() if one.relation), None)
                 key = without_literals(", ".join(sort.sort_key))
+                plain = [column(one) for one in sort.sort_key]
+                columns = ", ".join(one for one in plain if one) if all(plain) else key
                 yield self.finding(
                     context,
                     sort,
                     f"{number(rows(sort))} rows are sorted on disk ({number(disk)} kB) for a merge join",
                     [Fact("disk", disk * 1024, "bytes"), Fact("sort key", key), Fact("rows", rows(sort), "rows")],
                     share=context.share(sort),
-                    title=f"Index ({key}){' of ' + scan.relation if scan is not None and scan.relation else ''}, or let a hash join do it with more work_mem",
+                    title=f"Index ({columns}){' of ' + scan.relation if scan is not None and scan.relation else ''}, or let a hash join do it with more work_mem",
                     reason="An index gives the order without a sort; a hash join needs none.",
                     kind="index",
                     code=[create_index(scan, [bare(one) for one in sort.sort_key])]

@@ -60,6 +60,10 @@ class InefficientIndex(PlanRule):
             ]
             found = [one for one in dict.fromkeys(names) if one]
             index = node.index or next((one.index for one in node.walk() if one.index), None) or "the index"
+            table = context.table(node)
+            part = (
+                next((one.predicate for one in table.indexes if one.name == index), None) if table is not None else None
+            )
             yield self.finding(
                 context,
                 node,
@@ -73,9 +77,10 @@ class InefficientIndex(PlanRule):
                 ],
                 share=context.share(node, *node.children),
                 title=f"Put the filtered columns into an index of {node_name(node)}"
-                + (f": ({', '.join(found)})" if found else ""),
+                + (f": ({', '.join(found)})" if found else "")
+                + (", as partial as this one" if part else ""),
                 reason="The columns of the index condition and those of the filter in one index; a partial index where the filter is "
                 "always the same constant.",
                 kind="index",
-                code=[create_index(node, found)] if found else [],
+                code=[create_index(node, found, predicate=part or "")] if found else [],
             )

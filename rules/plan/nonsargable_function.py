@@ -3,14 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from ...analyzer.plan import PlanNode
 from ...analyzer.postgres.literals import without_literals
 from ..condition import Comparison, bare, cast, column, columns, conjuncts, constant, functions
 from ..finding import Fact, Finding, LookedAt, Severity
 from ..plan_context import PlanContext, rows, rows_read, selective
 from ..plan_context import name as node_name
 from ..plan_rule import PlanRule
-from ..remedy import create_index, number
+from ..remedy import create_index, number, unqualified
 
 SCANS = ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan")
 OPERATORS = ("=", "<", ">", "<=", ">=", "~~", "~~*")
@@ -83,7 +82,7 @@ class NonsargableFunction(PlanRule):
                     kind="sql-rewrite" if date else "index",
                     code=[]
                     if date or "?" in expression
-                    else [create_index(node, (), expression=_unqualified(one.left, node))],
+                    else [create_index(node, (), expression=unqualified(one.left, node))],
                 )
 
 
@@ -101,8 +100,3 @@ def _wrapped(one: Comparison) -> tuple[tuple[str, ...], bool] | None:
     if not called and not re.search(r"[-+*/%|#]|->|\[", one.left):
         return None
     return names, any(name in DATES for name in called) or one.left.endswith("::date")
-
-
-def _unqualified(text: str, node: PlanNode) -> str:
-    alias = node.alias or node.relation or ""
-    return text.replace(f'"{alias}".', "") if f'"{alias}".' in text else re.sub(rf"\b{re.escape(alias)}\.", "", text)

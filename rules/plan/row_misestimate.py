@@ -1,17 +1,18 @@
 """row-misestimate."""
 
+import re
 from collections.abc import Iterator
 
 from ...analyzer.plan import PlanNode
 from ...analyzer.postgres.literals import without_literals
 from ...analyzer.recommendation import Code
 from ...analyzer.sql.identifier import quote_identifier
-from ..condition import bare, columns
+from ..condition import bare, column, columns, unwrap
 from ..finding import Fact, Finding, LookedAt, Severity
 from ..plan_context import PlanContext, misestimate, rows
 from ..plan_context import name as node_name
 from ..plan_rule import PlanRule
-from ..remedy import analyze, number
+from ..remedy import analyze, number, unqualified
 
 FACTOR = 10.0
 """From here on explain.depesz.com and pev2 colour an estimate."""
@@ -20,6 +21,8 @@ MANY = 100.0
 FAR, VERY_MANY = 100.0, 1_000.0
 """An estimate that is off by less, of fewer rows, is worth knowing and no more."""
 JOINS = ("Nested Loop", "Hash Join", "Merge Join")
+_UNIT = re.compile(r"'(?:second|minute|hour|day|week|month|quarter|year|decade|century)'")
+"""A literal that names a unit is part of the expression, no value of anybody's."""
 EXCLUDED = (
     "BitmapAnd",
     "BitmapOr",
@@ -122,7 +125,7 @@ def _inherits(node: PlanNode) -> bool:
 
 def _code(node: PlanNode, read: str | None) -> list[Code]:
     if node.relation is None:
-        return []
+        return _of_groups(node)
     codes = [analyze(node)]
     names = [bare(one) for one in columns(read)] if read else []
     if len(set(names)) > 1:
@@ -137,6 +140,23 @@ def _code(node: PlanNode, read: str | None) -> list[Code]:
             )
         )
     return codes
+
+
+def _of_groups(node: PlanNode) -> list[Code]:
+    """Statistics on the expressions that rows are grouped by, where they are of one table: without, the planner takes each
+    for a constant's guess."""
+    scans = [one for one in node.walk() if one.relation]
+    if len(scans) != 1 or all(column(key) for key in node.group_key):
+        return []
+    (scan,) = scans
+    keys = [unqualified(unwrap(key), scan) for key in node.group_key]
+    if not all(columns(key) for key in keys) or "?" in without_literals(_UNIT.sub("", " ".join(keys))):
+        return []
+    listed = ", ".join(quote_identifier(bare(key)) if column(key) else f"({key})" for key in keys)
+    table = (f"{quote_identifier(scan.schema)}." if scan.schema else "") + quote_identifier(scan.relation or "?")
+    name = quote_identifier(f"st_{scan.relation}"[:60])
+    made = f"CREATE STATISTICS {name} ON {listed} FROM {table};\n{analyze(scan).text}"
+    return [Code("Statistics on the expression (PostgreSQL 14 and later)", "sql", made)]
 
 
 def _tables(node: PlanNode) -> str:

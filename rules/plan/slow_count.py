@@ -7,12 +7,15 @@ from ...analyzer.plan import PlanNode
 from ...analyzer.recommendation import Code
 from ...analyzer.sql.identifier import quote_identifier
 from ..finding import Fact, Finding, LookedAt, Severity
+from ..partitions import parent_of
 from ..plan_context import PlanContext, rows
 from ..plan_rule import PlanRule
 from ..remedy import number
 
 MANY = 10_000.0
 ESTIMATE = "SELECT reltuples::bigint FROM pg_class WHERE oid ="
+OF_PARTITIONS = "SELECT sum(greatest(c.reltuples, 0))::bigint FROM pg_partition_tree('{}') p JOIN pg_class c ON c.oid = p.relid WHERE p.isleaf"
+QUOTE = "'"
 OTHERS = re.compile(r"\b(sum|avg|min|max|string_agg|array_agg|jsonb?_agg|stddev\w*|var\w*|bool_\w+|every)\(")
 """Where these are asked for too, the rows have to be read."""
 SLOW_MS = 100.0
@@ -56,7 +59,7 @@ class SlowCount(PlanRule):
         if counted < MANY:
             return
         elapsed = context.elapsed_ms or 0.0
-        bare = sum(1 for one in context.nodes if one.relation) == 1 and not any(
+        bare = _one_table(context) and not any(
             one.filter or one.index_cond or one.recheck_cond or one.join_filter for one in context.executed
         )
         yield self.finding(
@@ -73,7 +76,7 @@ class SlowCount(PlanRule):
                 Code(
                     "Estimate",
                     "sql",
-                    f"{ESTIMATE} {_literal(context)}::regclass;",
+                    _estimate(context),
                 )
             ],
         )
@@ -89,7 +92,17 @@ def _counts(node: PlanNode) -> bool:
     return node.plan_width == 8 and below.plan_width == 0
 
 
-def _literal(context: PlanContext) -> str:
+def _one_table(context: PlanContext) -> bool:
+    """Whether a single table is read, or partitions of a single one."""
+    named = [one for one in context.nodes if one.relation]
+    parents = {parent_of(context, one) for one in named}
+    return len(named) == 1 or (len(parents) == 1 and None not in parents)
+
+
+def _estimate(context: PlanContext) -> str:
     named = next((one for one in context.nodes if one.relation), None)
+    parent = parent_of(context, named) if named is not None else None
+    if parent is not None and parent.name is not None:
+        return f"{OF_PARTITIONS.format(parent.quoted.replace(QUOTE, 2 * QUOTE))};"
     table = quote_identifier(named.relation or "?") if named is not None else "?"
-    return "'" + table.replace("'", "''") + "'"
+    return f"{ESTIMATE} '{table.replace(QUOTE, 2 * QUOTE)}'::regclass;"

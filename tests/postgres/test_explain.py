@@ -294,3 +294,22 @@ def test_times_of_cte_and_init_plan_are_charged_where_they_run(bank: str) -> Non
         total = sum(node.self_ms or 0.0 for node in plan.root.walk())
         assert total == pytest.approx(plan.root.total_ms, rel=0.02, abs=0.1)
     connection.close()
+
+
+def test_a_missing_right_is_named_for_what_it_is(server: Server) -> None:
+    server.create_database("rights")
+    owner, app = connect(server.url("rights", "postgres")), connect(server.url("rights", "app"))
+    with owner.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE hidden (id int); CREATE FUNCTION closed(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1'; "
+            "REVOKE ALL ON FUNCTION closed(int) FROM public; CREATE SCHEMA shut; CREATE TABLE shut.t (id int)"
+        )
+    explainer = Explainer(app, analyze=False)
+    notes = {
+        sql: explainer.explain(group(sql)).note
+        for sql in ("SELECT id FROM hidden", "SELECT closed(1)", "SELECT id FROM shut.t")
+    }
+    for right, (sql, note) in zip(("SELECT", "EXECUTE", "USAGE"), notes.items(), strict=True):
+        assert f"GRANT the role of --url {right} on it" in note, (sql, note)
+    owner.close()
+    app.close()

@@ -1,0 +1,144 @@
+"""What findings on real plans name: the table not the alias, the partitioned table not each partition, the right remedy."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from psycopg2.extensions import connection as Connection
+
+from queryproof.analyzer.postgres.catalog import read_schema
+from queryproof.analyzer.postgres.connect import connect
+from queryproof.analyzer.postgres.literals import without_literals
+from queryproof.analyzer.postgres.plan_reader import read_plan
+from queryproof.analyzer.postgres.plan_shape import plan_shape
+from queryproof.analyzer.postgres.server import Server
+from queryproof.analyzer.sql.tokens import split_statements
+from queryproof.rules.finding import Finding
+from queryproof.rules.judge_plan import judge_plan
+from queryproof.rules.plan_context import Around, PlanContext
+
+SETUP = """
+CREATE TABLE "Day Log" (day date, kind int, note text) PARTITION BY RANGE (day);
+CREATE TABLE winter PARTITION OF "Day Log" FOR VALUES FROM ('2024-01-01') TO ('2024-03-01');
+CREATE TABLE spring PARTITION OF "Day Log" FOR VALUES FROM ('2024-03-01') TO ('2024-05-01');
+CREATE TABLE summer PARTITION OF "Day Log" FOR VALUES FROM ('2024-05-01') TO ('2024-07-01');
+INSERT INTO "Day Log" SELECT date '2024-01-01' + n % 180, n % 500, repeat('x', 20) FROM generate_series(1, 60000) n;
+CREATE TABLE visits (id int PRIMARY KEY, at timestamp, state text, site int, pad text);
+INSERT INTO visits SELECT n, timestamp '2024-01-01' + n * interval '5 seconds', CASE WHEN n % 3 = 0 THEN 'open' ELSE 'shut' END, n % 900, repeat('x', 50)
+  FROM generate_series(1, 60000) n;
+CREATE INDEX open_visits ON visits (id) WHERE state = 'open';
+CREATE TABLE one (k text, v text); CREATE TABLE other (k text, v text);
+INSERT INTO one SELECT 'k' || n, repeat('v', 60) FROM generate_series(1, 30000) n;
+INSERT INTO other SELECT 'k' || n, repeat('v', 60) FROM generate_series(1, 30000) n;
+ANALYZE;
+"""
+Judge = Callable[..., list[Finding]]
+
+
+@pytest.fixture(scope="module")
+def connection(server: Server) -> Iterator[Connection]:
+    server.create_database("plan_remedies")
+    opened = connect(server.url("plan_remedies", "app"))
+    with opened.cursor() as cursor:
+        cursor.execute(SETUP)
+    yield opened
+    opened.close()
+
+
+def judged(connection: Connection, sql: str, rule: str, *, catalog: bool = True) -> list[Finding]:
+    """The rule's findings on the plan of the last statement, really run after the others."""
+    *before, last = split_statements(sql)
+    with connection.cursor() as cursor:
+        cursor.execute("RESET ALL")
+        for one in ("SET max_parallel_workers_per_gather = 0", *before):
+            cursor.execute(one)
+        cursor.execute(f"EXPLAIN (ANALYZE, VERBOSE, BUFFERS, FORMAT JSON) {last}")
+        ((document,),) = cursor.fetchall()
+    around = Around(schema=read_schema(connection)) if catalog else Around()
+    findings, _ = judge_plan(PlanContext(read_plan(document), around))
+    return [one for one in findings if one.rule == rule]
+
+
+@pytest.mark.parametrize("catalog", [True, False])
+def test_partitions_have_one_finding_together(connection: Connection, catalog: bool) -> None:
+    found = judged(connection, 'SELECT note FROM "Day Log" WHERE kind = 7', "seq-scan-high-filter", catalog=catalog)
+    (finding,) = found
+    facts = {fact.name: fact.value for fact in finding.facts}
+    assert facts["partitions"] == 3
+    assert "2 more partitions" in finding.message
+    assert finding.remedy is not None
+    assert finding.remedy.id == finding.identity
+    if catalog:
+        assert finding.subject.table == "public.Day Log"
+        assert "Day Log" in finding.remedy.title
+        with connection.cursor() as cursor:
+            for code in finding.remedy.code:
+                assert code.text == 'CREATE INDEX ON "public"."Day Log" ("kind");'
+                cursor.execute(f"BEGIN; {code.text} ROLLBACK")
+
+
+def test_tables_of_a_union_keep_a_finding_each(connection: Connection) -> None:
+    sql = "SELECT v FROM one WHERE v = 'a' UNION ALL SELECT v FROM other WHERE v = 'b'"
+    assert len(judged(connection, sql, "seq-scan-high-filter")) == 2
+    assert len(judged(connection, sql, "seq-scan-high-filter", catalog=False)) == 2
+
+
+def test_counting_a_partitioned_table_is_estimated_from_its_partitions(connection: Connection) -> None:
+    (finding,) = judged(connection, 'SELECT count(*) FROM "Day Log"', "slow-count")
+    assert finding.remedy is not None
+    (code,) = finding.remedy.code
+    with connection.cursor() as cursor:
+        cursor.execute(code.text)
+        assert cursor.fetchall() == [(60000,)]
+
+
+def test_a_partial_index_stays_partial(connection: Connection) -> None:
+    sql = "SET enable_seqscan = off; SELECT pad FROM visits WHERE state = 'open' AND site = 33"
+    (finding,) = judged(connection, sql, "inefficient-index")
+    assert finding.remedy is not None
+    (code,) = finding.remedy.code
+    assert code.text == """CREATE INDEX CONCURRENTLY ON "public"."visits" ("site") WHERE (state = 'open'::text);"""
+
+
+def test_groups_by_an_expression_get_statistics_on_it(connection: Connection) -> None:
+    sql = "SELECT date_trunc('day', v.at), count(*) FROM visits v GROUP BY date_trunc('day', v.at)"
+    (finding,) = judged(connection, sql, "row-misestimate")
+    assert finding.remedy is not None
+    (code,) = finding.remedy.code
+    with connection.cursor() as cursor:
+        cursor.execute(code.text)
+    try:
+        assert judged(connection, sql, "row-misestimate") == []
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP STATISTICS st_visits")
+
+
+def test_groups_by_an_expression_with_a_value_in_it_show_no_value(connection: Connection) -> None:
+    sql = "SELECT v.at > '2024-01-02 03:04:05' AND v.site <> 7, v.id % 4711, count(*) FROM visits v GROUP BY 1, 2"
+    for finding in judged(connection, sql, "row-misestimate"):
+        assert finding.remedy is not None
+        assert "4711" not in "".join(code.text for code in finding.remedy.code)
+
+
+def test_a_sort_for_a_merge_join_names_columns_of_the_table(connection: Connection) -> None:
+    sql = (
+        "SET enable_hashjoin = off; SET enable_nestloop = off; SET work_mem = '64kB'; "
+        "SELECT count(a.v || b.v) FROM one a JOIN other b ON b.k = a.k"
+    )
+    titles = {
+        one.remedy.title for one in judged(connection, sql, "external-merge-join-sorts") if one.remedy is not None
+    }
+    assert titles
+    assert all(title.startswith(("Index (k) of one,", "Index (k) of other,")) for title in titles), titles
+
+
+def test_the_number_of_a_subplan_is_no_literal(connection: Connection) -> None:
+    assert without_literals("((hashed SubPlan 1) OR (n = 5))") == "((hashed SubPlan 1) OR (n = ?))"
+    assert without_literals("(id = (InitPlan 12).col1)") == "(id = (InitPlan 12).col1)"
+    with connection.cursor() as cursor:
+        shapes = set()
+        for sql in ("SELECT k FROM one WHERE k NOT IN (SELECT k FROM other)",) * 2:
+            cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}")
+            ((document,),) = cursor.fetchall()
+            shapes.add(plan_shape(read_plan(document).root))
+    assert len(shapes) == 1
