@@ -148,8 +148,11 @@ def verdict(report: "Report", fail_on: str | None) -> int:
     """1 when a finding is as severe as `fail_on` or worse, else 0."""
     if fail_on is None:
         return 0
+    from ..reports.numbers import plural
+
     bar = SEVERITIES.index(fail_on)
     grave = [finding for finding in report.findings if finding.severity.rank <= bar]
     if grave:
-        click.echo(f"queryproof: {len(grave)} findings of severity {fail_on} or worse (--fail-on {fail_on})", err=True)
+        number = plural(len(grave), "finding")
+        click.echo(f"queryproof: {number} of severity {fail_on} or worse (--fail-on {fail_on})", err=True)
     return 1 if grave else 0

@@ -20,6 +20,6 @@ def rules(name: str | None) -> None:
         from difflib import get_close_matches
 
         near = get_close_matches(name, [rule.name for rule in all_rules()], 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        fail(f"there is no rule {name!r}{hint} `queryproof rules` lists them")
+        hint = f" Did you mean {near[0]}?" if near else ""
+        fail(f"there is no rule {name!r}.{hint} `queryproof rules` lists them")
     click.echo(f"# {wanted.name} ({wanted.code})\n\n{wanted.page}")

@@ -58,13 +58,16 @@ def weird(database: str) -> str:
         (["analyze", "ok.sql", "--url", ""], "URL is empty"),
         (["analyze", "emptydir"], "holds no recording"),
         (["analyze", "newer"], "newer queryproof"),
-        (["analyze", "ok.sql", "--url", "postgresql://u:s3cret@127.0.0.1:1/x"], "is the server running"),
+        (
+            ["analyze", "ok.sql", "--url", "postgresql://u:s3cret@127.0.0.1:1/x"],
+            "reached: Connection refused. Remedy: is the server",
+        ),
         (["analyze", "ok.sql", "--url", "nonsense"], "not a database URL"),
         (["analyze", "--pg-stat-statements"], "--url"),
         (["analyze", "ok.sql", "--since", "ok.sql"], "is no snapshot"),
         (["analyze", "ok.sql", "--output", "ok.sql/report"], "cannot be written"),
         (["record", "--", "no-such-program"], "there is no command"),
-        (["rules", "missing-indx"], "did you mean missing-index"),
+        (["rules", "missing-indx"], "Did you mean missing-index?"),
     ],
 )
 def test_bad_input_is_one_message_and_exit_code_2(

@@ -55,13 +55,20 @@ def connect(url: str) -> Connection:
             "this is not a database URL; it should read postgresql://user:password@host:5432/database"
         ) from None
     except psycopg2.OperationalError as error:
-        cause = str(error).strip().splitlines()[-1].removeprefix("connection to server ")
+        cause = _cause(str(error))
         remedy = next((text for sign, text in _REMEDIES if sign.lower() in str(error).lower()), "check the URL")
-        raise ServerError(f"the database {masked(url)} cannot be reached: {cause.strip()}. Remedy: {remedy}") from None
+        raise ServerError(f"the database {masked(url)} cannot be reached: {cause}. Remedy: {remedy}") from None
     except UnicodeError:
         raise ServerError("the database URL holds characters that PostgreSQL does not accept") from None
     connection.autocommit = True
     return connection
+
+
+def _cause(message: str) -> str:
+    """libpq's last word: without the address, which the URL tells, and without its own questions, which begin with a tab."""
+    lines = [line for line in message.splitlines() if line.strip() and not line.startswith("\t")]
+    last = lines[-1].strip() if lines else "no reason was given"
+    return (last.partition(" failed: ")[2] or last).removeprefix("FATAL:").strip()
 
 
 def masked(url: str) -> str:

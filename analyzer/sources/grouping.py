@@ -93,7 +93,12 @@ def not_looked_at(text: str, reason: str) -> Skipped:
 
 
 def _key(query: RecordedQuery) -> str:
-    return fingerprint(cut_text(query.sql) if query.truncated else query.sql)
+    return fingerprint(cut_text(_sent(query)) if query.truncated else _sent(query))
+
+
+def _sent(query: RecordedQuery) -> str:
+    """The text as the server got it."""
+    return undoubled(query.sql) if query.driver in HALVING else query.sql
 
 
 def _figures(queries: Sequence[RecordedQuery]) -> dict[str, dict[str, float]]:
@@ -119,7 +124,7 @@ def _group(key: str, members: list[RecordedQuery], figures: dict[str, float], so
     counted = [query.rows for query in members if query.rows is not None]
     return QueryGroup(
         fingerprint=key,
-        text=cut_text(members[0].sql) if members[0].truncated else normalize(members[0].sql),
+        text=cut_text(_sent(members[0])) if members[0].truncated else normalize(_sent(members[0])),
         calls=int(figures["calls"]),
         total_ms=float(figures["total"]),
         mean_ms=float(figures["mean"]),
@@ -142,8 +147,7 @@ def _samples(members: list[RecordedQuery]) -> tuple[ParameterSample, ...]:
     usable = [query for query in members if query.error is None and not query.truncated and not query.executemany]
     for query in sorted(usable, key=lambda one: (-one.duration_ms, one.process, one.sequence)):
         origin = "recorded values of the slowest calls" if query.parameters is not None else "values were not recorded"
-        sql = undoubled(query.sql) if query.driver in HALVING else query.sql
-        sample = ParameterSample(sql, query.parameters, query.duration_ms, origin)
+        sample = ParameterSample(_sent(query), query.parameters, query.duration_ms, origin)
         found.setdefault(repr((query.sql, query.parameters)), sample)
         if len(found) >= MAX_SAMPLES:
             break

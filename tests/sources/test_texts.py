@@ -41,6 +41,21 @@ def test_percent_signs_are_undoubled_where_the_driver_does_it(
     assert sample_of(tmp_path).replace("$1", "1") == str(sent).replace("$1", "1")
 
 
+@pytest.mark.parametrize("driver", ["psycopg2", "psycopg"])
+def test_a_quoted_name_with_a_percent_sign_is_one_statement_with_and_without_values(
+    driver: str, database: str, tmp_path: Path
+) -> None:
+    engine = create_engine(database.replace("psycopg2", driver))
+    with record(engine, tmp_path), engine.connect() as connection:
+        connection.execute(text('SELECT 1 AS "a%b" WHERE 1 = :x'), {"x": 1})
+        connection.exec_driver_sql('SELECT 1 AS "a%%b" WHERE 1 = 1')
+    engine.dispose()
+    queries, source = read_journal(tmp_path)
+    assert [(group.text, group.calls) for group in build_workload(queries, (source,)).groups] == [
+        ('select $1 as "a%b" where $2 = $3', 2)
+    ]
+
+
 async def test_percent_signs_stay_where_the_driver_leaves_them(database: str, tmp_path: Path) -> None:
     engine = create_async_engine(database.replace("psycopg2", "asyncpg"))
     with record(engine, tmp_path):
