@@ -10,6 +10,7 @@ import sysconfig
 from contextvars import ContextVar
 from json.encoder import encode_basestring_ascii as quote
 from types import CodeType, FrameType
+from typing import Any
 
 from .faults import armed, reach
 
@@ -63,8 +64,9 @@ fallback: ContextVar[CallStack] = ContextVar("queryproof_fallback", default=NOWH
 _UNKNOWN = object()
 # By identity of the code object: its own hash reads all its constants. `_kept` holds them, so that no number is used twice.
 _names: dict[int, str | object | None] = {}
-_foreign: set[int] = set()
-"""Those of the names that are None, by far the most: looked up faster, and first."""
+_foreign: set[str] = set()
+"""Files without application code and without marks, by far the most frames: looked up first. Their names know their hashes."""
+_marked: set[str] = set()
 _kept: list[CodeType] = []
 _stacks: dict[tuple[object, ...], CallStack] = {}
 
@@ -75,7 +77,8 @@ def mark_function(function: object, mark: str) -> None:
     if isinstance(code, CodeType) and not isinstance(_names.get(id(code)), Mark):
         _kept.append(code)
         _names[id(code)] = Mark(mark)
-        _foreign.discard(id(code))
+        _marked.add(code.co_filename)
+        _foreign.discard(code.co_filename)
 
 
 def call_stack(skip: int = 0) -> CallStack:
@@ -87,7 +90,7 @@ def call_stack(skip: int = 0) -> CallStack:
         reach("call_site.walk")
     key: list[object] = []
     frames: list[FrameType] = []
-    names, foreign = _names, _foreign
+    names, foreign, modules = _names, _foreign, sys.modules
     try:
         frame: FrameType | None = sys._getframe(skip + 1)
     except ValueError:
@@ -96,14 +99,15 @@ def call_stack(skip: int = 0) -> CallStack:
     awaited = False
     while True:
         if frame is None or not left:
-            if awaited or (frame := _awaiting()) is None:
+            greenlet = modules.get("greenlet")
+            if awaited or greenlet is None or (frame := _awaiting(greenlet.getcurrent())) is None:
                 break
             awaited = True
             left = MAX_BEYOND if frames else MAX_WALK
         left -= 1
         code = frame.f_code
-        number = id(code)
-        if number not in foreign:
+        if code.co_filename not in foreign:
+            number = id(code)
             name = names.get(number, _UNKNOWN)
             if name is _UNKNOWN:
                 name = _learn(frame)
@@ -125,12 +129,8 @@ def call_stack(skip: int = 0) -> CallStack:
     return _stacks.get(whole) or _new_stack(whole, frames)
 
 
-def _awaiting() -> FrameType | None:
+def _awaiting(current: Any) -> FrameType | None:
     """Under asyncio SQLAlchemy runs in a greenlet of its own; the coroutine that awaits it is on the parent's stack."""
-    greenlet = sys.modules.get("greenlet")
-    if greenlet is None:
-        return None
-    current = greenlet.getcurrent()
     parent = current.parent
     if parent is None or type(current).__name__ != "_AsyncIoGreenlet":
         return None
@@ -146,8 +146,9 @@ def _learn(frame: FrameType) -> str | None:
     if len(_kept) < MAX_CODES:
         _kept.append(code)
         _names[id(code)] = name
-        if name is None:
-            _foreign.add(id(code))
+        # Files are alike for all their frames, but for texts that are compiled: they may be anyone's.
+        if name is None and code.co_filename not in _marked and not code.co_filename.startswith("<"):
+            _foreign.add(code.co_filename)
     return name
 
 

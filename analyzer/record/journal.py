@@ -153,7 +153,20 @@ class Journal:
                 file = self._ready()
             if generation and generation != self.generation:
                 return None
-            self._append(file, _sealed(record))
+            body = record.encode("ascii")
+            line = b'%b,"crc":"%08x"}\n' % (body, crc32(body))
+            if armed or self._torn:
+                self._append(file, line)
+            else:
+                try:
+                    written = os.write(file, line)
+                except (InterruptedError, BlockingIOError):
+                    self._append(file, line)
+                else:
+                    if written == len(line):
+                        self._written += written
+                    else:
+                        self._complete(file, line, written)
         except OSError as error:
             self._fail(error)
             self._lose(record)
@@ -220,6 +233,10 @@ class Journal:
             written = os.write(file, line)
         except (InterruptedError, BlockingIOError):
             written = os.write(file, line)
+        self._complete(file, line, written)
+
+    def _complete(self, file: int, line: bytes, written: int) -> None:
+        """A line has been written that far: write the rest, or leave it torn."""
         if written < len(line):
             self._torn = True
             rest = line[written:]

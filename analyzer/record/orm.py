@@ -38,11 +38,18 @@ class Shape:
         self.relationship = relationship
 
 
-class Load:
-    """One statement of the ORM: travels in its execution options, and with the instances that it loads."""
+class Load(HasCacheKey, UserDefinedOption):
+    """One statement of the ORM. Of a query it is an option, and so rides on the instances that the query loads.
 
+    It is part of the statement's cache key, always the same: a statement that was compiled before the recording began has
+    no place for it, and its instances would not know where they come from.
+    """
+
+    propagate_to_loaders = True
+    _traverse_internals: Any = ()
+    __slots__ = ("__dict__", "by", "entity", "sequence", "shape", "stack", "top")
     # Defaults of the class, because one is made for every statement and few are ever changed.
-    sequence = 0
+    payload = None
     parent: str | None = None
     origin: "Load | None" = None
     path: tuple[object, ...] = ()
@@ -51,22 +58,14 @@ class Load:
     check: dict[str, object] | None = None
     options: tuple[Any, ...] = ()
 
-    def __init__(self, shape: Shape, stack: CallStack, entity: type | None, top: bool) -> None:
+    def __init__(self, shape: Shape, stack: CallStack, entity: type | None, top: bool, by: str) -> None:
         self.shape = shape
         self.top = top
         self.stack = stack
         self.entity = entity
-
-
-class Origin(HasCacheKey, UserDefinedOption):
-    """Rides on the instances that a query loads; its payload is the query's Load.
-
-    It is part of the statement's cache key, always the same: a statement that was compiled before the recording began has
-    no place for it, and its instances would not know where they come from.
-    """
-
-    propagate_to_loaders = True
-    _traverse_internals: Any = ()
+        self.sequence = 0
+        self.by = by
+        """The recorder that it belongs to, by the name of its execution option."""
 
     def _gen_cache_key(self, anon_map: Any, bindparams: Any) -> tuple[object, ...]:
         return _ORIGIN_KEY
@@ -76,7 +75,7 @@ class Origin(HasCacheKey, UserDefinedOption):
         return UserDefinedOption, (None,)
 
 
-_ORIGIN_KEY = (Origin,)
+_ORIGIN_KEY = (Load,)
 
 
 class Flush:
@@ -98,6 +97,8 @@ _flushes = itertools.count(1)
 _flush: ContextVar[Flush | None] = ContextVar("queryproof_flush", default=None)
 _shapes: dict[tuple[object, ...], Shape] = {}
 _names: dict[tuple[object, ...], tuple[str, ...]] = {}
+_PLAIN: Any = getattr(Select, "_compile_options", None)
+"""Compile options of a statement that has none of its own: it is no load of anything."""
 _LEAKED = ("yield_per", "populate_existing", "autoflush", "identity_token")
 
 
@@ -133,46 +134,59 @@ def mark_functions() -> None:
         mark_function(function, mark)
 
 
-def describe(state: ORMExecuteState) -> Load | None:
-    """What this statement is; a top-level query is also made the origin of what it loads. None: not a select of entities."""
+def describe(state: ORMExecuteState, by: str) -> Load | None:
+    """What this statement is; None: not a select of entities. by: the recorder's execution option."""
     statement: Any = state.statement
     if not state.is_orm_statement or not (statement.is_select or getattr(statement, "is_from_statement", False)):
         return None
     if armed:
         reach("recorder.orm")
     stack = call_stack(2)
-    if _is_load(statement):
-        return _load(state, stack)
-    return _query(state, statement, stack)
-
-
-def _is_load(statement: Any) -> bool:
-    """`is_relationship_load or is_column_load`, which work out the same options three times."""
+    # `is_relationship_load or is_column_load`, which work out the same options three times.
     options = getattr(statement, "_compile_options", None)
-    if options is None:
-        return False
-    path = getattr(options, "_current_path", None)
-    return getattr(options, "_for_refresh_state", False) or (path is not None and not path.is_root)
+    if options is not _PLAIN and options is not None:
+        path = getattr(options, "_current_path", None)
+        if getattr(options, "_for_refresh_state", False) or (path is not None and not path.is_root):
+            return _load(state, stack, by)
+    return _query(state, statement, stack, by)
 
 
-def attach(state: ORMExecuteState, load: Load, option: str) -> None:
+def attach(state: ORMExecuteState, load: Load) -> None:
     """Tie the load to its statement, and a top-level one to the instances that it loads."""
-    state.update_execution_options(**{option: load})
-    if load.top:
-        if armed:
-            reach("recorder.origin")
-        state.statement = _with_origin(state.statement, Origin(load))
-        if trial is not None:
-            trial.change(state, load.stack.sites[0] if load.stack.sites else None)
+    if not load.top:
+        state.update_execution_options(**{load.by: load})
+        return
+    if armed:
+        reach("recorder.origin")
+    statement: Any = state.statement
+    if type(statement) is Select:
+        # What `options` does, without its checks of the argument: they are a fifth of the cost of a recording. The option
+        # itself ties it to the cursor's event: execution options would be merged four times on the way.
+        copy: Any = statement._generate()
+        copy._with_options += (load,)
+        state.statement = copy
+    else:
+        state.update_execution_options(**{load.by: load})
+        state.statement = statement.options(load)
+    if trial is not None:
+        trial.change(state, load.stack.sites[0] if load.stack.sites else None)
 
 
-def _with_origin(statement: Any, origin: Origin) -> Any:
-    if type(statement) is not Select:
-        return statement.options(origin)
-    # What `options` does, without its checks of the argument: they are a fifth of the cost of a recording.
-    copy: Any = statement._generate()
-    copy._with_options += (origin,)
-    return copy
+def find_load(statement: Any, by: str) -> Load | None:
+    """The Load that a query's own statement carries. A loader's carries its query's; its own is in the execution options."""
+    if type(statement) is Select:
+        for option in reversed(statement._with_options):
+            if type(option) is Load and option.by == by:
+                return option
+    return None
+
+
+def loaded_by(context: Any, by: str) -> Load | None:
+    """The Load of the statement whose rows become instances. `merge(load=False)` tells of loads without a context."""
+    if context is None:
+        return None
+    load: Load | None = context.execution_options.get(by)
+    return load or find_load(context.user_passed_query, by)
 
 
 def check_option(state: ORMExecuteState, load: Load) -> None:
@@ -212,12 +226,13 @@ def current_flush() -> Flush | None:
     return _flush.get()
 
 
-def _query(state: ORMExecuteState, statement: Any, stack: CallStack) -> Load:
+def _query(state: ORMExecuteState, statement: Any, stack: CallStack, by: str) -> Load:
     attributes = getattr(statement, "_propagate_attrs", None)
     subject = attributes.get("plugin_subject") if attributes else None
-    mapper = state.bind_mapper
+    mapper = state.bind_arguments.get("mapper")
     entity = mapper.class_ if mapper is not None else None
-    kind = stack.mark if stack.mark in ("get", "refresh") else "query"
+    mark = stack.mark
+    kind = mark if mark is not None and mark in ("get", "refresh") else "query"
     execution = state.execution_options
     streamed = "yield_per" in execution or "stream_results" in execution
     renews = "populate_existing" in execution and bool(execution["populate_existing"])
@@ -240,12 +255,13 @@ def _query(state: ORMExecuteState, statement: Any, stack: CallStack) -> Load:
                 None,
             ),
         )
-    load = Load(shape, stack, entity, True)
-    load.options = getattr(statement, "_with_options", ())
+    load = Load(shape, stack, entity, True, by)
+    if loaders:
+        load.options = loaders
     return load
 
 
-def _load(state: ORMExecuteState, stack: CallStack) -> Load:
+def _load(state: ORMExecuteState, stack: CallStack, by: str) -> Load:
     if armed:
         reach("recorder.load")
     parent = state.lazy_loaded_from
@@ -253,8 +269,8 @@ def _load(state: ORMExecuteState, stack: CallStack) -> Load:
     entity = mapper.class_ if mapper is not None else None
     origin: Load | None = None
     for option in state.user_defined_options:
-        if type(option) is Origin:
-            origin = option.payload
+        if type(option) is Load and option.by == by:
+            origin = option
     found = state.loader_strategy_path
     path = tuple(found.path) if found is not None else ()
     kind, cause = _kind(state, stack)
@@ -269,7 +285,7 @@ def _load(state: ORMExecuteState, stack: CallStack) -> Load:
     shape = _shapes.get(key)
     if shape is None:
         shape = _remember(key, _load_shape(kind, cause, entity, path, origin, attributes or ()))
-    load = Load(shape, stack, entity, False)
+    load = Load(shape, stack, entity, False, by)
     load.origin = origin
     load.path = path
     if parent is not None:

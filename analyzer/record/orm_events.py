@@ -32,7 +32,7 @@ class OrmEvents:
         """Start listening, and let the recorder's records say what the ORM was doing."""
         orm.mark_functions()
         records = self._recorder.records
-        records.flush, records.roots = orm.current_flush, self.roots
+        records.flush, records.find_load, records.roots = orm.current_flush, orm.find_load, self.roots
         listen(self._listeners)
         if self._recorder.level == 2:
             from .reads import Reads
@@ -60,9 +60,11 @@ class OrmEvents:
         if not self._recorder.active:
             return
         try:
-            load = orm.describe(state)
+            load = orm.describe(state, self._option)
             if load is not None:
-                orm.attach(state, load, self._option)
+                orm.attach(state, load)
+                if load.top:
+                    return
                 orm.check_option(state, load)
                 if self.reads is not None and load.path and load.parent is None:
                     self.reads.eager(load)

@@ -16,7 +16,7 @@ from sqlalchemy.orm.state import InstanceState
 
 from .call_site import CallStack
 from .faults import armed, reach
-from .orm import Load, step_names
+from .orm import Load, loaded_by, step_names
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -127,8 +127,7 @@ class Reads:
         try:
             if armed:
                 reach("reads.load")
-            # `merge(load=False)` tells of loads without a context.
-            load = context.execution_options.get(self._option) if context is not None else None
+            load = loaded_by(context, self._option)
             if load is None or not self._recorder.active:
                 return
             state = instance._sa_instance_state

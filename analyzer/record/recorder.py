@@ -16,7 +16,7 @@ from ..errors import QueryproofError
 from .faults import armed, reach, swallow
 from .journal import Journal, warn
 from .listeners import Listener, listen, unlisten
-from .records import COUNTED_BY, Records
+from .records import Records
 from .transaction_events import TransactionEvents
 
 MAX_FAULTS = 10
@@ -40,9 +40,10 @@ class Recorder:
         self.journal = journal
         self.level = level
         self.faults = 0
-        # Names of our own attributes and option: two recorders in one process do not know of each other.
+        self.active = True
+        """Whether it has not switched itself off."""
+        # Names of our own option and of attributes of connections: two recorders in one process do not know of each other.
         number = next(_ids)
-        self._start = f"_queryproof_start_{number}"
         self.records = Records(journal, number)
         self.option = self.records.option
         self._execution = self.records.execution
@@ -94,17 +95,13 @@ class Recorder:
         if self._orm is not None:
             self._orm.forget()
 
-    @property
-    def active(self) -> bool:
-        """Whether it has not switched itself off."""
-        return self.faults < MAX_FAULTS
-
     def fault(self, error: Exception) -> None:
         """An error of ours: the application does not see it, the journal and the test run do."""
         swallow(error)
         self.faults += 1
         if self.faults == 1:
             warn(f"an internal error, statements may be missing from the recording: {type(error).__name__}")
+        self.active = self.faults < MAX_FAULTS
         if self.faults == MAX_FAULTS:
             warn(f"recording is switched off after {MAX_FAULTS} internal errors, the last a {type(error).__name__}")
         try:
@@ -117,25 +114,33 @@ class Recorder:
 
     # Listeners. Each is guarded by itself: a wrapper around all would cost every statement two calls more.
 
-    def _before(self, conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
+    def _before(
+        self, conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
+    ) -> tuple[str, Any]:
         try:
             if armed:
                 reach("recorder.before")
-            if context is not None and self.faults < MAX_FAULTS:
-                setattr(context, COUNTED_BY, self.records)
-                setattr(context, self._start, _perf_counter())
+            if context is not None and self.active:
+                # Attributes by name, not by `setattr`: they are set for every statement. The last of several recorders counts.
+                context._queryproof_counted_by = self.records
+                context._queryproof_start = _perf_counter()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the application goes on; it is counted
             self.fault(error)
+        return statement, parameters
 
     def _after(self, conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
         try:
             now = _perf_counter()
-            start = getattr(context, self._start, None)
-            if start is None or self.faults >= MAX_FAULTS:
+            try:
+                start = context._queryproof_start
+            except AttributeError:
+                return
+            if start is None or not self.active:
                 return
             if armed:
                 reach("recorder.after")
-            setattr(context, self._start, None)
+            if context._queryproof_counted_by is self.records:
+                context._queryproof_start = None
             rows = cursor.rowcount
             self._execution(
                 conn, statement, parameters, context, executemany, now - start,
@@ -148,12 +153,13 @@ class Recorder:
         try:
             now = _perf_counter()
             context, conn = failure.execution_context, failure.connection
-            start = getattr(context, self._start, None)
-            if start is None or failure.statement is None or conn is None or self.faults >= MAX_FAULTS:
+            start = getattr(context, "_queryproof_start", None)
+            if start is None or failure.statement is None or conn is None or not self.active:
                 return
             if armed:
                 reach("recorder.failed")
-            setattr(context, self._start, None)
+            if context._queryproof_counted_by is self.records:
+                context._queryproof_start = None
             self._execution(
                 conn, failure.statement, failure.parameters, context, context.executemany, now - start, -1,
                 type(failure.original_exception).__name__,

@@ -21,11 +21,18 @@ CURSOR_FRAMES = 4
 MAX_BUILDS = 5
 """Attempts to build one record within one segment; a limit so small that none holds a record is not worth more."""
 
+CUT = ',"cut":true'
+"""The field of an execution whose bound values are not kept."""
+
 COUNTED_BY = "_queryproof_counted_by"
 """Attribute of an execution's context: the Records that count it in its scope, where several recorders see it."""
 
+MANY = "multi_row_eager_loaders"
+"""Attribute of a compiled query: whether it has joined eager loads of collections."""
+
 _time_ns = time.time_ns
 _local = threading.local()
+_modules = sys.modules
 
 
 class Records:
@@ -38,7 +45,8 @@ class Records:
         self.journal = journal
         self.option = f"_queryproof_load_{number}"
         """Execution option that ties the ORM's Load to its statement."""
-        self.flush: Callable[[], Any] = _no_flush
+        self.flush: Callable[[], Any] | None = None
+        self.find_load: Callable[[Any, str], Any] | None = None
         self.reads: Any = None
         self.roots: Any = None
         self._transaction = f"_queryproof_transaction_{number}"
@@ -76,96 +84,82 @@ class Records:
         rows: int, error: str | None,
     ) -> None:  # fmt: skip
         """One execution of a statement. many: parameters are several sets; rows: -1 when the driver does not say; error: its type's name."""
-        options = context.execution_options
-        load = options.get(self.option)
-        streamed = bool(options.get("stream_results"))
-        sequence = next(self._sequence)
+        # Calls are what costs: the common path makes few, and asks for the common case itself.
         flush = None
+        load = context.execution_options.get(self.option)
+        if load is None and self.find_load is not None and getattr(context.invoked_statement, "_with_options", None):
+            load = self.find_load(context.invoked_statement, self.option)
+        sequence = next(self._sequence)
         if load is not None:
             stack = load.stack
             if load.sequence == 0:
                 load.sequence = sequence
         else:
-            flush = self.flush()
+            if self.flush is not None:
+                flush = self.flush()
             stack = flush.stack if flush is not None else call_stack(CURSOR_FRAMES)
         scope = current_scope.get() or whole.scope
         if scope is not None and getattr(context, COUNTED_BY, None) is self:
             if armed:
                 reach("recorder.scope")
-            scope.count(
-                statement,
-                nanoseconds / 1e6,
-                stack,
-                load.shape.relationship if load is not None else None,
-                parameters,
-            )
+            relationship = load.shape.relationship if load is not None else None
+            scope.count(statement, nanoseconds / 1e6, stack, relationship, parameters)
         journal = self.journal
         if journal is None:
             return
+        try:
+            tail = _local.text
+        except AttributeError:
+            tail = _name_thread()
+        asyncio = _modules.get("asyncio")
+        if armed or (asyncio is not None and asyncio._get_running_loop() is not None):
+            tail = _thread()
+        if rows >= 0:
+            tail += f',"n":{rows}'
+        if scope is not None:
+            tail += f',"u":{scope.fragment}'
+        if error is not None:
+            tail += f',"e":{quote(error)}'
+        if flush is not None:
+            tail += f',"o":{{"k":"{"autoflush" if flush.auto else "flush"}","e":null}},"f":{flush.number}'
+        if many:
+            several = type(parameters) in (list, tuple)
+            tail += f',"m":{len(parameters) if several else 1}'
+            parameters = parameters[0] if several and parameters else parameters
+        values = ""
+        if journal.parameters and parameters is not None:
+            if armed:
+                reach("recorder.parameters")
+            encoded = encode_parameters(parameters)
+            values = CUT if encoded is None else f',"p":{encoded}'
         # The segment may change while the record is built: it would refer to texts that go with the earlier one.
         for _ in range(MAX_BUILDS):
             generation = journal.generation
-            record = self._built(
-                journal,
-                conn,
-                sequence,
-                statement,
-                stack,
-                nanoseconds,
-                rows,
-                error,
-                scope,
-                load,
-                flush,
-                many,
-                streamed,
-                parameters,
+            # Built by hand: this is the common record, and json.dumps alone would cost as much as all of it.
+            text = journal.statements.known.get(statement) or self._text(statement)
+            place = journal.stacks.known.get(stack) or self._stack(stack)
+            fields = getattr(conn, self._fields, None) or self._connection(conn)
+            cause = "" if load is None else (load.top and journal.shapes.known.get(load.shape)) or self._load(load)
+            record = (
+                f'{{"t":"q","i":{sequence},{text},"at":{_time_ns() // 1000},"d":{nanoseconds}{place}{fields}{tail}'
+                f"{cause}{values}"
             )
+            if values and len(record) >= MAX_RECORD - 100:
+                record = record.removesuffix(values) + CUT
             if journal.write(record, generation) is not None:
                 break
         else:
             journal.write(record)
-        if load is not None and self.roots is not None:
-            self.roots.executed(load, context)
+        roots = self.roots
+        if load is not None and roots is not None:
+            if load.top:
+                compiled = context.compiled
+                if roots.pending or (compiled is not None and getattr(compiled.compile_state, MANY, False)):
+                    roots.executed(load, context)
+            elif roots.pending:
+                roots.write()
         if self.reads is not None:
             self.reads.tick()
-
-    def _built(
-        self, journal: Journal, conn: Any, sequence: int, statement: str, stack: CallStack, nanoseconds: int, rows: int,
-        error: str | None, scope: Any, load: Any, flush: Any, many: bool, streamed: bool, parameters: Any,
-    ) -> str:  # fmt: skip
-        # Built by hand: this is the common record, and json.dumps alone would cost as much as all of it.
-        text = journal.statements.known.get(statement)
-        place = journal.stacks.known.get(stack)
-        record = (
-            f'{{"t":"q","i":{sequence},{self._text(statement) if text is None else text},"at":{_time_ns() // 1000},'
-            f'"d":{nanoseconds}{self._stack(stack) if place is None else place}{self._connection(conn)}{_thread()}'
-        )
-        if rows >= 0:
-            record += f',"n":{rows}'
-        if scope is not None:
-            record += f',"u":{scope.fragment}'
-        if streamed:
-            record += ',"sr":true'
-        if error is not None:
-            record += f',"e":{quote(error)}'
-        if load is not None:
-            record += self._load(load)
-        elif flush is not None:
-            record += f',"o":{{"k":"{"autoflush" if flush.auto else "flush"}","e":null}},"f":{flush.number}'
-        if many:
-            count = len(parameters) if type(parameters) in (list, tuple) else 1
-            record += f',"m":{count}'
-            parameters = parameters[0] if count and type(parameters) in (list, tuple) else parameters
-        if journal.parameters and parameters is not None:
-            if armed:
-                reach("recorder.parameters")
-            values = encode_parameters(parameters)
-            if values is not None and len(record) + len(values) < MAX_RECORD - 100:
-                record += f',"p":{values}'
-            else:
-                record += ',"cut":true'
-        return record
 
     def _connection(self, conn: Any) -> str:
         """The fields that name the driver and the transaction, kept on the connection while the transaction lasts."""
@@ -202,6 +196,8 @@ class Records:
         text = journal.shapes.known.get(shape)
         if text is None:
             text = journal.refer(journal.shapes, shape, lambda: str(shape.inside)) or f',"o":{{{shape.inside}}}'
+        if load.top:
+            return text
         if load.parent is not None:
             text += f',"pa":"{load.parent}"'
         if load.origin is not None:
@@ -218,18 +214,17 @@ class Records:
             self.reads.write()
 
 
-def _no_flush() -> None:
-    return None
+def _name_thread() -> str:
+    text = _local.text = f',"th":{quote(threading.current_thread().name)}'
+    return text
 
 
 def _thread() -> str:
     """The fields that name the thread and the asyncio task, without importing asyncio for those who do not use it."""
     if armed:
         reach("recorder.thread")
-    text: str | None = getattr(_local, "text", None)
-    if text is None:
-        text = _local.text = f',"th":{quote(threading.current_thread().name)}'
-    asyncio = sys.modules.get("asyncio")
+    text: str = getattr(_local, "text", None) or _name_thread()
+    asyncio = _modules.get("asyncio")
     if asyncio is not None and asyncio._get_running_loop() is not None:
         task = asyncio.current_task()
         if task is not None:

@@ -13,7 +13,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.orm import Mapper
 
 from .faults import armed, reach
-from .orm import Load
+from .orm import Load, loaded_by
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -26,16 +26,16 @@ class Roots:
         self._recorder = weakref.proxy(recorder)
         self._option = recorder.option
         self._classes: weakref.WeakSet[type] = weakref.WeakSet()
-        self._pending: dict[Load, None] = {}
+        self.pending: dict[Load, None] = {}
+        """Loads whose counts are to be written."""
 
     def executed(self, load: Load, context: Any) -> None:
         """A statement has been sent; its rows are not instances yet."""
-        if self._pending:
+        if self.pending:
             self.write()
         if not load.top or load.entity is None:
             return
-        compiled = getattr(context, "compiled", None)
-        state = getattr(compiled, "compile_state", None)
+        state = getattr(context.compiled, "compile_state", None)
         if not getattr(state, "multi_row_eager_loaders", False):
             return
         if armed:
@@ -48,8 +48,7 @@ class Roots:
 
     def _loaded(self, instance: Any, context: Any) -> None:
         try:
-            # `merge(load=False)` tells of loads without a context.
-            load = context.execution_options.get(self._option) if context is not None else None
+            load = loaded_by(context, self._option)
             if load is None or type(load.roots) is not int:
                 return
             state = instance._sa_instance_state
@@ -64,13 +63,13 @@ class Roots:
                 load.roots = None
                 return
             load.roots += 1
-            self._pending[load] = None
+            self.pending[load] = None
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the application goes on; it is counted
             self._recorder.fault(error)
 
     def write(self) -> None:
         """Write the counts that have come to an end. Called when the next statement is sent, and at the end."""
-        pending, self._pending = self._pending, {}
+        pending, self.pending = self.pending, {}
         journal = self._recorder.journal
         if journal is None:
             return
@@ -81,7 +80,7 @@ class Roots:
 
     def forget(self) -> None:
         """Drop all counts."""
-        self._pending = {}
+        self.pending = {}
 
     def remove(self) -> None:
         """Stop listening."""

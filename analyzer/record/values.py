@@ -45,11 +45,14 @@ def encode_parameters(parameters: object) -> str | None:
 def _sequence(tag: str, values: Any) -> str:
     if len(values) > MAX_ITEMS:
         raise TooMuchError
-    parts = [
+    parts = []
+    for value in values:
+        kind = type(value)
         # Keys are what most statements are given.
-        str(value) if type(value) is int and -(2**63) <= value < 2**63 else _WRITERS.get(type(value), _other)(value)
-        for value in values
-    ]
+        if kind is int and -(2**63) <= value < 2**63:
+            parts.append(f"{value}")
+        else:
+            parts.append(_WRITERS.get(kind, _other)(value))
     return f'{{"{tag}":[{",".join(parts)}]}}'
 
 
