@@ -108,7 +108,7 @@ def test_j02_a_short_write_hides_no_later_record(tmp_path: Path) -> None:
     assert end_child(start_child(work)) == 0
     assert numbers(tmp_path) == [number for number in range(20) if number != 10]
     assert "1 damaged" in notes(tmp_path)
-    assert "1 executions could not be written" in notes(tmp_path)
+    assert "1 execution could not be written" in notes(tmp_path)
 
 
 def test_j03_two_hundred_kills_lose_no_acknowledged_record(tmp_path: Path) -> None:
