@@ -84,7 +84,9 @@ def prove_orm_edits(
     if not edits:
         return ()
     writes = any(_writes(sql, locks=True) for sql in {one.sql for one in queries})
-    say(f"proving {len(edits)} edits: running the program again{', rolling back what it writes' if writes else ''} …")
+    say(
+        f"proving {len(edits)} edit{'s' if len(edits) > 1 else ''}: running the program again{', rolling back what it writes' if writes else ''} …"
+    )
     recorded = _Run(code, queries, {}, 0.0)
     befores = [] if writes else [recorded]
     afters: list[_Run] = []

@@ -42,6 +42,7 @@ def clone(url: str, output: Path | None, no_values: bool, no_min_max: bool, role
     you keep the data. It is readable by you alone.
     """
     from ..analyzer.postgres.clone_source import read_source
+    from ..reports.numbers import plural, size
 
     if output is not None and not output.parent.is_dir():
         fail(f"{output.parent} is no directory: the clone cannot be written there")
@@ -51,10 +52,11 @@ def clone(url: str, output: Path | None, no_values: bool, no_min_max: bool, role
     taken.save(output)
     tables = sum(relation.kind in "rpm" for relation in manifest.relations)
     indexes = sum(relation.kind in "iI" for relation in manifest.relations)
-    gigabytes = sum(relation.blocks for relation in manifest.relations) * 8192 / 1e9
+    bytes_ = sum(relation.blocks for relation in manifest.relations) * 8192
     click.echo(
-        f"{output}: PostgreSQL {manifest.version}, {tables} tables and {indexes} indexes of {gigabytes:.3g} GB, "
-        f"{len(taken.statistics.columns)} columns' statistics, in {output.stat().st_size / 1e6:.2f} MB. {manifest.notice}"
+        f"{output}: PostgreSQL {manifest.version}, {plural(tables, 'table')} and {plural(indexes, 'index', 'indexes')} "
+        f"of {size(bytes_)}, "
+        f"{len(taken.statistics.columns)} columns' statistics, in {size(output.stat().st_size)}. {manifest.notice}"
     )
     for note in manifest.left_out[:SHOWN]:
         click.echo(f"Left out: {_printable(note.what)}: {_printable(note.reason)}", err=True)

@@ -3,7 +3,7 @@
 import re
 
 from ..analyzer.recommendation import Recommendation
-from .numbers import duration, size, visible
+from .numbers import duration, plural, size, visible
 from .report import Report
 
 HEAD = """\
@@ -25,7 +25,7 @@ def ddl_script(report: Report) -> str:
     parts = [HEAD.format(version=report.tool_version)]
     known = plan is not None
     for one in plan.indexes if plan is not None else ():
-        about = f"{one.definition}: ≈ {size(one.size_bytes)}, ≈ {duration(one.build_ms)} to build, serves {len(one.serves)} queries"
+        about = f"{one.definition}: ≈ {size(one.size_bytes)}, ≈ {duration(one.build_ms)} to build, serves {plural(len(one.serves), 'query', 'queries')}"
         parts.append(_build(actions[one.recommendation], about))
     if not known:
         parts += [_build(action, action.title) for action in report.recommendations if action.kind == "index"]
