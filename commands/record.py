@@ -85,9 +85,10 @@ def record(
         queryproof record --output /tmp/journal -- uvicorn shop.main:app
         queryproof record --prove -- python report.py
     """
-    from ..analyzer.record.launcher import run
+    from ..analyzer.record.launcher import check_command, run
     from ..analyzer.sources.journal import has_call_sites, has_recording, set_aside
 
+    check_command(command)
     if has_recording(output) and not append:
         previous = set_aside(output)
         click.echo(f"queryproof: the earlier recording is now {previous}", err=True)

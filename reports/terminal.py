@@ -75,12 +75,17 @@ def _code(text: str) -> list[tuple[str, str]]:
 
 
 def _diff(text: str) -> list[tuple[str, str]]:
-    """The changed lines of a diff."""
-    changed = [
-        line.rstrip("\r") for line in text.split("\n") if line[:1] in ("+", "-") and line[:3] not in ("+++", "---")
-    ]
+    """The changed lines of a diff; of a long one those at its end, because imports stand at the top."""
+    parts: list[list[str]] = []
+    for line in text.split("\n"):
+        if line.startswith("@@"):
+            parts.append([])
+        elif line[:1] in ("+", "-") and parts:
+            parts[-1].append(line.rstrip("\r"))
+    left = [("…", "")] if len(parts) > 1 and sum(map(len, parts)) > MOST_CHANGED_LINES else []
+    changed = [line for part in parts[len(left) :] for line in part]
     lines = [(line, ADDED if line[0] == "+" else REMOVED) for line in changed[:MOST_CHANGED_LINES]]
-    return [*lines, ("…", "")] if len(changed) > MOST_CHANGED_LINES else lines
+    return [*left, *lines, ("…", "")] if len(changed) > MOST_CHANGED_LINES else [*left, *lines]
 
 
 def _gain(action: Recommendation) -> str:

@@ -42,8 +42,7 @@ def run(
     `forbid`: it may not write (`rollback.py`). quiet: its output is thrown away.
     Raises QueryproofError when there is no such command, OutputError when the journal's directory cannot be made.
     """
-    if shutil.which(command[0]) is None:
-        raise QueryproofError(f"there is no command {command[0]!r}: give the program as you would type it, after --")
+    check_command(command)
     directory = Path(os.path.abspath(directory))
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,6 +68,12 @@ def run(
     except OSError as error:
         raise QueryproofError(f"{command[0]} cannot be run: {error.strerror}") from None
     return _wait(process)
+
+
+def check_command(command: Sequence[str]) -> None:
+    """Raises QueryproofError when there is no such command."""
+    if shutil.which(command[0]) is None:
+        raise QueryproofError(f"there is no command {command[0]!r}: give the program as you would type it, after --")
 
 
 def _application(name: str | Path) -> str:

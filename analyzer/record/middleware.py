@@ -50,7 +50,11 @@ _counting: list[object] = []
 
 def server_timing(found: scope) -> str:
     """Value of the header Server-Timing."""
-    return f'db;dur={found.milliseconds:.1f};desc="{found.queries} queries"'
+    return f'db;dur={found.milliseconds:.1f};desc="{_number(found.queries)}"'
+
+
+def _number(queries: int) -> str:
+    return f"{queries} {'query' if queries == 1 else 'queries'}"
 
 
 def panel(found: scope) -> bytes:
@@ -64,7 +68,7 @@ def panel(found: scope) -> bytes:
     more = f"<p>{len(rows) - MAX_ROWS} more</p>" if len(rows) > MAX_ROWS else ""
     return (
         '<details id="queryproof-panel" style="font:13px/1.5 monospace;border-top:1px solid;padding:.5em;margin:0">'
-        f"<summary>queryproof: {found.queries} queries, {found.milliseconds:.1f} ms in {escape(found.name)}</summary>"
+        f"<summary>queryproof: {_number(found.queries)}, {found.milliseconds:.1f} ms in {escape(found.name)}</summary>"
         f'<table style="border-spacing:1em .2em"><tr><th>queries<th>ms<th>where<th>statement</tr>{body}</table>{more}'
         "</details>"
     ).encode("utf-8", "replace")

@@ -146,7 +146,12 @@ def describe(state: ORMExecuteState, by: str) -> Load | None:
     options = getattr(statement, "_compile_options", None)
     if options is not _PLAIN and options is not None:
         path = getattr(options, "_current_path", None)
-        if getattr(options, "_for_refresh_state", False) or (path is not None and not path.is_root):
+        # What selectin_polymorphic() sends stands at no relationship, but carries the options of the outer query.
+        if (
+            getattr(options, "_for_refresh_state", False)
+            or (path is not None and not path.is_root)
+            or any(type(one) is Load and one.by == by for one in getattr(statement, "_with_options", ()))
+        ):
             return _load(state, stack, by)
     return _query(state, statement, stack, by)
 

@@ -114,6 +114,9 @@ def _loader_path(where: Any, path: tuple[str, ...]) -> list[Any]:
         mapper = where.mapper
         owner = next((one for one in mapper.self_and_descendants if one.class_.__name__ == name), mapper)
         prop = owner.relationships[key]
+        if owner is not mapper and getattr(where, "is_aliased_class", False):
+            # A subclass of a with_polymorphic() entity is reached through it.
+            owner = inspect(getattr(where.entity, name))
         parts += [where if owner is mapper else owner, prop]
         where = prop.mapper
     return parts

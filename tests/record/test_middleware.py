@@ -183,8 +183,8 @@ def test_flask(place: Path, panel: bool) -> None:
         answer = httpx.get(f"{url}/items/secretname")
         stream = httpx.get(f"{url}/stream")
         missing = httpx.get(f"{url}/absent")
-    assert 'desc="1 queries"' in answer.headers["server-timing"]
-    assert ("queryproof: 1 queries" in answer.text) is panel
+    assert 'desc="1 query"' in answer.headers["server-timing"]
+    assert ("queryproof: 1 query" in answer.text) is panel
     assert "secretname" not in answer.text
     assert stream.text == "0\n1\n2\n"
     assert missing.status_code == 404

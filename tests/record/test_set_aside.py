@@ -67,3 +67,12 @@ def test_links_files_and_the_current_directory_are_refused(tmp_path: Path, monke
     with pytest.raises(OutputError, match="is where you are"):
         set_aside(Path())
     assert (tmp_path / "j-previous").read_text() == "precious"
+
+
+def test_a_mistyped_command_moves_nothing(tmp_path: Path) -> None:
+    recording(tmp_path / "j")
+    before = tree(tmp_path)
+    result = CliRunner().invoke(main, ["record", "--output", str(tmp_path / "j"), "--", "no-such-command"])
+    assert result.exit_code == 2
+    assert "no-such-command" in result.output
+    assert tree(tmp_path) == before

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from queryproof.analyzer.errors import OutputError, SourceError
-from queryproof.analyzer.recommendation import Evidence, Recommendation
+from queryproof.analyzer.recommendation import Code, Evidence, Recommendation
 from queryproof.reports.html.markdown import blocks, prose
 from queryproof.reports.json_report import from_json, to_json
 from queryproof.reports.numbers import duration, factor, figure, size, visible
@@ -114,6 +114,19 @@ def test_the_summary_says_what_first_and_how_sure(tmp_path: Path) -> None:
     }
     assert max(len(line) for line in lines[:-1] if line.strip() not in code) <= 80
     assert str(tmp_path / "report.html") in text
+
+
+def test_of_a_long_diff_the_edit_is_shown_and_not_the_imports() -> None:
+    imports = "".join(f"+    name{n},\n" for n in range(9))
+    diff = f"--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n{imports}@@ -9 +19 @@\n-query = select(A)\n+query = select(A).options(x)\n"
+    action = Recommendation(
+        "r", "orm-edit", "Load it", "", Evidence("matched", "a pattern"), (Code("Diff", "diff", diff),), ()
+    )
+    out = io.StringIO()
+    print_report(dataclasses.replace(bare(), recommendations=(action,)), Console(file=out, width=80))
+    lines = [line.strip() for line in out.getvalue().splitlines()]
+    at = lines.index("…")
+    assert lines[at + 1 : at + 3] == ["-query = select(A)", "+query = select(A).options(x)"]
 
 
 def test_changes_and_long_times_keep_three_digits() -> None:
