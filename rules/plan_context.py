@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..analyzer.plan import Plan, PlanNode
 from ..analyzer.query import CallSite
 from ..analyzer.schema import Schema, Table
 from ..analyzer.sql.statement import Statement
+from .condition import columns, qualifier
 
 BLOCKING = frozenset(("Sort", "Hash", "Aggregate", "HashAggregate", "GroupAggregate", "MixedAggregate", "SetOp"))
 """Nodes that read their input to its end before a Limit above them can stop it. GroupAggregate does so for no input but its
@@ -75,13 +77,49 @@ class PlanContext:
         """Share of the execution's time that the nodes take by themselves (0–1); of the cost where no times are known."""
         if self.timed:
             return self.share_of_ms(sum(node.self_ms or 0.0 for node in nodes))
-        return min(1.0, sum(node.self_cost for node in nodes) / self._whole) if self._whole else 0.0
+        return min(1.0, sum(self.own_costs[node.id] for node in nodes) / self._whole) if self._whole else 0.0
 
     def subtree_share(self, node: PlanNode) -> float:
         """Share of the execution's time that the node and everything below it take."""
         if self.timed:
             return self.share(*node.walk())
         return min(1.0, node.total_cost / self._whole) if self._whole else 0.0
+
+    @cached_property
+    def own_costs(self) -> dict[int, float]:
+        """What each node costs by itself, by its id, in the planner's units. PostgreSQL counts a subquery's cost once, and all
+        its other runs with the node that has them run: here they are the subquery's."""
+        costs = {node.id: node.self_cost for node in self.nodes}
+        for node in self.nodes:
+            owner = self.parent(node)
+            if owner is None or node.parent_relationship != "SubPlan":
+                continue
+            below = [one.id for one in node.walk()]
+            once, again = sum(costs[one] for one in below), min(self.again(node), costs[owner.id])
+            if once > 0.0 and again > 0.0:
+                costs[owner.id] -= again
+                costs |= {one: costs[one] * (once + again) / once for one in below}
+        return costs
+
+    def again(self, node: PlanNode) -> float:
+        """The cost of a subquery's runs after the first."""
+        return max(0.0, self.expected_runs(node) - 1.0) * node.total_cost
+
+    def expected_runs(self, node: PlanNode) -> float:
+        """Runs of a correlated subquery that the planner has put into its owner's cost; 0 where it may be run once."""
+        owner = self.parent(node)
+        if node.parent_relationship != "SubPlan" or owner is None or node.total_cost <= 0.0:
+            return 0.0
+        below = list(node.walk())
+        own = {one.alias for one in below if one.alias}
+        texts = (
+            text
+            for one in below
+            for text in (one.filter, one.index_cond, one.recheck_cond, one.join_filter, one.one_time_filter)
+        )
+        outer = any(qualifier(name) not in (None, *own) for text in texts if text for name in columns(text))
+        # The owner's own cost lacks one run, as that of every child.
+        return 1 + round(owner.self_cost / node.total_cost) if outer else 0.0
 
     def share_of_ms(self, ms: float) -> float:
         """Share of the execution's time; 0 where no times are known."""

@@ -123,12 +123,18 @@ def explain_in_cage(
     try:
         return conversation.run(talk, timeout_s)
     except psycopg2.Error as error:
-        raise _told(error, conversation, timeout_s) from None
+        raise _told(error, conversation, timeout_s, target.standby) from None
 
 
-def _told(error: psycopg2.Error, conversation: Conversation, timeout_s: float) -> StatementError:
+def _told(error: psycopg2.Error, conversation: Conversation, timeout_s: float, standby: bool) -> StatementError:
     lost = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)) and not error.pgcode
     if conversation.connection.closed or lost:
+        if standby:
+            # It says so to its log alone: inside a block that handles errors it cannot end the statement without the session.
+            return ConnectionLost(
+                "the connection to the standby was lost: it ends what holds up changes from the primary for longer than "
+                "max_standby_streaming_delay"
+            )
         return ConnectionLost("the connection to the server was lost")
     match error.pgcode:
         case "57014":

@@ -255,8 +255,11 @@ class Explainer:
         try:
             writes = self._permission.writes(text.verdict)
             plan = self._planner.plan(text, f"ANALYZE, BUFFERS, {timing}", writes=writes)
-        except ConnectionLost:
-            raise
+        except ConnectionLost as error:
+            # The plain plan is already here; without a new connection nothing more can be asked.
+            if not self._conversation.renew():
+                raise
+            return Look(text, plain, f"planned without running it: {error}")
         except StatementError as error:
             waited = self._planner.timeout_s if isinstance(error, TimedOut) else None
             return Look(text, plain, f"planned without running it: {error}", waited)

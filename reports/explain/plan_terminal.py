@@ -139,7 +139,7 @@ def _print_tree(judged: JudgedPlan, console: Console) -> None:
     context = PlanContext(plan)
     wide = console.width >= NARROW
     timed = plan.root.total_ms is not None
-    longest = max((_own(node, timed) for node in context.nodes), default=0.0)
+    longest = max((_own(context, node) for node in context.nodes), default=0.0)
     whole = (plan.elapsed_ms if timed else plan.root.total_cost) or 0.0
     empty = " " * (29 if wide else 7)
     heading = "self time" if timed else "self cost"
@@ -148,7 +148,7 @@ def _print_tree(judged: JudgedPlan, console: Console) -> None:
     )
     room = console.width - len(empty)
     for node, before, rest in guides(plan.root, lambda one: one.children, max(6, room // 2), _ascii(console)):
-        own = _own(node, timed)
+        own = _own(context, node)
         part = _percent(own / whole) if whole else "–"
         told = duration(own) if timed else figure(own, whole=False)
         gutter = f"{told:>10} {_bar(own, longest, _ascii(console))} {part:>6} " if wide else f"{part:>6} "
@@ -201,8 +201,8 @@ def _percent(part: float) -> str:
     return "< 1 %" if 0 < part < 0.01 else f"{100 * part:.0f} %"
 
 
-def _own(node: PlanNode, timed: bool) -> float:
-    return (node.self_ms or 0.0) if timed else node.self_cost
+def _own(context: PlanContext, node: PlanNode) -> float:
+    return (node.self_ms or 0.0) if context.timed else context.own_costs[node.id]
 
 
 def _bar(value: float, longest: float, ascii_only: bool) -> str:

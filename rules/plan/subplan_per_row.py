@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-from ...analyzer.plan import PlanNode
-from ..condition import columns, qualifier
 from ..finding import Fact, Finding, LookedAt
 from ..plan_context import PlanContext, rows_read
 from ..plan_context import name as node_name
@@ -48,7 +46,7 @@ class SubplanPerRow(PlanRule):
             if node.parent_relationship != "SubPlan":
                 continue
             loops = (
-                (node.actual_loops or 0.0) / node.processes if context.plan.analyzed else _expected_loops(context, node)
+                (node.actual_loops or 0.0) / node.processes if context.plan.analyzed else context.expected_runs(node)
             )
             if loops < MIN_LOOPS:
                 continue
@@ -65,24 +63,7 @@ class SubplanPerRow(PlanRule):
                     Fact("loops", node.actual_loops if node.actual_loops is not None else round(loops)),
                     Fact("rows of its owner", rows_read(owner) if owner is not None else 0.0, "rows"),
                 ],
-                share=context.subtree_share(node) if context.plan.analyzed or owner is None else context.share(owner),
+                share=context.share(*node.walk()),
                 title=f"Join {table} instead of asking it for every row",
                 reason="A join with GROUP BY, a LATERAL join or a window function reads it once.",
             )
-
-
-def _expected_loops(context: PlanContext, node: PlanNode) -> float:
-    """Runs of a correlated subquery that the planner has put into its owner's cost; 0 where it may be run once."""
-    owner = context.parent(node)
-    if node.parent_relationship != "SubPlan" or owner is None or node.total_cost <= 0.0:
-        return 0.0
-    below = list(node.walk())
-    own = {one.alias for one in below if one.alias}
-    texts = (
-        text
-        for one in below
-        for text in (one.filter, one.index_cond, one.recheck_cond, one.join_filter, one.one_time_filter)
-    )
-    outer = any(qualifier(name) not in (None, *own) for text in texts if text for name in columns(text))
-    # The owner's own cost lacks one run, as that of every child.
-    return 1 + round(owner.self_cost / node.total_cost) if outer else 0.0

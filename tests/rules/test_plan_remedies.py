@@ -142,3 +142,16 @@ def test_the_number_of_a_subplan_is_no_literal(connection: Connection) -> None:
             ((document,),) = cursor.fetchall()
             shapes.add(plan_shape(read_plan(document).root))
     assert len(shapes) == 1
+
+
+def test_a_plain_plan_counts_the_runs_of_a_subquery_as_its_own(connection: Connection) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "EXPLAIN (VERBOSE, FORMAT JSON) SELECT a.v, (SELECT count(*) FROM other b WHERE b.k = a.k) FROM one a"
+        )
+        ((document,),) = cursor.fetchall()
+    context = PlanContext(read_plan(document))
+    most = max(context.nodes, key=lambda node: context.own_costs[node.id])
+    assert most.relation == "other"
+    assert sum(context.own_costs.values()) == pytest.approx(context.plan.root.total_cost, rel=0.01)
+    assert context.share(most) > 0.9
