@@ -29,6 +29,10 @@ class Column:
     """Bytes of a fixed-length type, −1 for a varying one (pg_attribute.attlen)."""
     alignment: int | None = None
     """Bytes that a value's start is a multiple of."""
+    elements: float | None = None
+    """Of an array: different elements of a row, on average."""
+    distinct_elements: float | None = None
+    """Of an array: different elements of all rows, estimated from the most common ones."""
 
 
 @dataclass(frozen=True, slots=True)

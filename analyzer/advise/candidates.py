@@ -13,11 +13,10 @@ from .candidate_duplicates import already_there, conditions, unique_lookup
 from .candidate_index import CandidateIndex
 from .candidate_types import why_not_indexable
 from .candidates_btree import Option, btrees, covering, ordered, wanted
-from .candidates_merge import merges
 from .candidates_methods import brins, gins, gists, hashes, with_condition
 from .candidates_partial import partial
 
-__all__ = ["candidates", "merges", "obstacles", "together"]
+__all__ = ["candidates", "obstacles", "together"]
 
 
 def candidates(scan: TableScan, table: Table, schema: Schema) -> tuple[CandidateIndex, ...]:

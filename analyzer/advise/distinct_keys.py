@@ -1,12 +1,17 @@
 """How many distinct combinations of values some columns have."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from ..schema import Table
 
 UNKNOWN_SHARE = 0.1
-"""Distinct values of a column or expression without statistics, as a share of the rows."""
+"""Distinct values of a column without statistics, as a share of the rows."""
+DOCUMENT_WIDTH = 48
+"""Bytes for each value of a document that could be the one that makes it different."""
+_COARSE = re.compile(r"(?i)date_trunc|::date\b|\bdate\(|extract|date_part|\blength\(|::bool")
+"""Expressions that bring many values together: days, lengths, flags."""
 
 
 def distinct_keys(table: Table, names: Sequence[str], rows: float | None = None) -> float:
@@ -32,6 +37,23 @@ def distinct_keys(table: Table, names: Sequence[str], rows: float | None = None)
 
 def _distinct(table: Table, name: str, rows: float) -> float:
     column = table.column(name)
-    if column is None or column.distinct is None:
+    if column is None:
+        return _of_expression(table, name, rows)
+    if column.distinct is None:
         return rows * UNKNOWN_SHARE
     return column.distinct + (1 if column.null_fraction else 0)
+
+
+def _of_expression(table: Table, text: str, rows: float) -> float:
+    """At most as many as its columns have together, and taken as that many: an index that turns out smaller does no harm."""
+    words = set(re.findall(r"\w+", text))
+    columns = [column for column in table.columns if column.name in words]
+    if not columns or any(column.distinct is None for column in columns):
+        return rows * UNKNOWN_SHARE
+    most = min(rows, math.prod(max(1.0, column.distinct or 1.0) for column in columns))
+    if _COARSE.search(text):
+        return math.sqrt(most)
+    if "->" in text:
+        # The wider a document, the less likely it is that this value makes it different from others.
+        most /= max(1.0, sum(column.average_width or 0 for column in columns) / DOCUMENT_WIDTH)
+    return most

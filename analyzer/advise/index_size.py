@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from ..schema import Column, Table
-from .candidate_index import CandidateIndex
+from .candidate_index import CandidateIndex, Key
 from .distinct_keys import distinct_keys
 
 PAGE = 8192
@@ -20,6 +20,10 @@ INNER_ROOM = PAGE - 24 - 16 - PAGE * 30 // 100
 LINE_POINTER, TUPLE_HEADER, ROW_POINTER = 4, 8, 6
 POSTING_MAX = 812
 """Bytes of the largest posting list that a build makes (a tenth of a page)."""
+GIN_LIST_MAX = 2_700
+"""Bytes of the rows of one element that still stand beside it (a third of a page)."""
+ENTRY_ROOM = PAGE * 0.55
+"""Bytes of a page of elements that are used after splits."""
 UNKNOWN_WIDTH = 16
 """Bytes assumed for a key without statistics."""
 
@@ -171,38 +175,55 @@ def _bucket_count(wanted: int) -> int:
 
 
 def _gin(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
-    """Distinct elements with their posting lists, which hold one to three bytes for a row."""
+    """Distinct elements with the rows of each: lists beside the element, or pages of their own when they are long.
+
+    Elements come in their order, so that pages split in two and stay half full; list pages are filled.
+    """
     pages, entries = 0.0, 0.0
     for key in index.keys:
         column = table.column(key.column) if key.column is not None else None
         width = _width_of(key.column, key.expression, table)
-        per_row, distinct, key_bytes = _elements(column, key.expression, key.operator_class, width.bytes, rows)
-        total = rows * per_row
-        distinct = max(1.0, min(distinct, total))
-        gap = max(1.0, distinct / max(per_row, 1e-9)) * max(1.0, table.pages) / max(rows, 1.0)
-        # The distance between two rows as ginpostinglist.c stores it: seven bits a byte, eleven of them within the page.
-        each = 1.0 if gap < 0.06 else 2.0 if gap < 8 else 3.0
-        lists = total * each + distinct * _aligned(TUPLE_HEADER + key_bytes + 8) + distinct * LINE_POINTER
-        pages += lists / (PAGE * 0.9)
-        entries += total
+        for total, distinct, key_bytes in _elements(column, key, table, width.bytes, rows):
+            distinct = max(1.0, min(distinct, total))
+            gap = distinct / max(total, 1.0) * max(1.0, table.pages)
+            # Pages between two rows decide what a step takes (ginpostinglist.c): seven bits a byte, eleven of them within the page.
+            each = 1 + math.exp(-0.0625 / gap) + math.exp(-8 / gap) + math.exp(-1024 / gap)
+            listed = total / distinct * each
+            if listed > GIN_LIST_MAX:
+                pages += distinct * (0.5 + listed / (PAGE * 0.9)) + distinct * 32 / ENTRY_ROOM
+            else:
+                entry = _aligned(TUPLE_HEADER + key_bytes + 8 + max(0.0, listed - each)) + LINE_POINTER
+                pages += distinct * entry / ENTRY_ROOM
+            entries += total
     return IndexSize(math.ceil(pages) + 2, 0, entries)
 
 
 def _elements(
-    column: Column | None, expression: str, operator_class: str | None, width: float, rows: float
-) -> tuple[float, float, float]:
-    """Elements a row, distinct elements, bytes of one: from the type and the width, since pg_stats does not count them."""
+    column: Column | None, key: Key, table: Table, width: float, rows: float
+) -> list[tuple[float, float, float]]:
+    """Groups of elements: how many in all rows, how many different ones, bytes of one. Only of arrays statistics count them;
+    for others they are guessed from the width of the values and how many of those are different."""
     type_ = column.type if column is not None else ""
-    if operator_class and "trgm" in operator_class:
-        return max(1.0, width), min(20_000.0, 40 * math.sqrt(max(rows, 1.0))), 4.0
+    different = min(rows, distinct_keys(table, (key.column or key.expression,), rows))
+    if key.operator_class and "trgm" in key.operator_class:
+        # Half of the pieces stand in most rows (names of domains, words that recur), the others are spread.
+        half = rows * max(1.0, width) / 2
+        return [(half, 8.0, 4.0), (half, min(8_000.0, 10 * math.sqrt(max(rows, 1.0))), 4.0)]
     if type_.endswith("[]"):
         each = _fixed(type_[:-2])
         size = each[0] if each else 8.0
-        return max(1.0, (width - 24) / (size + (0 if each else 4))), max(1.0, rows**0.5), size
+        per_row = max(1.0, (width - 24) / (size + (0 if each else 4)))
+        if column is not None and column.elements is not None:
+            per_row = max(1.0, column.elements)
+        known = column.distinct_elements if column is not None else None
+        return [(rows * per_row, known if known is not None else different, size)]
     if type_ == "jsonb":
-        return max(1.0, width / 16), max(1.0, rows * 0.3), 4.0 if operator_class == "jsonb_path_ops" else 10.0
-    # tsvector or to_tsvector(…): a lexeme for about eight bytes of text.
-    return max(1.0, width / 8), max(1.0, 30 * rows**0.5), 8.0
+        # Keys and values that recur, beside the one that makes a document different.
+        per_row = max(1.0, width / 16)
+        return [(rows * per_row, different, 4.0 if key.operator_class == "jsonb_path_ops" else 10.0)]
+    # tsvector or to_tsvector(…): a lexeme for about fourteen bytes with its place, or for six bytes of text.
+    total = rows * max(1.0, width / (14 if type_ == "tsvector" else 6))
+    return [(total, 30 * math.sqrt(total) + 0.7 * different, 8.0)]
 
 
 def _gist(index: CandidateIndex, table: Table, rows: float) -> IndexSize:

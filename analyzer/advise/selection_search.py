@@ -9,6 +9,7 @@ from ..schema import Schema
 from .candidate_index import CandidateIndex
 from .cost_model import CostModel
 from .selection_limits import Limits, too_wide
+from .selection_merges import Merge, Merges
 from .selection_types import Constraints, TableWrites
 from .set_search import MIN_STEP, SetSearch
 from .workload_costs import IndexSet, WorkloadCosts, members
@@ -16,7 +17,7 @@ from .write_cost import WriteCosts
 
 MAX_ROUNDS = 8
 """Of proposing and judging for one budget; two to four are usual."""
-MIN_ROUND = 0.001
+MIN_ROUND = 0.003
 """Of the objective: a round that lowers it less is the last."""
 DISTURBED = 0.001
 """Of a text's cost: what a plan may cost more than another one of the same indexes before presence alone is held to matter."""
@@ -46,10 +47,11 @@ class Search:
         self._progress = progress
         self._writes = WriteCosts(schema, writes)
         self._kept: list[float] = []
+        self._merges = Merges(costs, self.model, schema, constraints)
         self._end = None if constraints.max_seconds is None else time.monotonic() + constraints.max_seconds
         self._rejected: dict[CandidateIndex, str] = {}
+        self._alone: set[tuple[int, int]] = set()
         self._best: dict[int | None, IndexSet] = {}
-        self._alone: dict[int, IndexSet] = {}
         self.model.refresh()
 
     def offer(self, candidates: Iterable[CandidateIndex], bundles: Iterable[tuple[CandidateIndex, ...]] = ()) -> None:
@@ -147,9 +149,13 @@ class Search:
 
     def _explore(self, on: IndexSet, limits: Limits) -> None:
         """Price the neighbours of a set: without one of its members, and with what any text would rather have beside it."""
-        fitting = sum(1 << one for one in members(self.model.used()) if limits.allow(1 << one))
         # What no step would be made for is not looked for.
         least = MIN_STEP * self.costs.total(0)
+        for merge in self._merges.best(on, least, limited=limits.budget is not None):
+            if not self.late():
+                self._try_merge(merge, on)
+        self.model.refresh()
+        fitting = sum(1 << one for one in members(self.model.used()) if limits.allow(1 << one))
         for number, text in enumerate(self.costs.texts):
             now = self.costs.price(number, on)
             matters = least / text.weight if text.weight else math.inf
@@ -172,13 +178,27 @@ class Search:
             self._progress("Comparing plans", number + 1, len(self.costs.texts))
         self.model.refresh()
 
+    def _try_merge(self, merge: Merge, on: IndexSet) -> None:
+        """Price one index in the place of two for the texts that either serves: as long as it does the second one's work too."""
+        gains = self._merges.gains(merge.other, on)
+        number = self.costs.add(merge.index) if gains else None
+        if number is None:
+            return
+        without = on & ~(1 << merge.one | 1 << merge.other)
+        first = max(gains, key=lambda text: (gains[text], -text))
+        halfway = (self.model.cost(first, without) + self.model.cost(first, without | 1 << merge.other)) / 2
+        if self.costs.price(first, without | 1 << number).cost > halfway:
+            return
+        for text in sorted(gains.keys() | self._merges.gains(merge.one, on).keys()):
+            self.costs.price(text, without | 1 << number)
+
     def _take_apart(self, number: int, on: IndexSet, added: IndexSet, limit: float) -> None:
-        """Price each of these indexes alone beside the set, once for a text: what it brings is nearly the same beside the next."""
-        tried = self._alone.setdefault(number, 0)
-        for one in members(added & ~tried):
-            if self.model.cost(number, on | 1 << one) > limit:
+        """Price each of these indexes alone beside the set, unless it is known to bring something alone; once for a text, since
+        it brings much the same beside the next set."""
+        for one in members(added):
+            if (number, one) not in self._alone and self.model.cost(number, on | 1 << one) > limit:
+                self._alone.add((number, one))
                 self.costs.price(number, on | 1 << one)
-        self._alone[number] |= added
 
     def objective(self, on: IndexSet) -> float:
         """What is made as low as possible: the workload's cost, and what keeping the indexes costs its writes."""

@@ -121,6 +121,10 @@ class WorkloadCosts:
             return False
         return bool(columns & text.words) or not self._columns.get(place, frozenset()) & text.words
 
+    def knows(self, index: CandidateIndex) -> bool:
+        """Whether the index was made known or refused before."""
+        return index in self._numbers or index in self.refused
+
     def price(self, number: int, on: IndexSet, without: Collection[str] = ()) -> TextPrice:
         """The text with just these known indexes switched on and the named existing ones switched off.
 

@@ -39,7 +39,8 @@ SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), N
        s.most_common_vals::text::text[], s.most_common_freqs, l.collname,
        COALESCE(CASE WHEN l.collname = 'default' THEN d.is_c
                      ELSE l.collprovider = 'b' OR l.collprovider = 'c' AND l.collcollate IN ('C', 'POSIX') END, true),
-       a.attgenerated <> '', a.attlen, a.attalign::text
+       a.attgenerated <> '', a.attlen, a.attalign::text,
+       s.elem_count_histogram[pg_catalog.cardinality(s.elem_count_histogram)], s.most_common_elem_freqs
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -228,7 +229,7 @@ def _by_table(rows: Sequence[tuple[Any, ...]]) -> defaultdict[int, list[tuple[An
 def _column(row: tuple[Any, ...], rows: float | None) -> Column:
     (
         _, name, type_, nullable, distinct, nulls, width, correlation, values, frequencies, collation, is_c, generated,
-        length, align,
+        length, align, elements, element_frequencies,
     ) = row  # fmt: skip
     total = None
     if distinct is not None:
@@ -238,8 +239,22 @@ def _column(row: tuple[Any, ...], rows: float | None) -> Column:
     return Column(
         name, type_, nullable, total, nulls, width, correlation, common,
         float(distinct) if distinct is not None else None, collation, is_c, generated,
-        length, _ALIGNMENTS.get(align),
+        length, _ALIGNMENTS.get(align), *_elements(elements, element_frequencies, rows or 0.0),
     )  # fmt: skip
+
+
+def _elements(
+    per_row: float | None, frequencies: Sequence[float] | None, rows: float
+) -> tuple[float | None, float | None]:
+    """Different elements of a row and of all rows. What the most common ones leave is taken to be half as frequent as the rarest
+    of those; behind their frequencies stand the lowest, the highest, and that of NULL."""
+    if per_row is None:
+        return None, None
+    common = [float(one) for one in (frequencies or ())[:-3]]
+    if not common:
+        return float(per_row), rows * per_row
+    left = max(0.0, per_row - sum(common))
+    return float(per_row), min(rows * per_row, len(common) + 2 * left / min(common))
 
 
 def _index(row: tuple[Any, ...]) -> Index:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
+from queryproof.analyzer.advise.candidates_merge import merged
 from queryproof.analyzer.advise.candidates_workload import workload_candidates
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.advise.selection import select_indexes
@@ -68,9 +69,12 @@ class Shop:
 @pytest.fixture(scope="module")
 def shop(server: Server) -> Iterator[Shop]:
     server.create_database("shop")
-    with connect(server.url("shop", "app")) as connection, connection.cursor() as cursor:
+    connection = connect(server.url("shop", "app"))
+    with connection.cursor() as cursor:
         cursor.execute(SHOP)
         cursor.execute("ANALYZE")
+        cursor.execute("VACUUM sales")
+    connection.close()
     with HollowClone(read_source(server.url("shop", "reader"))) as clone:
         yield Shop(CloneWhatIf(clone), clone.schema())
 
@@ -215,3 +219,40 @@ def test_no_index_is_chosen_beside_one_that_begins_with_its_keys_for_next_to_not
     assert one.index.keys[0].column == "cents"
     assert set(one.serves) == {"q0", "q1"}
     assert all(gain.cost_after < gain.cost_before / 10 for gain in selection.gains)
+
+
+def test_one_index_takes_the_place_of_two_when_both_do_not_fit(shop: Shop) -> None:
+    texts = (
+        "SELECT sum(cents) FROM sales WHERE day = '2024-05-05'",
+        "SELECT count(state) FROM sales WHERE day = '2024-06-05'",
+    )
+    apart = shop.select(*texts)
+    assert {one.index.include for one in apart.chosen} == {("cents",), ("state",)}
+    budget = sum(one.size_bytes for one in apart.chosen) * 7 // 10
+    together = shop.select(*texts, constraints=Constraints(budget_bytes=budget))
+    assert [(one.index.keys, set(one.index.include)) for one in together.chosen] == [
+        ((Key("day"),), {"cents", "state"})
+    ]
+    assert together.cost_after < 1.1 * apart.cost_after
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (CandidateIndex("public", "sales", "hash", (Key("buyer"),)), CandidateIndex("public", "sales", "btree", (Key("day"),))),
+        (CandidateIndex("public", "sales", "btree", (Key("buyer"),)), CandidateIndex("public", "visits", "btree", (Key("at"),))),
+        (CandidateIndex("public", "sales", "btree", (Key("buyer"),), unique=True), CandidateIndex("public", "sales", "btree", (Key("day"),))),
+        (CandidateIndex("public", "sales", "btree", (Key("buyer"),)), CandidateIndex("public", "sales", "btree", (Key("day"),), predicate="cents > 5")),
+        (CandidateIndex("public", "sales", "btree", (Key("buyer"), Key("day"))), CandidateIndex("public", "sales", "btree", (Key("buyer"),))),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_one_index_is_not_merged(one: CandidateIndex, other: CandidateIndex) -> None:
+    assert merged(one, other) is None
+
+
+def test_a_merge_carries_what_both_carry() -> None:
+    one = CandidateIndex("public", "sales", "btree", (Key("buyer"), Key("day", descending=True)), include=("note",))
+    other = CandidateIndex("public", "sales", "btree", (Key("day"), Key("state")), include=("cents", "buyer"))
+    assert merged(one, other) == CandidateIndex(
+        "public", "sales", "btree", (Key("buyer"), Key("day", descending=True), Key("state")), include=("note", "cents")
+    )

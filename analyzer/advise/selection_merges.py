@@ -1,0 +1,101 @@
+"""Which indexes to merge: pairs of which a set holds at least one, and what one index in their place would save."""
+
+from dataclasses import dataclass
+
+from ..schema import Schema
+from .candidate_duplicates import already_there
+from .candidate_index import CandidateIndex
+from .candidates_merge import merged
+from .cost_model import CostModel
+from .index_size import index_size
+from .selection_limits import too_wide
+from .selection_types import Constraints
+from .workload_costs import IndexSet, WorkloadCosts, members
+
+MAX_PROPOSED = 32
+"""Merges for one set: each is created, and priced for a text or more."""
+MAX_SIZE = 0.9
+"""Of what the two take: a merge that is hardly smaller saves nothing."""
+SMALL = 0.01
+"""Of the set's size: smaller members do not tell what a byte is worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """The index, and the numbers of the two whose place it takes: the first one's keys stand in front."""
+
+    index: CandidateIndex
+    one: int
+    other: int
+
+
+class Merges:
+    """Proposes merges, each once."""
+
+    def __init__(self, costs: WorkloadCosts, model: CostModel, schema: Schema, constraints: Constraints) -> None:
+        self._costs = costs
+        self._model = model
+        self._tables = {(table.schema, table.name): table for table in schema.tables}
+        self._constraints = constraints
+        self._seen: set[CandidateIndex] = set()
+
+    def best(self, on: IndexSet, least: float, *, limited: bool) -> list[Merge]:
+        """Merges for this set, the most promising first. least: workload cost that one must save. limited: whether bytes count."""
+        places: dict[tuple[str, str, str | None], list[int]] = {}
+        for number in members(self._model.used() | on):
+            index = self._costs.indexes[number]
+            if index.method == "btree" and not index.unique:
+                places.setdefault((index.schema, index.table, index.predicate), []).append(number)
+        price = self._byte_price(on) if limited else 0.0
+        found: dict[CandidateIndex, tuple[float, Merge]] = {}
+        for numbers in places.values():
+            inside = [number for number in numbers if on >> number & 1]
+            gains = {number: sum(self.gains(number, on).values()) for number in numbers} if inside else {}
+            for one in inside:
+                for other in numbers:
+                    for merge in (self._merge(one, other), self._merge(other, one)) if one != other else ():
+                        if merge is None:
+                            continue
+                        size = self._size(merge)
+                        freed = self._costs.sizes[one] + (self._costs.sizes[other] if on >> other & 1 else 0)
+                        worth = (0.0 if on >> other & 1 else gains[other]) + price * (freed - size)
+                        if worth > least and worth > found.get(merge.index, (0.0,))[0]:
+                            found[merge.index] = (worth, merge)
+        best = sorted(found.values(), key=lambda one: (-one[0], one[1].one, one[1].other))[:MAX_PROPOSED]
+        self._seen |= {merge.index for _, merge in best}
+        return [merge for _, merge in best]
+
+    def gains(self, number: int, on: IndexSet) -> dict[int, float]:
+        """By text, the weighted cost that the index saves in the set, or would save beside it."""
+        bit, found = 1 << number, {}
+        for text in self._model.touched(bit):
+            gain = self._model.cost(text, on & ~bit) - self._model.cost(text, on | bit)
+            if gain > 0:
+                found[text] = gain * self._costs.texts[text].weight
+        return found
+
+    def _merge(self, one: int, other: int) -> Merge | None:
+        index = merged(self._costs.indexes[one], self._costs.indexes[other])
+        if index is None or index in self._seen or self._costs.knows(index) or too_wide(index, self._constraints):
+            return None
+        table = self._tables.get((index.schema, index.table))
+        if table is None or already_there(index, table) is not None:
+            return None
+        merge = Merge(index, one, other)
+        return merge if self._size(merge) < MAX_SIZE * (self._costs.sizes[one] + self._costs.sizes[other]) else None
+
+    def _size(self, merge: Merge) -> float:
+        """Estimated without creating it: as the size of the first one, by how much it is wider."""
+        first = self._costs.indexes[merge.one]
+        table = self._tables[first.schema, first.table]
+        return self._costs.sizes[merge.one] * index_size(merge.index, table).bytes / index_size(first, table).bytes
+
+    def _byte_price(self, on: IndexSet) -> float:
+        """What a byte is worth: the least that a byte of a member of some size brings."""
+        least = SMALL * self._costs.size(on)
+        found = [
+            sum(self.gains(one, on).values()) / self._costs.sizes[one]
+            for one in members(on)
+            if self._costs.sizes[one] >= least
+        ]
+        return min(found, default=0.0)
