@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ..analyzer.plan import PlanNode
 from ..analyzer.recommendation import Code
@@ -32,28 +33,58 @@ class Parent:
 
 def parent_of(context: PlanContext, node: PlanNode) -> Parent | None:
     """The partitioned table that the scan reads a part of; None when it reads a table of its own."""
-    append = next((one for one in context.ancestors(node) if one.type in ("Append", "Merge Append")), None)
+    append = _appends(context).get(node.id)
     if append is None or node.relation is None:
         return None
     table, above = context.table(node), None
     while table is not None and table.partition_of is not None and context.around.schema is not None:
         table = above = context.around.schema.table(table.partition_of, table.schema)
     if above is not None:
-        return Parent(append.id, above.schema, above.name)
-    # Without a catalog PostgreSQL's own numbering tells: partitions of `t` are called t_1, t_2 … whatever their names.
-    called = _prefix(node)
-    scans = [one for child in append.children for one in child.walk() if one.relation and _prefix(one) == called]
-    names = {one.relation for one in scans if one.relation}
-    if called is None or len(names) < 2 or all(one.alias == one.relation for one in scans):
-        return None
-    return Parent(append.id, node.schema, called if all(one.startswith(called) for one in names) else None)
+        return Parent(append, above.schema, above.name)
+    return _numbered(context).get(node.id)
+
+
+@lru_cache(maxsize=1)
+def _appends(context: PlanContext) -> dict[int, int]:
+    """By a node's id, that of the nearest Append above it."""
+    found: dict[int, int] = {}
+    for node in context.nodes:
+        above = context.parent(node)
+        if above is not None and above.type in ("Append", "Merge Append"):
+            found[node.id] = above.id
+        elif above is not None and above.id in found:
+            found[node.id] = found[above.id]
+    return found
+
+
+@lru_cache(maxsize=1)
+def _numbered(context: PlanContext) -> dict[int, Parent]:
+    """By a scan's id, what PostgreSQL's own numbering tells without a catalog: partitions of `t` are called t_1, t_2 …
+    whatever their names."""
+    groups: dict[tuple[int, str], list[PlanNode]] = {}
+    for node in context.nodes:
+        match = _NUMBERED.fullmatch(node.alias or "") if node.relation else None
+        if match is not None and node.id in _appends(context):
+            groups.setdefault((_appends(context)[node.id], match[1]), []).append(node)
+    found: dict[int, Parent] = {}
+    for (append, called), scans in groups.items():
+        names = {one.relation or "" for one in scans}
+        if len(names) < 2 or all(one.alias == one.relation for one in scans):
+            continue
+        parent = Parent(append, scans[0].schema, called if all(one.startswith(called) for one in names) else None)
+        found |= {one.id: parent for one in scans}
+    return found
 
 
 def merged(context: PlanContext, verdicts: Iterable[Finding | LookedAt]) -> Iterator[Finding | LookedAt]:
     """The verdicts of one rule, with one finding in place of those that partitions of a table have in common. It stands at
     the partition with most time at stake, and speaks of the partitioned table."""
+    given = list(verdicts)
+    if len(given) < 2:
+        yield from given
+        return
     groups: dict[Parent, list[Finding]] = {}
-    for verdict in verdicts:
+    for verdict in given:
         node = context.node(verdict.plan_node) if isinstance(verdict, Finding) else None
         parent = parent_of(context, node) if node is not None else None
         if parent is None or not isinstance(verdict, Finding):
@@ -109,8 +140,3 @@ def _of_parent(code: Code, node: PlanNode, parent: Parent) -> Code:
         f" {schema}{own};", f" {parent.quoted};"
     )
     return replace(code, text=text.replace("CREATE INDEX CONCURRENTLY", "CREATE INDEX"))
-
-
-def _prefix(node: PlanNode) -> str | None:
-    found = _NUMBERED.fullmatch(node.alias or "")
-    return found[1] if found is not None else None
