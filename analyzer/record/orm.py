@@ -284,7 +284,7 @@ def _load(state: ORMExecuteState, stack: CallStack, by: str) -> Load:
         if parent is not None and not path:
             path = tuple(parent.load_path.path)
     source = (origin.shape, origin.stack) if origin is not None else None
-    asked = getattr(state.statement, "_compile_options", None) if cause == "deferred" else None
+    asked = getattr(state.statement, "_compile_options", None) if cause == "deferred" or kind == "refresh" else None
     attributes: frozenset[str] | None = getattr(asked, "_only_load_props", None)
     key = (kind, cause, entity, path, source, attributes)
     shape = _shapes.get(key)

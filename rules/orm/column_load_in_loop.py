@@ -10,6 +10,7 @@ from ..finding import Fact, Finding
 from ..loader_option import ALIAS, UNNAMED, fold
 from ..orm_rule import Claim, OrmRule, sites, with_remedy
 from ..recorded import Recorded, loop_key, unit_of
+from ..refreshed import refreshed_loads, refreshed_relationships
 from ..source import alias_name, source_line
 
 MIN_DEFERRED = 2
@@ -92,12 +93,14 @@ class ColumnLoadInLoop(OrmRule):
             if len({one.orm.parent for one in executions if one.orm}) >= MIN_RENEWED and not _after_writes(
                 recorded, executions
             ):
-                yield Claim(self._renewed(executions), executions)
+                related = [] if _columns(recorded, executions) else refreshed_loads(recorded, executions)
+                finding = refreshed_relationships(self, executions, related) if related else self._renewed(executions)
+                yield Claim(finding, [*executions, *related])
 
     def _deferred(self, recorded: Recorded, executions: Sequence[Execution], worst: int, runs: int) -> Finding:
         load = executions[0].orm
         assert load is not None
-        columns = _attributes(executions) or _columns(recorded, executions, load)
+        columns = _attributes(executions) or _columns(recorded, executions)
         named = " and ".join(columns) or "columns"
         place = load.origin
         finding = self.finding(
@@ -232,7 +235,7 @@ def _attributes(executions: Sequence[Execution]) -> tuple[str, ...]:
     return tuple(sorted({name for one in executions if one.orm is not None for name in one.orm.attributes}))
 
 
-def _columns(recorded: Recorded, executions: Sequence[Execution], load: OrmLoad) -> tuple[str, ...]:
+def _columns(recorded: Recorded, executions: Sequence[Execution]) -> tuple[str, ...]:
     """Names of the columns that were loaded: those of the select list, less those that find the row."""
     names: dict[str, None] = {}
     for one in executions:
@@ -241,7 +244,8 @@ def _columns(recorded: Recorded, executions: Sequence[Execution], load: OrmLoad)
             keys = {predicate.column for predicate in scan.predicates}
             names |= dict.fromkeys(column for column in scan.columns or () if column not in keys)
     # An attribute may be named otherwise than its column: the query's own options tell.
-    named = {one.rpartition(".")[2] for one in load.options if one.startswith(("defer ", "load "))}
+    options = executions[0].orm.options if executions[0].orm is not None else ()
+    named = {one.rpartition(".")[2] for one in options if one.startswith(("defer ", "load "))}
     return tuple(sorted(names, key=lambda name: (name not in named, name)))
 
 

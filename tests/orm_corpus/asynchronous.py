@@ -78,6 +78,13 @@ async def without_an_async_scope(session: AsyncSession) -> None:
         await author.awaitable_attrs.books
 
 
+@faulty("column-load-in-loop", "selectinload(Author.books)")
+async def refreshed_for_a_relationship(session: AsyncSession) -> None:
+    for author in (await session.scalars(select(Author))).all():
+        await session.refresh(author, ["books"])  # origin
+        print(len(author.books))
+
+
 @faulty("column-load-in-loop", "undefer(Author.biography)")
 async def awaited_deferred_column(session: AsyncSession) -> None:
     for author in await session.scalars(select(Author)):  # origin
