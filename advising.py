@@ -154,6 +154,8 @@ def _select(
     assert door.what_if is not None
     total = sum(table.pages for table in door.schema.tables) * 8192
     budgets = {int(total * share) for share in CURVE_POINTS} if request.curve and queries else set()
+    if budgets and request.constraints.budget_bytes:
+        budgets.add(request.constraints.budget_bytes)
     return select_indexes(
         queries, pool.indexes, door.what_if, door.schema, request.constraints, writes, bundles=pool.bundles,
         budgets=sorted(budgets - {0}), drop_existing=door.drops, progress=count,

@@ -1,12 +1,13 @@
 """`make bench-advisor`: sets of indexes chosen on a hollow clone, then really built on the source, and what they do there.
 
 `python -m benchmarks.advisor tpch 18 150 300 900 1500`: benchmark, PostgreSQL's major, budgets in MB. `--run` measures run
-times too, `--curve` the time of a curve of eight budgets. Summed EXPLAIN cost after / before, real megabytes. The data, made
+times too, with and without the set in turns, `--curve` the time of a curve of eight budgets. Summed EXPLAIN cost after / before, real megabytes. The data, made
 at the first run, and the servers are kept in `$QUERYPROOF_BENCH`.
 """
 
 import argparse
 import math
+import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from .tpc import loaded, queries
 CURVE = (100, 150, 200, 300, 500, 700, 1000, 1500)
 SLOWER, SLOWER_S = 1.2, 0.1
 """A query measured beyond both is named as slower."""
+RUNS = 3
 TIMEOUT_S = 120
 """By the clock: a query that takes longer counts as not measured."""
 
@@ -69,13 +71,11 @@ def main() -> None:
             points = ", ".join(f"{point.cost:.3f} at {point.size_bytes / 1e6:.0f}" for point in timed.selection.curve)
             print(f"{given.kind} {given.major}, curve of {len(CURVE)} in {_seconds(timed)}: {points}")
         before = explained(connection, texts)
-        ran = measured(connection, texts) if given.run else {}
-        if given.run:
-            print(f"{given.kind} {given.major}, without indexes: {sum(ran.values()):.1f} s", flush=True)
+        root = connect(server.url(given.kind, "postgres")) if given.run else None
         for budget in given.budgets:
             timed = chosen(taken, texts, int(budget * 1e6))
             print(f"{given.kind} {given.major}, {budget:.0f} MB, {_seconds(timed)}", flush=True)
-            compare(connection, texts, timed.selection, before, ran)
+            compare(connection, texts, timed.selection, before, root)
         connection.close()
 
 
@@ -96,10 +96,14 @@ def chosen(clone: CloneFile, texts: dict[str, str], budget: int | None, curve: S
 
 
 def compare(
-    connection: Connection, texts: dict[str, str], selection: Selection, before: dict[str, float], ran: dict[str, float]
+    connection: Connection,
+    texts: dict[str, str],
+    selection: Selection,
+    before: dict[str, float],
+    root: Connection | None,
 ) -> None:
-    """Really build the set, explain (and run) every query, and take it away again."""
-    with built(connection, selection) as size:
+    """Really build the set, explain every query, and take it away again. root: the superuser's, when queries are run too."""
+    with built(connection, selection) as (names, size):
         after = explained(connection, texts)
         planned = selection.cost_after / selection.cost_before
         print(
@@ -113,16 +117,16 @@ def compare(
                 print(f"    {gain.fingerprint}: planned {gain.cost_after:.0f}, really {after[gain.fingerprint]:.0f}")
             if after[gain.fingerprint] > 1.1 * before[gain.fingerprint]:
                 print(f"    {gain.fingerprint}: planned slower than without indexes")
-        if ran:
-            times = measured(connection, texts)
+        if root is not None:
+            ran, times = measured(connection, root, texts, names)
             slower = [n for n in times if times[n] > SLOWER * ran[n] and times[n] > ran[n] + SLOWER_S]
             print(f"  run: {sum(ran.values()):.1f} s became {sum(times.values()):.1f} s; slower: {slower or 'none'}")
             print("   ", ", ".join(f"{name} {ran[name]:.2f}→{times[name]:.2f}" for name in times), flush=True)
 
 
 @contextmanager
-def built(connection: Connection, selection: Selection) -> Iterator[int]:
-    """The set as real indexes, with their size in bytes."""
+def built(connection: Connection, selection: Selection) -> Iterator[tuple[list[str], int]]:
+    """The set as real indexes: their names and their size in bytes."""
     names = []
     with connection.cursor() as cursor:
         cursor.execute("SET maintenance_work_mem = '1GB'")
@@ -137,7 +141,7 @@ def built(connection: Connection, selection: Selection) -> Iterator[int]:
                 sizes.append(size)
                 target = one.index.target("", one.index.table).removeprefix('"".').replace('"', "")
                 print(f"    {target}: {one.size_bytes / 1e6:.0f} MB, really {size / 1e6:.0f}; {' '.join(one.serves)}")
-            yield sum(sizes)
+            yield names, sum(sizes)
         finally:
             for name in names:
                 cursor.execute(f"DROP INDEX {name}")
@@ -162,29 +166,50 @@ def explained(connection: Connection, texts: dict[str, str]) -> dict[str, float]
     return found
 
 
-def measured(connection: Connection, texts: dict[str, str]) -> dict[str, float]:
-    """Seconds of each query: the faster of two runs, of the server's process time, which other load does not stretch.
+def measured(
+    connection: Connection, root: Connection, texts: dict[str, str], names: list[str]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds of each query without and with these indexes, which are switched off and on in turns: the median of RUNS warm runs
+    each, of the server's process time, which other load does not stretch.
 
     A query that is cancelled after TIMEOUT_S is infinitely slow.
     """
-    found = {}
-    pid = connection.info.backend_pid
+    without: dict[str, float] = {}
+    found: dict[str, float] = {}
+    for name, sql in texts.items():
+        times: dict[bool, list[float]] = {False: [], True: []}
+        for _ in range(RUNS):
+            for on in (False, True):
+                switch(root, names, on)
+                times[on].append(_run(connection, sql))
+        without[name], found[name] = statistics.median(times[False]), statistics.median(times[True])
+    switch(root, names, True)
+    return without, found
+
+
+def switch(root: Connection, names: list[str], on: bool) -> None:
+    """Let the planner see these indexes, or not. Nothing may write meanwhile."""
+    with root.cursor() as cursor:
+        cursor.execute("UPDATE pg_index SET indisvalid = %s WHERE indexrelid = ANY(%s::regclass[])", (on, names))
+        cursor.execute(
+            "UPDATE pg_class SET relnatts = relnatts"
+            " WHERE oid IN (SELECT indrelid FROM pg_index WHERE indexrelid = ANY(%s::regclass[]))",
+            (names,),
+        )
+
+
+def _run(connection: Connection, sql: str) -> float:
+    start = _own(connection.info.backend_pid)
     with connection.cursor() as cursor:
         cursor.execute(f"SET statement_timeout = '{TIMEOUT_S}s'")
-        for name, sql in texts.items():
-            times = []
-            for _ in range(2):
-                start = _own(pid)
-                try:
-                    cursor.execute(sql)
-                    cursor.fetchall()
-                except psycopg2.errors.QueryCanceled:
-                    times.append(math.inf)
-                    break
-                times.append(_own(pid) - start)
-            found[name] = min(times)
-        cursor.execute("SET statement_timeout = 0")
-    return found
+        try:
+            cursor.execute(sql)
+            cursor.fetchall()
+        except psycopg2.errors.QueryCanceled:
+            return math.inf
+        finally:
+            cursor.execute("SET statement_timeout = 0")
+    return _own(connection.info.backend_pid) - start
 
 
 def _seconds(timed: Timed) -> str:

@@ -1,12 +1,13 @@
 """`queryproof advise`."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from .command import DEFAULT_REPORT, Command, fail, parameters_option, progress, since_option, split_inputs
+from .command import DEFAULT_REPORT, Command, Counting, fail, parameters_option, progress, since_option, split_inputs
 
 if TYPE_CHECKING:
     from ..reports.report import Report
@@ -135,7 +136,8 @@ def advise(
         allow_superuser=allow_superuser,
         show_parameters=parameters,
     )
-    report = run(request, progress)
+    with closing(Counting()) as count:
+        report = run(request, progress, count)
     paths = write_reports(report, output)
     if ddl is not None:
         paths.append(write_text(ddl, ddl_script(report)))

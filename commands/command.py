@@ -10,6 +10,9 @@ import click
 from ..analyzer.errors import QueryproofError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
     from ..reports.report import Report
 
 DEFAULT_JOURNAL = Path("queryproof-journal")
@@ -92,6 +95,37 @@ def progress(stage: str, items: Sequence[Any]) -> Iterator[Any]:
         yield from items
         return
     yield from track(items, description=f"{stage:<20}", console=console, transient=True)
+
+
+class Counting:
+    """A progress bar on standard error for stages that tell how far they are; nothing where that is no terminal. Close it."""
+
+    def __init__(self, console: "Console | None" = None) -> None:
+        from rich.console import Console
+
+        self._console = console or Console(stderr=True)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._stage = ""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show the stage, and how much of it is done."""
+        from rich.progress import Progress
+
+        if not self._console.is_terminal:
+            return
+        if self._bar is None or self._task is None or stage != self._stage:
+            self.close()
+            self._stage, self._bar = stage, Progress(console=self._console, transient=True)
+            self._task = self._bar.add_task(f"{stage:<20}", total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=done, total=total)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
 
 
 def split_inputs(inputs: tuple[Path, ...], pg_stat_statements: bool) -> tuple[Path | None, tuple[Path, ...]]:

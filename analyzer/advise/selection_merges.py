@@ -38,6 +38,8 @@ class Merges:
         self._tables = {(table.schema, table.name): table for table in schema.tables}
         self._constraints = constraints
         self._seen: set[CandidateIndex] = set()
+        self._known: dict[tuple[int, int], tuple[Merge, float] | None] = {}
+        self._sizes: dict[int, float] = {}
 
     def best(self, on: IndexSet, least: float, *, limited: bool) -> list[Merge]:
         """Merges for this set, the most promising first. least: workload cost that one must save. limited: whether bytes count."""
@@ -53,10 +55,7 @@ class Merges:
             gains = {number: sum(self.gains(number, on).values()) for number in numbers} if inside else {}
             for one in inside:
                 for other in numbers:
-                    for merge in (self._merge(one, other), self._merge(other, one)) if one != other else ():
-                        if merge is None:
-                            continue
-                        size = self._size(merge)
+                    for merge, size in self._of(one, other) if one != other else ():
                         freed = self._costs.sizes[one] + (self._costs.sizes[other] if on >> other & 1 else 0)
                         worth = (0.0 if on >> other & 1 else gains[other]) + price * (freed - size)
                         if worth > least and worth > found.get(merge.index, (0.0,))[0]:
@@ -74,21 +73,28 @@ class Merges:
                 found[text] = gain * self._costs.texts[text].weight
         return found
 
-    def _merge(self, one: int, other: int) -> Merge | None:
-        index = merged(self._costs.indexes[one], self._costs.indexes[other])
-        if index is None or index in self._seen or self._costs.knows(index) or too_wide(index, self._constraints):
-            return None
-        table = self._tables.get((index.schema, index.table))
-        if table is None or already_there(index, table) is not None:
-            return None
-        merge = Merge(index, one, other)
-        return merge if self._size(merge) < MAX_SIZE * (self._costs.sizes[one] + self._costs.sizes[other]) else None
+    def _of(self, one: int, other: int) -> list[tuple[Merge, float]]:
+        """Both ways to merge the two that are new, each with its size."""
+        found = []
+        for pair in ((one, other), (other, one)):
+            if pair not in self._known:
+                self._known[pair] = self._merge(*pair)
+            known = self._known[pair]
+            if known is not None and known[0].index not in self._seen and not self._costs.knows(known[0].index):
+                found.append(known)
+        return found
 
-    def _size(self, merge: Merge) -> float:
-        """Estimated without creating it: as the size of the first one, by how much it is wider."""
-        first = self._costs.indexes[merge.one]
-        table = self._tables[first.schema, first.table]
-        return self._costs.sizes[merge.one] * index_size(merge.index, table).bytes / index_size(first, table).bytes
+    def _merge(self, one: int, other: int) -> tuple[Merge, float] | None:
+        """With its size, estimated without creating it: as the size of the first one, by how much it is wider."""
+        first = self._costs.indexes[one]
+        index, table = merged(first, self._costs.indexes[other]), self._tables.get((first.schema, first.table))
+        if index is None or table is None or too_wide(index, self._constraints) or already_there(index, table):
+            return None
+        if one not in self._sizes:
+            self._sizes[one] = self._costs.sizes[one] / index_size(first, table).bytes
+        size = self._sizes[one] * index_size(index, table).bytes
+        worth_it = size < MAX_SIZE * (self._costs.sizes[one] + self._costs.sizes[other])
+        return (Merge(index, one, other), size) if worth_it else None
 
     def _byte_price(self, on: IndexSet) -> float:
         """What a byte is worth: the least that a byte of a member of some size brings."""

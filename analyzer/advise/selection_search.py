@@ -95,6 +95,8 @@ class Search:
 
     def best(self, budget: int | None) -> IndexSet:
         """The best set within the budget."""
+        if budget in self._best:
+            return self._best[budget]
         limits = Limits(self.costs, self._constraints, budget)
         best, best_value = 0, self.objective(0)
         tried: set[IndexSet] = set()
