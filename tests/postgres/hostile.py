@@ -2,6 +2,7 @@
 
 import contextlib
 import select
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -154,9 +155,18 @@ def damage(place: Fortress, user: str, samples: Sequence[tuple[str, object]], *,
                 one.explain(group(sql, values))
         with contextlib.suppress(StatementError):
             explainers[1].measure(sql, 1)
-        if place.state() != place.before or connection.closed or session(connection) != kept:
+        if not _settled(place) or connection.closed or session(connection) != kept:
             harmed.append(sql)
             place.before = place.state()
     for one in explainers:
         one.close()
     return harmed
+
+
+def _settled(place: Fortress) -> bool:
+    """Whether all is as before; a session that was ended takes a moment to go."""
+    for _ in range(30):
+        if place.state() == place.before:
+            return True
+        time.sleep(0.1)
+    return False
