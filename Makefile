@@ -66,7 +66,7 @@ bench-peers: $(STAMP)
 bench-advisor: $(STAMP)
 	@$(PY) -m benchmarks.advisor tpch 18 148 295 885 1475 --curve --run $(ARGS)
 	@$(PY) -m benchmarks.advisor tpch 15 148 295 925 $(ARGS)
-	@$(PY) -m benchmarks.advisor tpcds 18 200 $(ARGS)
+	@$(PY) -m benchmarks.advisor tpcds 18 180 232 $(ARGS)
 
 bench-tpch: $(STAMP)
 	@$(PY) -m benchmarks.tpch

@@ -17,7 +17,7 @@ from .write_cost import WriteCosts
 
 MAX_ROUNDS = 8
 """Of proposing and judging for one budget; two to four are usual."""
-MIN_ROUND = 0.003
+MIN_ROUND = 0.01
 """Of the objective: a round that lowers it less is the last."""
 DISTURBED = 0.001
 """Of a text's cost: what a plan may cost more than another one of the same indexes before presence alone is held to matter."""
