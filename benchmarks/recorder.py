@@ -1,12 +1,22 @@
 """`python -m benchmarks.recorder`: what recording costs, beside other recorders, each in a process of its own.
 
-All processes live at once and take turns, one small batch each, so that whatever else the machine does hits all alike. The
-figure is CPU time per query over the bare process, by minimum and by median of the rounds.
+All processes live at once and take turns, one small batch each, so that whatever else the machine does hits all alike. A turn
+counts by the fastest of its groups, and is compared with the bare process's turn of the same round; the figure is the median
+of the rounds, with the middle half of them. With `--instructions` each contender runs under valgrind instead, which counts the
+same on a busy machine as on an idle one, but not what the kernel does: a record's `write`. `--memory` runs a million executions.
 """
 
+import argparse
+import json
+import re
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -20,6 +30,9 @@ UNCHECKED = ("sqlalchemy-easy-profile==1.3.0", "sqlparse")
 """Installed without their dependencies: they exclude the SQLAlchemy that is measured."""
 SQLALCHEMY = "sqlalchemy[asyncio]==2.1.9"
 ROUNDS = 60
+SECONDS = 90
+"""Rounds of one workload end then, however many there were."""
+WORKLOADS = ("select", "lazy", "core")
 CONTENDERS = (
     "bare", "bare again", "floor: cursor listeners", "floor: cursor and ORM listeners", "queryproof level 0",
     "queryproof level 1", "queryproof level 2", "pytest-queryguard", "queryspy", "pytest-querycount",
@@ -39,17 +52,19 @@ def install() -> Path:
     return python
 
 
+ENVIRONMENT = {"PYTHONPATH": str(ROOT / ".typing"), "PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0"}
+
+
 class Worker:
     """One contender's process."""
 
     def __init__(self, python: Path, name: str) -> None:
-        environment = {"PYTHONPATH": str(ROOT / ".typing"), "PATH": "/usr/bin:/bin"}
         self.process = subprocess.Popen(
-            [str(python), str(WORKER), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+            [str(python), str(WORKER), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
         )
 
-    def batch(self, workload: str) -> float:
-        """CPU microseconds per query of one batch."""
+    def turn(self, workload: str) -> float:
+        """CPU microseconds per query in the fastest group of one turn."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(workload + "\n")
@@ -64,34 +79,106 @@ class Worker:
 
 
 def compare(python: Path, workload: str, contenders: tuple[str, ...], rounds: int = ROUNDS) -> None:
-    """Print each contender's cost over the bare process."""
+    """Print each contender's cost over the bare process, as a part of a bare query."""
     workers = {name: Worker(python, name) for name in contenders}
     times: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(rounds + 3):
+    end = time.monotonic() + SECONDS
+    for number in range(rounds + 2):
         # Forwards and backwards in turn: nobody always comes after the same neighbour.
         for name in contenders if number % 2 else tuple(reversed(contenders)):
-            used = workers[name].batch(workload)
-            if number >= 3:
+            used = workers[name].turn(workload)
+            if number >= 2:
                 times[name].append(used)
+        if time.monotonic() > end and number >= 10:
+            break
     for worker in workers.values():
         worker.end()
-    low, middle = min(times["bare"]), statistics.median(times["bare"])
-    print(f"\n{workload}: CPU µs a query over bare (bare: min {low:.0f}, median {middle:.0f}); min, median")
+    bare = times["bare"]
+    print(
+        f"\n{workload}: {len(bare)} rounds; bare {min(bare):.0f} µs a query at best, {statistics.median(bare):.0f} in the middle"
+    )
     for name, values in times.items():
-        print(f"  {name:<34} {min(values) - low:+7.1f} {statistics.median(values) - middle:+7.1f}", flush=True)
+        parts = [(used - base) / base for used, base in zip(values, bare, strict=True)]
+        low, middle, high = statistics.quantiles(parts, n=4)
+        best = (min(values) - min(bare)) / min(bare)
+        print(
+            f"  {name:<34} {middle:5.2f} of a bare query ({low:.2f} … {high:.2f}), by the best turns {best:.2f}",
+            flush=True,
+        )
+
+
+def instructions(python: Path, contenders: tuple[str, ...]) -> None:
+    """Print how many instructions each contender runs for one query."""
+    if shutil.which("valgrind") is None:
+        sys.exit("valgrind is not there: install it (apt-get install valgrind), or leave --instructions out")
+    counted: dict[str, dict[str, float]] = {}
+    with ThreadPoolExecutor(2) as pool:
+        for name, found in zip(contenders, pool.map(lambda name: _count(python, name), contenders), strict=True):
+            counted[name] = found
+            told = []
+            for workload in WORKLOADS:
+                bare = counted["bare"][workload]
+                more = found[workload] - bare
+                told.append(f"{workload} {found[workload]:9,.0f} {more:+9,.0f} = {more / bare:5.3f}")
+            print(f"  {name:<34} {'   '.join(told)}", flush=True)
+
+
+def _count(python: Path, name: str) -> dict[str, float]:
+    command = [
+        "valgrind",
+        "--tool=cachegrind",
+        "--cache-sim=no",
+        "--cachegrind-out-file=/dev/null",
+        str(python),
+        str(WORKER),
+    ]
+    done = subprocess.run(
+        [*command, "count", name, *WORKLOADS], check=True, capture_output=True, text=True, env=ENVIRONMENT
+    )
+    totals = {
+        pid: int(total.replace(",", "")) for pid, total in re.findall(r"==(\d+)== I\s+refs:\s+([\d,]+)", done.stderr)
+    }
+    found = {}
+    for workload, (few, many, queries) in json.loads(done.stdout).items():
+        found[workload] = (totals[str(many)] - totals[str(few)]) / queries
+    return found
 
 
 def memory(python: Path, executions: int) -> None:
-    """Print what a long recording takes in memory."""
-    environment = {"PYTHONPATH": str(ROOT / ".typing"), "PATH": "/usr/bin:/bin"}
-    command = [str(python), str(WORKER), "memory", str(executions)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-    before, after = done.stdout.split()
-    print(f"\n{executions:,} executions, half of them of distinct texts: {before} MB before, {after} MB at the peak")
+    """Print what a long recording takes in memory, and what it takes to read its journal."""
+    for kind in ("unrecorded", "of 300 texts", "of ever new texts"):
+        with tempfile.TemporaryDirectory(prefix="bench-recorder-") as directory:
+            command = [str(python), str(WORKER), "memory", str(executions), kind, directory]
+            done = subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT)
+            size = sum(file.stat().st_size for file in Path(directory).glob("*")) / 1e6
+            print(f"{executions:,} executions {kind}: {done.stdout.strip()} MB; journal {size:.0f} MB", flush=True)
+            if kind == "of 300 texts":
+                start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+                analyze = [sys.executable, "-m", "queryproof", "analyze", directory]
+                code = subprocess.run(analyze, check=False, stdout=subprocess.DEVNULL).returncode
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+                print(
+                    f"  queryproof analyze of it: exit code {code}, {used:.0f} s of CPU, {time.monotonic() - start:.0f} s by the "
+                    f"clock, at most {after.ru_maxrss / 1024:.0f} MB",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--instructions", action="store_true", help="count instructions under valgrind (minutes)")
+    options.add_argument(
+        "--memory", type=int, nargs="?", const=1_000_000, metavar="EXECUTIONS", help="memory of a long run"
+    )
+    options.add_argument("--only", action="append", choices=CONTENDERS, help="this contender beside the bare process")
+    asked = options.parse_args()
+    chosen = ("bare", *(name for name in CONTENDERS[1:] if not asked.only or name in asked.only))
     found = install()
-    for each in ("select", "lazy", "core"):
-        compare(found, each, CONTENDERS)
-    memory(found, 1_000_000)
+    if asked.memory:
+        memory(found, asked.memory)
+    elif asked.instructions:
+        instructions(found, chosen)
+    else:
+        for each in WORKLOADS:
+            compare(found, each, chosen)

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import weakref
+from binascii import hexlify
 from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring_ascii as quote
 from pathlib import Path
@@ -154,7 +155,7 @@ class Journal:
             if generation and generation != self.generation:
                 return None
             body = record.encode("ascii")
-            line = b'%b,"crc":"%08x"}\n' % (body, crc32(body))
+            line = b"".join((body, b',"crc":"', hexlify(crc32(body).to_bytes(4, "big")), b'"}\n'))
             if armed or self._torn:
                 self._append(file, line)
             else:

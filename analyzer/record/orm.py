@@ -152,7 +152,7 @@ def describe(state: ORMExecuteState, by: str) -> Load | None:
             or (path is not None and not path.is_root)
             or any(type(one) is Load and one.by == by for one in getattr(statement, "_with_options", ()))
         ):
-            return _load(state, stack, by)
+            return _load(state, statement, options, stack, by)
     return _query(state, statement, stack, by)
 
 
@@ -266,26 +266,37 @@ def _query(state: ORMExecuteState, statement: Any, stack: CallStack, by: str) ->
     return load
 
 
-def _load(state: ORMExecuteState, stack: CallStack, by: str) -> Load:
+def _load(state: ORMExecuteState, statement: Any, asked: Any, stack: CallStack, by: str) -> Load:
+    # Options are asked themselves: each property of the state looks for them anew.
     if armed:
         reach("recorder.load")
-    parent = state.lazy_loaded_from
-    mapper = state.bind_mapper
+    loading = state.load_options
+    parent: Any = getattr(loading, "_lazy_loaded_from", None)
+    mapper = state.bind_arguments.get("mapper")
     entity = mapper.class_ if mapper is not None else None
-    origin: Load | None = None
-    for option in state.user_defined_options:
-        if type(option) is Load and option.by == by:
-            origin = option
-    found = state.loader_strategy_path
+    origin = find_load(statement, by)
+    if origin is None:
+        for option in state.user_defined_options:
+            if type(option) is Load and option.by == by:
+                origin = option
+    found = getattr(asked, "_current_path", None)
     path = tuple(found.path) if found is not None else ()
-    kind, cause = _kind(state, stack)
+    cause = None
+    if getattr(asked, "_for_refresh_state", False):
+        kind = "refresh" if stack.mark == "refresh" else "column"
+        if kind == "column":
+            cause = "expired" if stack.mark == "expired" else "deferred"
+    else:
+        # What a loader runs of itself carries the outer query's context; reading an attribute does not.
+        lazy = parent is not None and "sa_top_level_orm_context" not in state.execution_options
+        kind = "lazy" if lazy else "eager"
     if parent is None and kind in ("column", "refresh"):
-        parent = getattr(state.load_options, "_refresh_state", None)
+        parent = getattr(loading, "_refresh_state", None)
         if parent is not None and not path:
             path = tuple(parent.load_path.path)
     source = (origin.shape, origin.stack) if origin is not None else None
-    asked = getattr(state.statement, "_compile_options", None) if cause == "deferred" or kind == "refresh" else None
-    attributes: frozenset[str] | None = getattr(asked, "_only_load_props", None)
+    wanted = cause == "deferred" or kind == "refresh"
+    attributes: frozenset[str] | None = getattr(asked, "_only_load_props", None) if wanted else None
     key = (kind, cause, entity, path, source, attributes)
     shape = _shapes.get(key)
     if shape is None:
@@ -296,17 +307,6 @@ def _load(state: ORMExecuteState, stack: CallStack, by: str) -> Load:
     if parent is not None:
         load.parent = _identity(parent)
     return load
-
-
-def _kind(state: ORMExecuteState, stack: CallStack) -> tuple[str, str | None]:
-    if state.is_column_load:
-        if stack.mark == "refresh":
-            return "refresh", None
-        return "column", "expired" if stack.mark == "expired" else "deferred"
-    # What a loader runs of itself carries the outer query's context; reading an attribute does not.
-    if state.lazy_loaded_from is not None and "sa_top_level_orm_context" not in state.execution_options:
-        return "lazy", None
-    return "eager", None
 
 
 def _load_shape(

@@ -15,6 +15,7 @@ MAX_TEXT = 16 * 1024
 MAX_DEPTH = 6
 MAX_ITEMS = 4_000
 """Values in one set of parameters; larger sets are not kept."""
+LARGE = 2**63
 MAX_PARAMETERS = 40 * 1024
 """Characters of one set of parameters in the journal."""
 
@@ -26,6 +27,9 @@ class TooMuchError(ValueError):
 def encode_parameters(parameters: object) -> str | None:
     """One set of bound values as JSON; None when there is none or it is too large to keep."""
     kind = type(parameters)
+    # Most statements are given one key.
+    if kind is tuple and len(parameters) == 1 and type(parameters[0]) is int and -LARGE < parameters[0] < LARGE:  # type: ignore[arg-type, index] # exact tuple
+        return f'{{"tu":[{parameters[0]}]}}'  # type: ignore[index] # exact tuple
     try:
         if kind is tuple:
             text = _sequence("tu", parameters)
