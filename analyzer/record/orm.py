@@ -191,7 +191,8 @@ def loaded_by(context: Any, by: str) -> Load | None:
     if context is None:
         return None
     load: Load | None = context.execution_options.get(by)
-    return load or find_load(context.user_passed_query, by)
+    # SQLAlchemy 2.0.20 has no name of its own for what the user has passed.
+    return load or find_load(getattr(context, "user_passed_query", context.query), by)
 
 
 def check_option(state: ORMExecuteState, load: Load) -> None:
