@@ -10,10 +10,10 @@ Size = Literal["small", "medium", "large"]
 
 ROWS: dict[Size, tuple[int, int, int]] = {
     "small": (200, 1_000, 30_000),
-    "medium": (2_000, 10_000, 280_000),
+    "medium": (2_000, 12_000, 260_000),
     "large": (20_000, 100_000, 4_800_000),
 }
-"""Projects, users, tasks. Memberships: two a user, so that medium is about 310 thousand rows in all."""
+"""Projects, users, tasks. Memberships: two a user, so that medium is about 300 thousand rows in all."""
 
 WORDS = (
     "queue worker retries the upload after a timeout cache invalidation leaves stale entries login page renders twice "

@@ -7,6 +7,7 @@ from ..errors import StatementError
 from ..plan import ExplainedQuery, Plan, PlanNode
 from ..recommendation import Alternative, Measurement
 from ..schema import Schema, Table
+from ..sql.identifier import quote_identifier
 from ..sql.statement import Statement, TableScan
 from ..workload import QueryGroup
 from .builder import Builder
@@ -99,6 +100,11 @@ def answer_by_measuring(
     tried: list[Alternative] = []
     refused = 0
     for option in options:
+        enough = next((one for one in trials if _unbeatable(before, one) and _no_smaller(option, one.index)), None)
+        if enough is not None:
+            reason = f"not built: no smaller than {describe(enough.index)}, which leaves next to nothing to save"
+            tried.append(Alternative(describe(option), reason))
+            continue
         try:
             with builder.built(option) as built:
                 after = measure(question.explained.sql)
@@ -159,14 +165,34 @@ def choose(before: Plan, trials: Sequence[_Trial]) -> _Trial:
     Nearly: the time differs by at most 2 % of the time before (0.1 ms at least, 1 ms at most), the buffers by at most 2 %
     of those before (64 at least). A covering index that turns 0.05 ms into 0.02 ms is not worth three times the space.
     """
-    slack_ms = min(max(0.1, 0.02 * (before.execution_ms or 0.0)), 1.0)
-    slack_buffers = max(64.0, 0.02 * _buffers(before), 0.02 * max(trial.buffers for trial in trials))
+    slack_ms, slack_buffers = _slack(before)
+    slack_buffers = max(slack_buffers, 0.02 * max(trial.buffers for trial in trials))
     fastest = min(trial.ms for trial in trials)
     fewest = min(trial.buffers for trial in trials)
     as_good = [one for one in trials if one.ms <= fastest + slack_ms and one.buffers <= fewest + slack_buffers]
     if as_good:
         return min(as_good, key=lambda one: (one.size_bytes, one.ms))
     return min(trials, key=lambda one: (one.ms, one.size_bytes))
+
+
+def _slack(before: Plan) -> tuple[float, float]:
+    return min(max(0.1, 0.02 * (before.execution_ms or 0.0)), 1.0), max(64.0, 0.02 * _buffers(before))
+
+
+def _unbeatable(before: Plan, trial: _Trial) -> bool:
+    """Whether even an index that costs nothing at all would save only nearly as much."""
+    slack_ms, slack_buffers = _slack(before)
+    return trial.ms <= slack_ms and trial.buffers <= slack_buffers
+
+
+def _no_smaller(index: CandidateIndex, other: CandidateIndex) -> bool:
+    """Whether it holds all that the other holds, for the same rows or for all."""
+    mine, theirs = _columns(index), _columns(other)
+    return index.method == other.method == "btree" and index.predicate in (None, other.predicate) and theirs <= mine
+
+
+def _columns(index: CandidateIndex) -> set[str]:
+    return {*(key.bare for key in index.keys), *map(quote_identifier, index.include)}
 
 
 def answer_by_estimate(question: IndexQuestion, schema: Schema) -> IndexAnswer | NoIndex:

@@ -56,3 +56,14 @@ def test_a_role_that_may_not_build_gets_plans_instead(parcels: str, server: Serv
     found = advised(server.url(parcels, "reader"), tmp_path, "measure", BY_OWNER, BY_BOTH)
     assert found
     assert {kind for kind, _ in found} == {"planned"}
+
+
+def test_what_can_save_no_more_is_not_built(parcels: str, server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "queries.sql"
+    file.write_text("SELECT weight FROM parcels WHERE owner = 7;")
+    report = analyze(AnalysisRequest(files=(file,), url=server.url(parcels, "app"), prove="measure"))
+    (one,) = report.recommendations
+    assert '"parcels" ("owner");' in one.code[0].text
+    (covering,) = one.alternatives
+    assert covering.what.endswith("including weight")
+    assert covering.reason.startswith("not built: no smaller than B-tree on parcels (owner)")
