@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 
-class Usage(msgspec.Struct, frozen=True):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Blocks of 8 kB, I/O times in ms and WAL of a node with everything below it, all loops and processes together.
 
     Times are None without track_io_timing; before PostgreSQL 17 `shared_*_ms` includes local blocks.

@@ -49,6 +49,8 @@ def _plan(document: RawNode) -> Plan:
     nodes = _tree(raw)
     accounts = time_nodes(nodes)
     node = _nodes(nodes)
+    for timed in nodes:
+        timed.parent = None  # A circle would wait for the garbage collector.
     execution = number(document, "Execution Time")
     if execution is None:
         # TIMING OFF and auto_explain keep the runtime elsewhere, old tools called it so.
