@@ -1,5 +1,6 @@
 """Finds the plans in whatever text people have: EXPLAIN in any format, framed by psql, or in the server's log."""
 
+import contextlib
 import csv
 import io
 import json
@@ -26,6 +27,10 @@ def documents(text: str) -> list[RawNode]:
     """
     if len(text) > MAX_BYTES:
         raise StatementError("the plan is larger than 200 MB and was not read")
+    if _json_like(text):
+        # Most plans are JSON and nothing else. What is not is looked at from the beginning.
+        with contextlib.suppress(StatementError):
+            return _plans(from_json(text))
     text = text.lstrip("\ufeff").replace("\r\n", "\n")
     logged = list(_logged(text)) if _DURATION.search(text) else []
     if logged:
