@@ -46,8 +46,13 @@ def unframed(text: str) -> Iterator[str]:
     quoted = [line for line in lines if line.strip()]
     if len(quoted) > 1 and all(re.fullmatch(r'\s*".*"\s*', line) for line in quoted[1:]) and not _json_like(text):
         lines = [line.strip()[1:-1].replace('""', '"') if line.strip().startswith('"') else line for line in lines]
-    framed = any(_HEADER.match(line) or _RECORD.match(line) for line in lines[:6])
-    if not framed:
+    heads = [n for n, line in enumerate(lines[:6]) if _HEADER.match(line) or _RECORD.match(line)]
+    if heads and any(line.startswith('"') for line in lines[heads[0] + 1 :]):
+        lines = _csv_column(lines[heads[0] + 1 :])
+        heads = []
+    elif heads:
+        lines = lines[heads[0] :]  # psql's word on a changed setting, or the statement, may stand before
+    if not heads:
         yield from (line for line in lines if not _ROWS.match(line.strip()))
         return
     boxed = any(line.startswith(("│", "|", "║")) for line in lines)
@@ -60,6 +65,15 @@ def unframed(text: str) -> Iterator[str]:
             line = line.removeprefix(line[0] if line.startswith(("│", "|", "║")) else "").removesuffix(line[-1] if line.endswith(("│", "|", "║")) else "").rstrip()  # fmt: skip
         line = line.removesuffix("+").removesuffix("↵").rstrip()
         yield line.lstrip()[2:] if line.lstrip().startswith(("| ", "│ ")) else line
+
+
+def _csv_column(lines: list[str]) -> list[str]:
+    """The lines of the only column of a CSV export, whose fields may hold several."""
+    csv.field_size_limit(MAX_BYTES)
+    try:
+        return "\n".join(",".join(row) for row in csv.reader(io.StringIO("\n".join(lines)))).split("\n")
+    except csv.Error:
+        raise StatementError("the CSV around the plan is damaged and was not read") from None
 
 
 def _json_like(text: str) -> bool:
@@ -101,13 +115,26 @@ def _plans(value: object) -> list[RawNode]:
 
 def _logged(text: str) -> Iterator[RawNode]:
     """auto_explain's plans, in order: from stderr's, csv's and JSON's log."""
+    damaged: StatementError | None = None
+    read = 0
     for message in _messages(text):
         match = _DURATION.search(message)
         if match is None:
             continue
-        for document in _documents(message[match.end() :]):
+        if damaged is not None:
+            raise damaged
+        try:
+            found = _documents(message[match.end() :])
+        except StatementError as error:
+            damaged = error
+            continue
+        for document in found:
             document.setdefault("Duration", float(match[1]))
             yield document
+            read += 1
+    # A log that is still being written ends in the middle of its last plan.
+    if damaged is not None and not read:
+        raise damaged
 
 
 def _messages(text: str) -> Iterator[str]:

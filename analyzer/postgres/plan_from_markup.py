@@ -90,6 +90,8 @@ def from_xml(text: str) -> object:
     except (ParseError, DefusedXmlException, ValueError, RecursionError):
         raise StatementError("the plan is not valid XML and was not read") from None
     queries = [one for one in root.iter() if _tag(one) == "Query"]
+    if not queries and any(_tag(one) == "Plan" for one in root):
+        queries = [root]  # auto_explain leaves <Query> out
     if not queries:
         raise StatementError("the XML holds no plan")
     return [_value(query, 0) for query in queries]

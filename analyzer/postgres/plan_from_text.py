@@ -136,6 +136,9 @@ def _line(reader: _Reader, line: str) -> None:
 def _node(reader: _Reader, text: str, column: int) -> None:
     match = _NODE.match(text)
     raw = read_title(match["title"]) if match else None
+    if "Total Cost" in reader.stack[0].raw and (match is None or match["total"] is None):
+        title = text.partition(" (")[0].strip()
+        raise StatementError(f"the plan breaks off at `{title}`: give the whole lines as PostgreSQL wrote them")
     if match is None or raw is None:
         raw = {"Node Type": text.partition("  (")[0]}
     if match is not None:

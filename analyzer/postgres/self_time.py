@@ -125,15 +125,19 @@ def _side_by_side(nodes: Sequence[Timed]) -> None:
 
     Their wall-clock times overlap, so their self times count by the share of processes that ran them.
     """
+    scales: dict[int, float] = {}
     for node in nodes:
         if node.self_ms is None or node.self_ms >= -_SLACK_MS or node.processes <= 1:
             continue
+        # Fewer may have run this one than the whole side of the Gather, and its times may be shares already.
+        here, scale = min(node.processes, node.loops), scales.get(id(node), 1.0)
         for child in node.children:
-            if child.is_init_plan or not 0 < child.loops < node.processes or child.inclusive_ms is None:
+            if child.is_init_plan or not 0 < child.loops < here or child.inclusive_ms is None:
                 continue
-            share = child.loops / node.processes
-            node.self_ms += child.inclusive_ms * (1 - share)
+            share = child.loops / here
+            node.self_ms += child.inclusive_ms * (1 - share) * scale
             for below in _preorder(child):
+                scales[id(below)] = scales.get(id(below), 1.0) * share
                 if below.self_ms is not None:
                     below.self_ms *= share
 

@@ -1,7 +1,7 @@
 """slow-count."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ...analyzer.plan import PlanNode
 from ...analyzer.recommendation import Code
@@ -21,6 +21,8 @@ OTHERS = re.compile(r"\b(sum|avg|min|max|string_agg|array_agg|jsonb?_agg|stddev\
 SLOW_MS = 100.0
 """Below it a count is worth knowing, no more; so is one with a condition, which no counter could replace."""
 SCANS = ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Foreign Scan")
+PASSING = ("Gather", "Gather Merge", "Append", "Bitmap Index Scan")
+"""Between a scan and its count these change no number of rows."""
 
 
 class SlowCount(PlanRule):
@@ -55,13 +57,12 @@ class SlowCount(PlanRule):
             node = node.children[0]
         if node.type != "Aggregate" or node.group_key or not node.children or not _counts(node):
             return
-        counted = sum(rows(one) for one in context.executed if one.relation and one.type in SCANS)
+        _, *below = _counted(node)
+        counted = sum(rows(one) for one in below if one.relation and one.type in SCANS)
         if counted < MANY:
             return
         elapsed = context.elapsed_ms or 0.0
-        bare = _one_table(context) and not any(
-            one.filter or one.index_cond or one.recheck_cond or one.join_filter for one in context.executed
-        )
+        bare = _one_table(context, below) and all(map(_keeps_all, below))
         yield self.finding(
             context,
             node,
@@ -69,16 +70,15 @@ class SlowCount(PlanRule):
             [Fact("rows counted", counted, "rows")],
             share=context.subtree_share(node),
             ceiling=self.severity if bare and elapsed >= SLOW_MS else Severity.INFO,
-            title="Estimate the number, keep a counter, or count by a narrow index",
+            title="Estimate the number, keep a counter, or count by a narrow index"
+            if bare
+            else "Show the planner's estimate of the rows, or count up to a limit",
             reason="pg_class.reltuples is near enough for display; a counter kept by triggers is exact; an index-only scan reads far less "
-            "where VACUUM is up to date.",
-            code=[
-                Code(
-                    "Estimate",
-                    "sql",
-                    _estimate(context),
-                )
-            ],
+            "where VACUUM is up to date."
+            if bare
+            else "The rows that EXPLAIN expects are near enough for display; count(*) over a subquery with LIMIT 1001 tells that there are "
+            "more than 1 000.",
+            code=[Code("Estimate", "sql", _estimate(context, below))] if bare else [],
         )
 
 
@@ -92,15 +92,33 @@ def _counts(node: PlanNode) -> bool:
     return node.plan_width == 8 and below.plan_width == 0
 
 
-def _one_table(context: PlanContext) -> bool:
+def _counted(node: PlanNode) -> Iterator[PlanNode]:
+    """What hands its rows up to the count: not what a subquery in a condition reads."""
+    if node.actual_loops == 0:
+        return
+    yield node
+    for child in node.children:
+        in_condition = child.parent_relationship in ("InitPlan", "SubPlan")
+        if not in_condition or (child.subplan_name or "").startswith("CTE "):
+            yield from _counted(child)
+
+
+def _keeps_all(node: PlanNode) -> bool:
+    """Whether as many rows leave the node as its table has."""
+    if node.filter or node.index_cond or node.recheck_cond:
+        return False
+    return node.type in (*SCANS, *PASSING) or (node.type == "Aggregate" and node.partial_mode == "Partial")
+
+
+def _one_table(context: PlanContext, below: Sequence[PlanNode]) -> bool:
     """Whether a single table is read, or partitions of a single one."""
-    named = [one for one in context.nodes if one.relation]
+    named = [one for one in below if one.relation]
     parents = {parent_of(context, one) for one in named}
     return len(named) == 1 or (len(parents) == 1 and None not in parents)
 
 
-def _estimate(context: PlanContext) -> str:
-    named = next((one for one in context.nodes if one.relation), None)
+def _estimate(context: PlanContext, below: Sequence[PlanNode]) -> str:
+    named = next((one for one in below if one.relation), None)
     parent = parent_of(context, named) if named is not None else None
     if parent is not None and parent.name is not None:
         return f"{OF_PARTITIONS.format(parent.quoted.replace(QUOTE, 2 * QUOTE))};"

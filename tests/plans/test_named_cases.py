@@ -1,6 +1,7 @@
 """Cases in which other readers of plans give wrong times, on real plans: parallel nodes, InitPlans and CTEs."""
 
 import functools
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -73,6 +74,24 @@ def test_time_is_shared_by_the_processes_that_ran_the_node() -> None:
                 assert one.total_ms == pytest.approx(time * loops / max(1.0, min(processes, loops)))
                 fewer += 0 < loops < processes
     assert fewer >= 3
+
+
+def test_fewer_processes_may_share_a_node_that_fewer_than_all_ran() -> None:
+    """Of three processes two ran a join below Parallel Append, and one of these alone filled its hash table."""
+
+    def one(type_: str, ms: float, loops: int, *below: dict[str, object]) -> dict[str, object]:
+        return {
+            "Node Type": type_, "Parallel Aware": True, "Startup Cost": 0.0, "Total Cost": 1.0, "Plan Rows": 1, "Plan Width": 4,
+            "Actual Startup Time": 0.0, "Actual Total Time": ms, "Actual Rows": 1, "Actual Loops": loops, "Plans": list(below),
+        }  # fmt: skip
+
+    table = one("Hash", 3.0, 2, one("Seq Scan", 5.4, 1))
+    append = one("Append", 6.0, 3, one("Hash Join", 4.5, 2, one("Seq Scan", 0.75, 2), table), one("Seq Scan", 8.1, 1))
+    plan = read_plan(json.dumps([{"Plan": one("Gather", 7.0, 1, append), "Planning Time": 0.1, "Execution Time": 7.1}]))
+    own = [node.self_ms for node in plan.root.walk()]
+    #                          Gather   Append      Hash Join   probed        Hash         filled from  alone
+    assert own == pytest.approx([1.0, 6 - 3 - 2.7, 0.75 * 2 / 3, 0.75 * 2 / 3, 0.3 * 2 / 3, 5.4 / 3, 8.1 / 3])
+    assert self_sum(plan) == pytest.approx(plan.root.total_ms)
 
 
 def test_a_gather_that_is_run_again_has_all_its_rows() -> None:

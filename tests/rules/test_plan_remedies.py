@@ -91,6 +91,41 @@ def test_counting_a_partitioned_table_is_estimated_from_its_partitions(connectio
         assert cursor.fetchall() == [(60000,)]
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(*) FROM visits WHERE state <> 'none'",
+        "SELECT count(*) FROM (SELECT FROM visits LIMIT 20000) v",
+        "SELECT count(*) FROM (SELECT DISTINCT id FROM visits) v",
+        "SELECT count(*) FROM one JOIN other USING (k)",
+    ],
+)
+def test_what_a_table_does_not_hold_as_such_is_not_estimated_from_it(connection: Connection, sql: str) -> None:
+    (finding,) = judged(connection, sql, "slow-count")
+    assert finding.remedy is not None
+    assert finding.remedy.code == ()
+    assert finding.severity == "info"
+
+
+def test_the_rows_that_a_subquery_reads_are_not_counted(connection: Connection) -> None:
+    sql = "SELECT count(*) FROM generate_series(1, (SELECT count(*)::int FROM visits)) n"
+    assert judged(connection, sql, "slow-count") == []
+    (finding,) = judged(
+        connection, "WITH v AS MATERIALIZED (SELECT id FROM visits) SELECT count(*) FROM v", "slow-count"
+    )
+    assert {fact.name: fact.value for fact in finding.facts}["rows counted"] == 60000
+
+
+def test_a_join_that_has_an_equality_is_not_told_to_get_one(connection: Connection) -> None:
+    join = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; SELECT FROM (SELECT * FROM one LIMIT 300) a JOIN (SELECT * FROM other LIMIT 300) b ON"
+    (equal,) = judged(connection, f"{join} a.k = b.k", "join-filter-waste")
+    (less,) = judged(connection, f"{join} a.k || 'x' < b.k AND a.v > b.v", "join-filter-waste")
+    assert equal.remedy is not None
+    assert less.remedy is not None
+    assert "hashed" in equal.remedy.title
+    assert "Join by an equality" in less.remedy.title
+
+
 def test_a_partial_index_stays_partial(connection: Connection) -> None:
     sql = "SET enable_seqscan = off; SELECT pad FROM visits WHERE state = 'open' AND site = 33"
     (finding,) = judged(connection, sql, "inefficient-index")

@@ -1,0 +1,104 @@
+"""Plans as people have them: in psql's frames and exports, in auto_explain's log, and cut off."""
+
+import csv
+import io
+import json
+from contextlib import closing
+
+import pytest
+
+from queryproof.analyzer.errors import StatementError
+from queryproof.analyzer.postgres.connect import connect
+from queryproof.analyzer.postgres.plan_reader import read_plan, read_plans
+from queryproof.analyzer.postgres.server import Server
+
+SQL = (
+    "SELECT count(*) FROM generate_series(1, 9) n, generate_series(1, 3) m WHERE n::text || ',' <> '<&>' GROUP BY n, m"
+)
+
+
+def explained(server: Server, options: str) -> str:
+    with closing(connect(server.url("postgres"))) as connection, connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, {options}) {SQL}")
+        rows = [row[0] for row in cursor.fetchall()]
+    return "\n".join(row if isinstance(row, str) else json.dumps(row, indent=2) for row in rows)
+
+
+@pytest.mark.parametrize("options", ["FORMAT TEXT", "FORMAT JSON", "FORMAT YAML"])
+@pytest.mark.parametrize("frame", ["unicode", "records", "csv"])
+def test_what_psql_puts_around_a_plan_is_taken_off(server: Server, options: str, frame: str) -> None:
+    bare = explained(server, options)
+    lines = bare.split("\n")
+    match frame:
+        case "unicode":
+            wide = max(map(len, lines))
+            more = "" if "TEXT" in options else "↵"
+            text = "\n".join(
+                [
+                    "Border style is 2.",
+                    "Line style is unicode.",
+                    f"┌{'─' * (wide + 2)}┐",
+                    f"│{'QUERY PLAN'.center(wide + 2)}│",
+                    f"├{'─' * (wide + 2)}┤",
+                    *(f"│ {line.ljust(wide)}{more or ' '}│" for line in lines[:-1]),
+                    f"│ {lines[-1].ljust(wide)} │",
+                    f"└{'─' * (wide + 2)}┘",
+                    "(1 row)",
+                ]
+            )
+        case "records":
+            texts = "TEXT" in options
+            parts = [f"-[ RECORD {n} ]---\nQUERY PLAN | {line}" for n, line in enumerate(lines, 1)] if texts else [
+                "-[ RECORD 1 ]---", f"QUERY PLAN | {lines[0]}+", *(f"           | {line}+" for line in lines[1:-1]), f"           | {lines[-1]}",
+            ]  # fmt: skip
+            text = "\n".join(["Expanded display is on.", *parts])
+        case _:
+            out = io.StringIO()
+            rows = lines if "TEXT" in options else [bare]
+            csv.writer(out, lineterminator="\n").writerows([["QUERY PLAN"], *([row] for row in rows)])
+            text = out.getvalue()
+    framed, plain = read_plan(text), read_plan(bare)
+    assert framed == plain
+    assert len(list(plain.root.walk())) >= 4
+
+
+@pytest.mark.parametrize("log_format", ["text", "json", "yaml", "xml"])
+def test_plans_of_auto_explain_are_read_in_each_format(server: Server, log_format: str) -> None:
+    logged = auto_explained(server, log_format)
+    first, second = read_plans(logged)
+    assert first.query_text == second.query_text == SQL
+    assert first.root.rows == second.root.rows == 27
+    assert first.duration_ms is not None
+
+
+def test_a_log_that_is_cut_off_gives_the_plans_before(server: Server) -> None:
+    logged = auto_explained(server, "json")
+    assert len(list(read_plans(logged[:-200]))) == 1
+    first = logged[: logged.rindex("LOG:")]
+    with pytest.raises(StatementError, match="not valid JSON"):
+        list(read_plans(first[:-200]))
+
+
+def test_a_plan_that_is_cut_off_is_not_judged(server: Server) -> None:
+    text = explained(server, "FORMAT TEXT")
+    cut = text.rindex("(cost=")
+    with pytest.raises(StatementError, match="breaks off at `Function Scan on generate_series"):
+        read_plan(text[: cut + 3])
+    assert len(list(read_plan(explained(server, "COSTS OFF, FORMAT TEXT")).root.walk())) >= 4
+
+
+def auto_explained(server: Server, log_format: str) -> str:
+    """What the server's log holds after the statement was run twice."""
+    with closing(connect(server.url("postgres"))) as connection, connection.cursor() as cursor:
+        cursor.execute("LOAD 'auto_explain'")
+        for name, value in {
+            "auto_explain.log_format": log_format,
+            "auto_explain.log_analyze": "on",
+            "client_min_messages": "log",
+            "auto_explain.log_min_duration": "0",
+        }.items():
+            cursor.execute(f"SET {name} = '{value}'")
+        connection.notices.clear()
+        cursor.execute(SQL)
+        cursor.execute(SQL)
+        return "".join(connection.notices)
