@@ -123,13 +123,13 @@ def explain_in_cage(
     try:
         return conversation.run(talk, timeout_s)
     except psycopg2.Error as error:
-        raise _told(error, conversation, timeout_s, target.standby) from None
+        raise _told(error, conversation, timeout_s, target) from None
 
 
-def _told(error: psycopg2.Error, conversation: Conversation, timeout_s: float, standby: bool) -> StatementError:
+def _told(error: psycopg2.Error, conversation: Conversation, timeout_s: float, target: Target) -> StatementError:
     lost = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)) and not error.pgcode
     if conversation.connection.closed or lost:
-        if standby:
+        if target.standby:
             # It says so to its log alone: inside a block that handles errors it cannot end the statement without the session.
             return ConnectionLost(
                 "the connection to the standby was lost: it ends what holds up changes from the primary for longer than "
@@ -143,11 +143,13 @@ def _told(error: psycopg2.Error, conversation: Conversation, timeout_s: float, s
             return Locked("a table it reads is locked by another session (55P03)")
         case "40001" | "57P04" if "recovery" in (error.diag.message_primary or ""):
             return RecoveryConflict("the standby cancelled it to apply changes from the primary (40001)")
-    return StatementError(f"PostgreSQL says {error.pgcode}: {server_message(error)}{_remedy(error)}")
+    return StatementError(f"PostgreSQL says {error.pgcode}: {server_message(error)}{_remedy(error, target.lower)}")
 
 
-def _remedy(error: psycopg2.Error) -> str:
+def _remedy(error: psycopg2.Error, lowered: bool) -> str:
     match error.pgcode:
+        case "42501" if lowered:
+            return " (a superuser's rights are lowered to those of pg_read_all_data: name a role in --url that has this right)"
         case "42501":
             kind = re.search(
                 r"for (function|procedure|aggregate|schema|sequence|type|foreign server)",

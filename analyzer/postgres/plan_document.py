@@ -17,6 +17,10 @@ _FRAME = re.compile(r"[-+=─━┌┐└┘├┤┬┴┼╔╗╚╝═╟╢
 _ROWS = re.compile(r"\(\d+ \S+\)\Z")
 _HEADER = re.compile(r"[│|║ ]*QUERY PLAN[│|║ ]*\Z")
 _RECORD = re.compile(r"QUERY PLAN *[|│] ?")
+# What psql says of the statements around, and of its own settings.
+_ECHO = re.compile(
+    r"(?!QUERY PLAN)[A-Z]+(?: [A-Z]+)*(?: \d+)*|Time: [\d.,]+ ms.*|(?:Timing|Expanded display|Border style|Line style|Output format|Tuples only|Pager usage) is .*\."
+)
 _DURATION = re.compile(r"duration: ([\d.]+) ms  plan:\s*")
 
 
@@ -41,8 +45,10 @@ def documents(text: str) -> list[RawNode]:
 def unframed(text: str) -> Iterator[str]:
     """The lines without what psql, or a table of some other client, has put around them."""
     lines = text.split("\n")
-    while lines and not lines[0].strip():
+    while lines and _said(lines[0]):
         lines.pop(0)
+    while lines and _said(lines[-1]):
+        lines.pop()
     quoted = [line for line in lines if line.strip()]
     if len(quoted) > 1 and all(re.fullmatch(r'\s*".*"\s*', line) for line in quoted[1:]) and not _json_like(text):
         lines = [line.strip()[1:-1].replace('""', '"') if line.strip().startswith('"') else line for line in lines]
@@ -65,6 +71,10 @@ def unframed(text: str) -> Iterator[str]:
             line = line.removeprefix(line[0] if line.startswith(("│", "|", "║")) else "").removesuffix(line[-1] if line.endswith(("│", "|", "║")) else "").rstrip()  # fmt: skip
         line = line.removesuffix("+").removesuffix("↵").rstrip()
         yield line.lstrip()[2:] if line.lstrip().startswith(("| ", "│ ")) else line
+
+
+def _said(line: str) -> bool:
+    return not line.strip() or _ECHO.fullmatch(line.rstrip()) is not None
 
 
 def _csv_column(lines: list[str]) -> list[str]:

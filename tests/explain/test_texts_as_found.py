@@ -62,6 +62,13 @@ def test_what_psql_puts_around_a_plan_is_taken_off(server: Server, options: str,
     assert len(list(plain.root.walk())) >= 4
 
 
+@pytest.mark.parametrize("options", ["FORMAT TEXT", "FORMAT JSON", "FORMAT YAML", "FORMAT XML"])
+def test_what_psql_says_of_the_statements_around_is_left_out(server: Server, options: str) -> None:
+    bare = explained(server, options)
+    text = f"Timing is on.\nBEGIN\nTime: 0.1 ms\nCREATE INDEX\nINSERT 0 12\n{bare}\nTime: 3.2 ms\nROLLBACK\n"
+    assert read_plan(text) == read_plan(bare)
+
+
 @pytest.mark.parametrize("log_format", ["text", "json", "yaml", "xml"])
 def test_plans_of_auto_explain_are_read_in_each_format(server: Server, log_format: str) -> None:
     logged = auto_explained(server, log_format)

@@ -88,3 +88,16 @@ def test_a_superuser_that_has_taken_another_role_is_still_one(root: Connection, 
     with pytest.raises(ServerError, match="cannot be lowered"):
         read_target(connection, allow_superuser=True)
     connection.close()
+
+
+def test_a_right_that_is_lost_by_lowering_is_not_to_be_granted(root: Connection, server: Server) -> None:
+    connection = connect(server.url("lowered", "postgres"))
+    with root.cursor() as cursor:
+        cursor.execute("CREATE TABLE kept (n int)")
+    target = read_target(connection, allow_superuser=True)
+    with pytest.raises(StatementError, match=r"permission denied for table kept .*rights are lowered") as caught:
+        explain_in_cage(
+            Conversation(connection), "INSERT INTO kept VALUES (1)", "FORMAT JSON", timeout_s=5, target=target
+        )
+    assert "GRANT" not in str(caught.value)
+    connection.close()
