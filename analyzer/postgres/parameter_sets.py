@@ -58,6 +58,8 @@ def parameter_sets(
     for use in syntax.uses:
         if use.number not in uses and _column(use, syntax, columns) is not None:
             uses[use.number] = use
+    returned = syntax.limits if rows_per_call else ()
+    made_up = [f"${number}" for number in range(1, len(types) + 1) if number not in uses and number not in returned]
     found: dict[tuple[str, ...], ParameterSet] = {}
     for rarity, words in enumerate(
         ("the most common values", "rare values", "values from the middle of the histogram")
@@ -69,7 +71,9 @@ def parameter_sets(
                 return (), f"${number} is not compared with a column that has statistics"
             values.append(value)
         assumed = "; LIMIT from the rows that a call returned" if syntax.limits and rows_per_call else ""
-        found.setdefault(tuple(values), ParameterSet(tuple(values), f"{words} in pg_stats{assumed}"))
+        taken = f"{words} in pg_stats" if len(made_up) < len(types) else "made-up values"
+        partly = f" (made up for {', '.join(made_up)})" if 0 < len(made_up) < len(types) else ""
+        found.setdefault(tuple(values), ParameterSet(tuple(values), f"{taken}{partly}{assumed}"))
     return tuple(found.values()), ""
 
 

@@ -137,6 +137,18 @@ def test_plans_of_other_values_are_shown_with_the_values_origin(url: str) -> Non
     assert "pg_stats" in document["plans"][1]["parameters_origin"]
 
 
+@pytest.mark.parametrize(
+    ("sql", "origin"),
+    [
+        ("SELECT note FROM orders WHERE status = $1", "the most common values in pg_stats were taken"),
+        ("SELECT note FROM orders WHERE status = $1 LIMIT $2", "common values in pg_stats (made up for $2) were taken"),
+        ("SELECT $1::int", "made-up values were taken"),
+    ],
+)
+def test_values_that_come_from_no_statistics_are_called_made_up(url: str, sql: str, origin: str) -> None:
+    assert origin in run(sql, "--url", url, "--analyze", columns=250).output
+
+
 def test_statements_and_plans_come_from_files_and_standard_input(url: str, plan: str, tmp_path: Path) -> None:
     (tmp_path / "q.sql").write_text(f"-- a note\n{SLOW};\n")
     (tmp_path / "plan.json").write_text(plan)
