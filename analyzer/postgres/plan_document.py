@@ -39,7 +39,12 @@ def documents(text: str) -> list[RawNode]:
     logged = list(_logged(text)) if _DURATION.search(text) else []
     if logged:
         return logged
-    return _documents("\n".join(unframed(text)))
+    lines = text.split("\n")
+    heads = [n for n, line in enumerate(lines) if _HEADER.match(line)]
+    if len(heads) < 2:
+        return _documents("\n".join(unframed(text)))
+    tables = ["\n".join(lines[start:end]) for start, end in zip(heads, [*heads[1:], len(lines)], strict=True)]
+    return [one for table in tables for one in _documents("\n".join(unframed(table)))]
 
 
 def unframed(text: str) -> Iterator[str]:

@@ -233,6 +233,8 @@ def _value(raw: RawNode, text: str, node: RawNode, seen: set[str]) -> None:
 
 
 def _top(reader: _Reader, text: str) -> None:
+    if (match := _NODE.match(text)) is not None and match["total"] is not None:
+        raise StatementError("the text holds several plans: give them one by one, or as psql prints them with a header")
     document = reader.document
     reader.section = None
     key, _, value = text.partition(":")

@@ -69,6 +69,14 @@ def test_what_psql_says_of_the_statements_around_is_left_out(server: Server, opt
     assert read_plan(text) == read_plan(bare)
 
 
+def test_plans_that_follow_one_another_are_not_taken_for_one(server: Server) -> None:
+    bare = explained(server, "FORMAT TEXT")
+    table = "  QUERY PLAN\n--------------\n" + "\n".join(f" {line}" for line in bare.split("\n")) + "\n(9 rows)\n\n"
+    assert list(read_plans(table + table)) == [read_plan(bare)] * 2
+    with pytest.raises(StatementError, match="several plans"):
+        list(read_plans(f"{bare}\n{bare}"))
+
+
 @pytest.mark.parametrize("log_format", ["text", "json", "yaml", "xml"])
 def test_plans_of_auto_explain_are_read_in_each_format(server: Server, log_format: str) -> None:
     logged = auto_explained(server, log_format)
