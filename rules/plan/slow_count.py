@@ -57,7 +57,7 @@ class SlowCount(PlanRule):
             node = node.children[0]
         if node.type != "Aggregate" or node.group_key or not node.children or not _counts(node):
             return
-        _, *below = _counted(node)
+        below = list(_counted(node))[1:]
         counted = sum(rows(one) for one in below if one.relation and one.type in SCANS)
         if counted < MANY:
             return

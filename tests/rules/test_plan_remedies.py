@@ -116,6 +116,12 @@ def test_the_rows_that_a_subquery_reads_are_not_counted(connection: Connection) 
     assert {fact.name: fact.value for fact in finding.facts}["rows counted"] == 60000
 
 
+def test_a_count_that_was_never_run_counts_nothing() -> None:
+    text = "Aggregate  (cost=0.00..1.00 rows=1 width=8) (never executed)\n  ->  Seq Scan on t  (cost=0.00..1.00 rows=1 width=0) (never executed)"
+    findings, _ = judge_plan(PlanContext(read_plan(text), Around()))
+    assert all(one.rule != "slow-count" for one in findings)
+
+
 def test_a_join_that_has_an_equality_is_not_told_to_get_one(connection: Connection) -> None:
     join = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; SELECT FROM (SELECT * FROM one LIMIT 300) a JOIN (SELECT * FROM other LIMIT 300) b ON"
     (equal,) = judged(connection, f"{join} a.k = b.k", "join-filter-waste")
