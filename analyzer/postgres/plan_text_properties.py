@@ -84,7 +84,7 @@ def _heap_blocks(raw: RawNode, text: str, node: RawNode) -> None:
 def buffers(raw: RawNode, text: str, node: RawNode) -> None:
     """Blocks, by kind and what was done with them."""
     for part in text.partition(": ")[2].split(","):
-        kind, *counts = part.split()
+        kind, *counts = part.split() or [""]
         for count in counts:
             word, _, number = count.partition("=")
             if word in BUFFER_WORDS and number.isdigit():

@@ -117,3 +117,8 @@ def auto_explained(server: Server, log_format: str) -> str:
         cursor.execute(SQL)
         cursor.execute(SQL)
         return "".join(connection.notices)
+
+
+def test_a_damaged_line_of_buffers_is_no_crash() -> None:
+    text = "Seq Scan on t  (cost=0.00..1.00 rows=1 width=4) (actual time=0.1..0.2 rows=1 loops=1)\n  Buffers: shared hit=3, "
+    assert read_plan(text).root.relation == "t"
