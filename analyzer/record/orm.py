@@ -278,7 +278,8 @@ def _load(state: ORMExecuteState, statement: Any, asked: Any, stack: CallStack, 
     origin = find_load(statement, by)
     if origin is None:
         for option in state.user_defined_options:
-            if type(option) is Load and option.by == by:
+            # That of another recorder tells the place too: of instances loaded before this one began.
+            if type(option) is Load and (option.by == by or origin is None):
                 origin = option
     found = getattr(asked, "_current_path", None)
     path = tuple(found.path) if found is not None else ()

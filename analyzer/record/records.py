@@ -86,7 +86,8 @@ class Records:
         """One execution of a statement. many: parameters are several sets; rows: -1 when the driver does not say; error: its type's name."""
         # Calls are what costs: the common path makes few, and asks for the common case itself.
         flush = None
-        load = context.execution_options.get(self.option)
+        options = context.execution_options
+        load = options.get(self.option)
         if load is None and self.find_load is not None and getattr(context.invoked_statement, "_with_options", None):
             load = self.find_load(context.invoked_statement, self.option)
         sequence = next(self._sequence)
@@ -118,6 +119,8 @@ class Records:
             tail += f',"n":{rows}'
         if scope is not None:
             tail += f',"u":{scope.fragment}'
+        if options.get("stream_results"):
+            tail += ',"sr":true'
         if error is not None:
             tail += f',"e":{quote(error)}'
         if flush is not None:
