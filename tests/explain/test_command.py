@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -250,6 +251,6 @@ def test_an_interrupt_cancels_on_the_server(url: str, number: signal.Signals, co
 def test_a_reader_that_goes_away_is_no_error(plan: str, tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text(plan)
     for form in ("text", "json"):
-        command = f"{sys.executable} -m queryproof explain --plan-file plan.json --format {form} | true; exit ${{PIPESTATUS[0]}}"
+        command = f"{shlex.quote(sys.executable)} -m queryproof explain --plan-file plan.json --format {form} | true; exit ${{PIPESTATUS[0]}}"
         done = subprocess.run(["bash", "-c", command], check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60)  # fmt: skip
         assert (done.returncode, done.stderr) == (0, "")
