@@ -154,8 +154,7 @@ class Journal:
                 file = self._ready()
             if generation and generation != self.generation:
                 return None
-            body = record.encode("ascii")
-            line = b"".join((body, b',"crc":"', hexlify(crc32(body).to_bytes(4, "big")), b'"}\n'))
+            line = _sealed(record)
             if armed or self._torn:
                 self._append(file, line)
             else:
@@ -356,7 +355,7 @@ def encode_line(record: Mapping[str, object]) -> bytes:
 
 def _sealed(record: str) -> bytes:
     body = record.encode("ascii")
-    return b'%b,"crc":"%08x"}\n' % (body, crc32(body))
+    return b"".join((body, b',"crc":"', hexlify(crc32(body).to_bytes(4, "big")), b'"}\n'))
 
 
 def _moved_up(file: int) -> int:

@@ -4,38 +4,19 @@ Every top-level ORM select carries an option that SQLAlchemy hands on to the laz
 load knows the query where it can be mended. An execution option ties the ORM's event to the cursor's event exactly.
 """
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator
-from contextvars import ContextVar
-from json.encoder import encode_basestring_ascii as quote
+from collections.abc import Callable
 from typing import Any
 
-import sqlalchemy
 from sqlalchemy import Select
-from sqlalchemy.orm import Mapper, ORMExecuteState, Session
+from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.orm.interfaces import UserDefinedOption
 from sqlalchemy.sql.cache_key import HasCacheKey
 
 from .call_site import CallStack, call_stack, mark_function
 from .faults import armed, reach
-from .option_check import CONTAINED, option_check
+from .load_shape import Shape, load_shape, options_key, query_shape, remember, shapes
+from .option_check import option_check
 from .trial import Trial
-
-MAX_SHAPES = 10_000
-"""Descriptions that are remembered; later ones are worked out each time."""
-MAX_STEPS = 30
-MAX_OPTIONS = 20
-MAX_ATTRIBUTES = 100
-
-
-class Shape:
-    """The part of a load's description that all loads of one kind, path and origin have in common. Compared by identity."""
-
-    __slots__ = ("inside", "relationship")
-
-    def __init__(self, inside: str, relationship: str | None) -> None:
-        self.inside = inside
-        self.relationship = relationship
 
 
 class Load(HasCacheKey, UserDefinedOption):
@@ -78,45 +59,11 @@ class Load(HasCacheKey, UserDefinedOption):
 _ORIGIN_KEY = (Load,)
 
 
-class Flush:
-    """A flush under way: its number, whether a query caused it, and the code that did."""
-
-    __slots__ = ("auto", "number", "session", "stack")
-
-    def __init__(self, session: Session, stack: CallStack) -> None:
-        self.number = next(_flushes)
-        self.session = id(session)
-        self.stack = stack
-        self.auto = stack.mark == "autoflush"
-
-
 trial: Trial | None = None
 """The edits that are tried in this process; set before the first query by whoever proves them."""
 
-_flushes = itertools.count(1)
-_flush: ContextVar[Flush | None] = ContextVar("queryproof_flush", default=None)
-_shapes: dict[tuple[object, ...], Shape] = {}
-_names: dict[tuple[object, ...], tuple[str, ...]] = {}
 _PLAIN: Any = getattr(Select, "_compile_options", None)
 """Compile options of a statement that has none of its own: it is no load of anything."""
-_LEAKED = ("yield_per", "populate_existing", "autoflush", "identity_token")
-
-
-def leaks_options(version: str = sqlalchemy.__version__) -> bool:
-    """SQLAlchemy 2.0.20–2.0.49 and 2.1 betas: with any do_orm_execute listener the options of a query leak into its loaders,
-    and `yield_per` with selectinload raises (issue 13301)."""
-    if version in ("2.1.0b1", "2.1.0b2"):
-        return True
-    numbers = version.split(".")
-    return numbers[:2] == ["2", "0"] and numbers[2].isdigit() and int(numbers[2]) < 50
-
-
-def heal(state: ORMExecuteState) -> None:
-    """Take leaked options out of a loader's statement again; for versions where `leaks_options()`."""
-    options = state.local_execution_options
-    if "sa_top_level_orm_context" in state.execution_options and any(name in options for name in _LEAKED):
-        kept = {name: value for name, value in options.items() if name not in _LEAKED}
-        state.local_execution_options = type(options)(kept)
 
 
 def mark_functions() -> None:
@@ -203,35 +150,6 @@ def check_option(state: ORMExecuteState, load: Load) -> None:
         load.check = option_check(state, *known)
 
 
-def step_names(path: tuple[object, ...]) -> tuple[str, ...]:
-    """The relationships of a loader path, such as ("Project.task_refs", "TaskRef.creator")."""
-    names = _names.get(path)
-    if names is None:
-        names = tuple(name for name, _ in _steps(path))
-        if len(_names) < MAX_SHAPES:
-            _names[path] = names
-    return names
-
-
-def begin_flush(session: Session) -> None:
-    """From now on statements without a Load are the flush's."""
-    if armed:
-        reach("recorder.flush")
-    _flush.set(Flush(session, call_stack()))
-
-
-def end_flush(session: Session) -> None:
-    """The flush is over, whether it has succeeded or not."""
-    flush = _flush.get()
-    if flush is not None and flush.session == id(session):
-        _flush.set(None)
-
-
-def current_flush() -> Flush | None:
-    """The flush that is under way in this thread or task."""
-    return _flush.get()
-
-
 def _query(state: ORMExecuteState, statement: Any, stack: CallStack, by: str) -> Load:
     attributes = getattr(statement, "_propagate_attrs", None)
     subject = attributes.get("plugin_subject") if attributes else None
@@ -243,24 +161,12 @@ def _query(state: ORMExecuteState, statement: Any, stack: CallStack, by: str) ->
     streamed = "yield_per" in execution or "stream_results" in execution
     renews = "populate_existing" in execution and bool(execution["populate_existing"])
     loaders = getattr(statement, "_with_options", ())
-    options = _options_key(loaders) if loaders else ()
+    options = options_key(loaders) if loaders else ()
     key = (kind, entity, subject is not mapper, streamed, renews, options)
-    shape = _shapes.get(key)
+    shape = shapes.get(key)
     if shape is None:
-        name = quote(entity.__name__) if entity is not None else "null"
         aliased = bool(getattr(subject, "is_aliased_class", False))
-        texts = [*_option_texts(options), *(["populate_existing"] if renews else [])]
-        listed = ",".join(quote(text[:200]) for text in texts)
-        shape = _remember(
-            key,
-            Shape(
-                f'"k":"{kind}","e":{name},"root":{name}'
-                + (',"al":true' if aliased else "")
-                + (',"yp":true' if streamed else "")
-                + (f',"op":[{listed}]' if listed else ""),
-                None,
-            ),
-        )
+        shape = remember(key, query_shape(kind, entity, options, aliased=aliased, streamed=streamed, renews=renews))
     load = Load(shape, stack, entity, True, by)
     if loaders:
         load.options = loaders
@@ -300,63 +206,15 @@ def _load(state: ORMExecuteState, statement: Any, asked: Any, stack: CallStack, 
     wanted = cause == "deferred" or kind == "refresh"
     attributes: frozenset[str] | None = getattr(asked, "_only_load_props", None) if wanted else None
     key = (kind, cause, entity, path, source, attributes)
-    shape = _shapes.get(key)
+    shape = shapes.get(key)
     if shape is None:
-        shape = _remember(key, _load_shape(kind, cause, entity, path, origin, attributes or ()))
+        shape = remember(key, load_shape(kind, cause, entity, path, origin, attributes or ()))
     load = Load(shape, stack, entity, False, by)
     load.origin = origin
     load.path = path
     if parent is not None:
         load.parent = _identity(parent)
     return load
-
-
-def _load_shape(
-    kind: str,
-    cause: str | None,
-    entity: type | None,
-    path: tuple[object, ...],
-    origin: Load | None,
-    attributes: Iterable[str],
-) -> Shape:
-    steps = list(_steps(path))[:MAX_STEPS]
-    inside = f'"k":"{kind}","e":{quote(entity.__name__) if entity is not None else "null"}'
-    inside += f',"path":[{",".join(quote(name) for name, _ in steps)}]'
-    inside += f',"many":[{",".join("true" if many else "false" for _, many in steps)}]'
-    if cause is not None:
-        inside += f',"c":"{cause}"'
-    if attributes:
-        inside += f',"at":[{",".join(map(quote, sorted(attributes)[:MAX_ATTRIBUTES]))}]'
-    if origin is not None:
-        # The origin's own description follows its kind: root, aliased, streamed, options.
-        _, _, rest = origin.shape.inside.partition(',"root":')
-        inside += f',"root":{rest}'
-        first: Any = path[0] if path else None
-        if first is not None and first.mapper.class_ is not origin.entity and not _is_same(first, origin.entity):
-            # A query of several entities: the path begins at another than the first. The last of equal names stands.
-            inside += (
-                f',"root":{quote(first.mapper.class_.__name__)},"al":{"true" if first.is_aliased_class else "false"}'
-            )
-        if origin.stack.sites:
-            file, line, function = origin.stack.sites[0]
-            inside += f',"o":[{quote(file)},{line},{quote(function)}]'
-    return Shape(inside, steps[-1][0] if steps and kind == "lazy" else None)
-
-
-def _is_same(first: Any, entity: type | None) -> bool:
-    """Whether the path begins at the query's first entity, though under the name of a base class or of a subclass."""
-    base = first._base_alias() if first.is_aliased_class else None
-    if base is first or entity is None:
-        return False
-    return issubclass(first.mapper.class_, entity) or issubclass(entity, first.mapper.class_)
-
-
-def _steps(path: tuple[object, ...]) -> Iterator[tuple[str, bool]]:
-    """The relationships of a loader path: ("Project.task_refs", leads to a collection)."""
-    for part in path:
-        many = getattr(part, "uselist", None)
-        if many is not None:
-            yield f"{part.parent.class_.__name__}.{part.key}", bool(many)  # type: ignore[attr-defined] # a relationship
 
 
 def _identity(state: Any) -> str:
@@ -366,45 +224,3 @@ def _identity(state: Any) -> str:
     kind, values = state.key[0], state.key[1]
     # Texts hash with a secret of the process; numbers do not, and -1 and -2 hash alike.
     return f"{hash((kind, *[str(value) if type(value) is int else value for value in values])) & 0xFFFFFFFFFFFFFFFF:x}"
-
-
-def _options_key(options: tuple[Any, ...]) -> tuple[object, ...]:
-    """The loader options of a statement in a form that can be compared: (strategy, path) of each step."""
-    found: list[object] = []
-    for option in options:
-        for element in getattr(option, "context", ()):
-            path = getattr(element, "path", None)
-            if path is not None:
-                contained = "eager_from_alias" in (getattr(element, "local_opts", None) or {})
-                strategy = (("lazy", CONTAINED),) if contained else getattr(element, "strategy", None)
-                found.append((strategy, getattr(path, "path", ())))
-    return tuple(found)
-
-
-def _option_texts(key: tuple[Any, ...]) -> Iterator[str]:
-    """Such as `selectin Author.books > Book.tags` or `defer Author.bio`."""
-    for strategy, path in key[:MAX_OPTIONS]:
-        names = []
-        for part in path:
-            parent = getattr(part, "parent", None)
-            name = getattr(part, "key", None)
-            if name is not None and isinstance(parent, Mapper):
-                names.append(f"{parent.class_.__name__}.{name}")
-            elif isinstance(part, str):
-                names.append(part.rpartition(":")[2])
-        yield f"{_strategy_name(strategy)} {' > '.join(names)}".strip()
-
-
-def _strategy_name(strategy: Any) -> str:
-    parts = dict(strategy) if strategy else {}
-    if "lazy" in parts:
-        return str(parts["lazy"])
-    if "deferred" in parts:
-        return "defer" if parts["deferred"] else "load"
-    return next(iter(parts), "option")
-
-
-def _remember(key: tuple[object, ...], shape: Shape) -> Shape:
-    if len(_shapes) < MAX_SHAPES:
-        _shapes[key] = shape
-    return shape

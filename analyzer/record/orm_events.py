@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
-from . import orm
+from . import flush, leaked_options, orm
 from .listeners import Listener, listen, unlisten
 from .roots import Roots
 
@@ -18,7 +18,7 @@ class OrmEvents:
     def __init__(self, recorder: "Recorder") -> None:
         self._recorder = recorder
         self._option = recorder.option
-        execute = self._healed_execute if orm.leaks_options() else self._execute
+        execute = self._healed_execute if leaked_options.leaks_options() else self._execute
         self._listeners: list[Listener] = [
             (Session, "do_orm_execute", execute),
             (Session, "before_flush", self._before_flush),
@@ -32,7 +32,7 @@ class OrmEvents:
         """Start listening, and let the recorder's records say what the ORM was doing."""
         orm.mark_functions()
         records = self._recorder.records
-        records.flush, records.find_load, records.roots = orm.current_flush, orm.find_load, self.roots
+        records.flush, records.find_load, records.roots = flush.current_flush, orm.find_load, self.roots
         listen(self._listeners)
         if self._recorder.level == 2:
             from .reads import Reads
@@ -73,19 +73,19 @@ class OrmEvents:
 
     def _healed_execute(self, state: Any) -> None:
         try:
-            orm.heal(state)
+            leaked_options.heal(state)
         except Exception as error:  # noqa: BLE001 - as above
             self._recorder.fault(error)
         self._execute(state)
 
     def _before_flush(self, session: Any, context: Any, instances: Any) -> None:
         try:
-            orm.begin_flush(session)
+            flush.begin_flush(session)
         except Exception as error:  # noqa: BLE001 - as above
             self._recorder.fault(error)
 
     def _flushed(self, session: Any, other: Any) -> None:
         try:
-            orm.end_flush(session)
+            flush.end_flush(session)
         except Exception as error:  # noqa: BLE001 - as above
             self._recorder.fault(error)

@@ -16,7 +16,8 @@ from sqlalchemy.orm.state import InstanceState
 
 from .call_site import CallStack
 from .faults import armed, reach
-from .orm import Load, loaded_by, step_names
+from .load_shape import step_names
+from .orm import Load, loaded_by
 
 if TYPE_CHECKING:
     from .recorder import Recorder

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapper
 
 from .faults import armed, reach
 from .orm import Load, loaded_by
+from .records import MANY
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -30,13 +31,10 @@ class Roots:
         """Loads whose counts are to be written."""
 
     def executed(self, load: Load, context: Any) -> None:
-        """A statement has been sent; its rows are not instances yet."""
+        """A top-level query has been sent; its rows are not instances yet."""
         if self.pending:
             self.write()
-        if not load.top or load.entity is None:
-            return
-        state = getattr(context.compiled, "compile_state", None)
-        if not getattr(state, "multi_row_eager_loaders", False):
+        if load.entity is None or not getattr(getattr(context.compiled, "compile_state", None), MANY, False):
             return
         if armed:
             reach("recorder.roots")

@@ -19,7 +19,7 @@ from queryproof import record
 from queryproof.analyzer.errors import SourceError
 from queryproof.analyzer.query import RecordedQuery
 from queryproof.analyzer.record.launcher import run
-from queryproof.analyzer.record.orm import leaks_options
+from queryproof.analyzer.record.leaked_options import leaks_options
 from queryproof.analyzer.sources.journal import read_journal
 
 from ..conftest import Faults

@@ -1,0 +1,146 @@
+"""What all loads of one kind, path and origin have in common, as the journal keeps it once."""
+
+from collections.abc import Iterable, Iterator
+from json.encoder import encode_basestring_ascii as quote
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Mapper
+
+from .option_check import CONTAINED
+
+if TYPE_CHECKING:
+    from .orm import Load
+
+MAX_SHAPES = 10_000
+"""Descriptions that are remembered; later ones are worked out each time."""
+MAX_STEPS = 30
+MAX_OPTIONS = 20
+MAX_ATTRIBUTES = 100
+
+
+class Shape:
+    """The part of a load's description that all loads of one kind, path and origin have in common. Compared by identity."""
+
+    __slots__ = ("inside", "relationship")
+
+    def __init__(self, inside: str, relationship: str | None) -> None:
+        self.inside = inside
+        self.relationship = relationship
+
+
+shapes: dict[tuple[object, ...], Shape] = {}
+_names: dict[tuple[object, ...], tuple[str, ...]] = {}
+
+
+def query_shape(
+    kind: str, entity: type | None, options: tuple[object, ...], *, aliased: bool, streamed: bool, renews: bool
+) -> Shape:
+    """Of a top-level query. options: as of `options_key`; renews: it asks for populate_existing."""
+    name = quote(entity.__name__) if entity is not None else "null"
+    texts = [*_option_texts(options), *(["populate_existing"] if renews else [])]
+    listed = ",".join(quote(text[:200]) for text in texts)
+    inside = f'"k":"{kind}","e":{name},"root":{name}'
+    inside += ',"al":true' if aliased else ""
+    inside += ',"yp":true' if streamed else ""
+    inside += f',"op":[{listed}]' if listed else ""
+    return Shape(inside, None)
+
+
+def load_shape(
+    kind: str,
+    cause: str | None,
+    entity: type | None,
+    path: tuple[object, ...],
+    origin: "Load | None",
+    attributes: Iterable[str],
+) -> Shape:
+    steps = list(_steps(path))[:MAX_STEPS]
+    inside = f'"k":"{kind}","e":{quote(entity.__name__) if entity is not None else "null"}'
+    inside += f',"path":[{",".join(quote(name) for name, _ in steps)}]'
+    inside += f',"many":[{",".join("true" if many else "false" for _, many in steps)}]'
+    if cause is not None:
+        inside += f',"c":"{cause}"'
+    if attributes:
+        inside += f',"at":[{",".join(map(quote, sorted(attributes)[:MAX_ATTRIBUTES]))}]'
+    if origin is not None:
+        # The origin's own description follows its kind: root, aliased, streamed, options.
+        _, _, rest = origin.shape.inside.partition(',"root":')
+        inside += f',"root":{rest}'
+        first: Any = path[0] if path else None
+        if first is not None and first.mapper.class_ is not origin.entity and not _is_same(first, origin.entity):
+            # A query of several entities: the path begins at another than the first. The last of equal names stands.
+            inside += (
+                f',"root":{quote(first.mapper.class_.__name__)},"al":{"true" if first.is_aliased_class else "false"}'
+            )
+        if origin.stack.sites:
+            file, line, function = origin.stack.sites[0]
+            inside += f',"o":[{quote(file)},{line},{quote(function)}]'
+    return Shape(inside, steps[-1][0] if steps and kind == "lazy" else None)
+
+
+def _is_same(first: Any, entity: type | None) -> bool:
+    """Whether the path begins at the query's first entity, though under the name of a base class or of a subclass."""
+    base = first._base_alias() if first.is_aliased_class else None
+    if base is first or entity is None:
+        return False
+    return issubclass(first.mapper.class_, entity) or issubclass(entity, first.mapper.class_)
+
+
+def _steps(path: tuple[object, ...]) -> Iterator[tuple[str, bool]]:
+    """The relationships of a loader path: ("Project.task_refs", leads to a collection)."""
+    for part in path:
+        many = getattr(part, "uselist", None)
+        if many is not None:
+            yield f"{part.parent.class_.__name__}.{part.key}", bool(many)  # type: ignore[attr-defined] # a relationship
+
+
+def options_key(options: tuple[Any, ...]) -> tuple[object, ...]:
+    """The loader options of a statement in a form that can be compared: (strategy, path) of each step."""
+    found: list[object] = []
+    for option in options:
+        for element in getattr(option, "context", ()):
+            path = getattr(element, "path", None)
+            if path is not None:
+                contained = "eager_from_alias" in (getattr(element, "local_opts", None) or {})
+                strategy = (("lazy", CONTAINED),) if contained else getattr(element, "strategy", None)
+                found.append((strategy, getattr(path, "path", ())))
+    return tuple(found)
+
+
+def _option_texts(key: tuple[Any, ...]) -> Iterator[str]:
+    """Such as `selectin Author.books > Book.tags` or `defer Author.bio`."""
+    for strategy, path in key[:MAX_OPTIONS]:
+        names = []
+        for part in path:
+            parent = getattr(part, "parent", None)
+            name = getattr(part, "key", None)
+            if name is not None and isinstance(parent, Mapper):
+                names.append(f"{parent.class_.__name__}.{name}")
+            elif isinstance(part, str):
+                names.append(part.rpartition(":")[2])
+        yield f"{_strategy_name(strategy)} {' > '.join(names)}".strip()
+
+
+def _strategy_name(strategy: Any) -> str:
+    parts = dict(strategy) if strategy else {}
+    if "lazy" in parts:
+        return str(parts["lazy"])
+    if "deferred" in parts:
+        return "defer" if parts["deferred"] else "load"
+    return next(iter(parts), "option")
+
+
+def remember(key: tuple[object, ...], shape: Shape) -> Shape:
+    if len(shapes) < MAX_SHAPES:
+        shapes[key] = shape
+    return shape
+
+
+def step_names(path: tuple[object, ...]) -> tuple[str, ...]:
+    """The relationships of a loader path, such as ("Project.task_refs", "TaskRef.creator")."""
+    names = _names.get(path)
+    if names is None:
+        names = tuple(name for name, _ in _steps(path))
+        if len(_names) < MAX_SHAPES:
+            _names[path] = names
+    return names
