@@ -3,7 +3,7 @@
 from functools import cache
 
 from .finding import Finding, LookedAt
-from .partitions import merged, share_of
+from .partitions import share_of
 from .plan_context import PlanContext
 from .plan_rule import PlanRule
 from .rule import all_rules
@@ -20,7 +20,7 @@ def judge_plan(context: PlanContext) -> tuple[list[Finding], list[LookedAt]]:
     findings: dict[tuple[str, int | None], Finding] = {}
     looked_at: dict[LookedAt, None] = {}
     for rule in plan_rules():
-        for verdict in merged(context, rule.look(context)):
+        for verdict in rule.verdicts(context):
             if isinstance(verdict, LookedAt):
                 looked_at[verdict] = None
             else:

@@ -1,6 +1,6 @@
 """The option that mends a lazy load at its origin query: as text for the reader, and as an edit where there can be one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..analyzer.query import CallSite, OptionCheck, OrmLoad
@@ -10,7 +10,7 @@ from .source import alias_name, source_line
 ALIAS = "{root}"
 UNNAMED = "alias"
 """Stands for the name of an aliased root where the source does not tell it."""
-_EAGER = {"selectin": "selectinload", "joined": "joinedload", "subquery": "subqueryload", "contains": "contains_eager"}
+EAGER = {"selectin": "selectinload", "joined": "joinedload", "subquery": "subqueryload", "contains": "contains_eager"}
 _LAZY = {"select": "lazyload", "raise": "raiseload", "raise_on_sql": "raiseload", "noload": "noload", "immediate": "immediateload"}  # fmt: skip
 
 
@@ -92,14 +92,14 @@ def _refusal(check: OptionCheck, load: OrmLoad, place: CallSite | None, form: st
 def _worked_out(path: Sequence[str], to_many: Sequence[bool], load: OrmLoad) -> OptionCheck:
     """Without a compiled option: by the same rules, from the names alone."""
     steps, many = fold(path, to_many)
-    present = _present(load.options)
+    present = present_options(load.options)
     parts, replaces, loaders = [], [], []
     for number, (step, collection) in enumerate(zip(steps, many, strict=True)):
         recursive = sum(1 for name in path if name == step) > 1
         strategy = present.get(steps[: number + 1])
         name = "selectinload" if collection or recursive else "joinedload"
-        if strategy in _EAGER and number < len(steps) - 1:
-            name = _EAGER[strategy]
+        if strategy in EAGER and number < len(steps) - 1:
+            name = EAGER[strategy]
         elif strategy in _LAZY:
             replaces.append((_LAZY[strategy], step))
         owner, _, key = step.rpartition(".")
@@ -111,7 +111,8 @@ def _worked_out(path: Sequence[str], to_many: Sequence[bool], load: OrmLoad) -> 
     return OptionCheck(".".join(parts), None, tuple(loaders), classes, tuple(replaces), load.aliased)
 
 
-def _present(options: Sequence[str]) -> dict[tuple[str, ...], str]:
+def present_options(options: Iterable[str]) -> dict[tuple[str, ...], str]:
+    """Strategy by path of recorded options such as `selectin Author.books > Book.tags`."""
     found = {}
     for option in options:
         strategy, _, steps = option.partition(" ")

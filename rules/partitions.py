@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from ..analyzer.plan import PlanNode
 from ..analyzer.recommendation import Code
-from ..analyzer.sql.identifier import quote_identifier
+from ..analyzer.sql.identifier import quote_qualified
 from .finding import Fact, Finding, LookedAt, Subject, identity
 from .plan_context import PlanContext
 
@@ -27,8 +27,7 @@ class Parent:
     @property
     def quoted(self) -> str:
         """For SQL."""
-        own = quote_identifier(self.name or "?")
-        return f"{quote_identifier(self.schema)}.{own}" if self.schema else own
+        return quote_qualified(self.schema, self.name or "?")
 
 
 def parent_of(context: PlanContext, node: PlanNode) -> Parent | None:
@@ -134,9 +133,6 @@ def _one(context: PlanContext, parent: Parent, findings: list[Finding]) -> Findi
 
 def _of_parent(code: Code, node: PlanNode, parent: Parent) -> Code:
     """The same for the partitioned table, whose index cannot be built CONCURRENTLY in one statement."""
-    own = quote_identifier(node.relation or "?")
-    schema = f"{quote_identifier(node.schema)}." if node.schema else ""
-    text = code.text.replace(f" ON {schema}{own}", f" ON {parent.quoted}").replace(
-        f" {schema}{own};", f" {parent.quoted};"
-    )
+    own = quote_qualified(node.schema, node.relation or "?")
+    text = code.text.replace(f" ON {own}", f" ON {parent.quoted}").replace(f" {own};", f" {parent.quoted};")
     return replace(code, text=text.replace("CREATE INDEX CONCURRENTLY", "CREATE INDEX"))

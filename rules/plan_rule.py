@@ -43,7 +43,7 @@ class PlanRule(Rule):
         """Look at every plan of the workload. What is merely worth knowing of one plan stands among what was looked at, and
         of a scan that another rule has claimed no second story is told."""
         for context in contexts(case):
-            for verdict in merged(context, self.look(context)):
+            for verdict in self.verdicts(context):
                 if isinstance(verdict, LookedAt):
                     yield verdict
                 elif verdict.plan_node in context.around.claimed:
@@ -52,6 +52,10 @@ class PlanRule(Rule):
                     yield LookedAt(self.name, verdict.subject, f"{verdict.message}; little is at stake")
                 else:
                     yield verdict
+
+    def verdicts(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
+        """What the rule has to say of a plan, with one finding for what partitions of a table have in common."""
+        return merged(context, self.look(context))
 
     def finding(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..analyzer.plan import PlanNode
 from ..analyzer.recommendation import Code
-from ..analyzer.sql.identifier import quote_identifier
+from ..analyzer.sql.identifier import quote_identifier, quote_qualified
 from .condition import column, qualifier
 
 MOST_WORK_MEM_MB = 1024
@@ -22,9 +22,7 @@ def work_mem(needed_kb: float) -> tuple[int, Code]:
 
 def create_index(node: PlanNode, columns: Sequence[str], *, method: str = "", suffix: str = "", expression: str = "", predicate: str = "") -> Code:  # fmt: skip
     """CREATE INDEX CONCURRENTLY for a scan's table. predicate: of a partial index, as the catalog has it."""
-    table = quote_identifier(node.relation or "?")
-    if node.schema:
-        table = f"{quote_identifier(node.schema)}.{table}"
+    table = quote_qualified(node.schema, node.relation or "?")
     what = f"({expression})" if expression else ", ".join(f"{quote_identifier(one)}{suffix}" for one in columns)
     using = f" USING {method}" if method else ""
     return Code(
@@ -59,8 +57,7 @@ def index_for_order(keys: Sequence[str]) -> str:
 
 def analyze(node: PlanNode) -> Code:
     """ANALYZE for a scan's table."""
-    table = quote_identifier(node.relation or "?")
-    return Code("Statistics", "sql", f"ANALYZE {quote_identifier(node.schema) + '.' if node.schema else ''}{table};")
+    return Code("Statistics", "sql", f"ANALYZE {quote_qualified(node.schema, node.relation or '?')};")
 
 
 def number(value: float) -> str:

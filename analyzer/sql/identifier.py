@@ -6,6 +6,6 @@ def quote_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def quote_qualified(schema: str, name: str) -> str:
-    """`"schema"."name"`."""
-    return f"{quote_identifier(schema)}.{quote_identifier(name)}"
+def quote_qualified(schema: str | None, name: str) -> str:
+    """`"schema"."name"`, or `"name"` alone where the schema is not known."""
+    return f"{quote_identifier(schema)}.{quote_identifier(name)}" if schema else quote_identifier(name)

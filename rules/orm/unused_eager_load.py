@@ -6,17 +6,14 @@ from ...analyzer.recommendation import Code, LoaderEdit
 from ...analyzer.workload import Execution
 from ..entity_uses import UseAtQuery, entity_uses
 from ..finding import Fact, Finding, LookedAt, Subject
-from ..loader_option import ALIAS
+from ..loader_option import ALIAS, EAGER, present_options
 from ..orm_rule import Claim, OrmRule, with_remedy
 from ..recorded import Recorded, unit_of
 from ..source import source_line
 
 MIN_INSTANCES = 2
 """Parents whose relationship was loaded: of one alone nothing can be said."""
-_LOADERS = {
-    "selectin": "selectinload", "joined": "joinedload", "subquery": "subqueryload", "immediate": "immediateload",
-    "contains": "contains_eager",
-}  # fmt: skip
+_LOADERS = {**EAGER, "immediate": "immediateload"}
 
 
 class UnusedEagerLoad(OrmRule):
@@ -127,7 +124,8 @@ def _edit(one: UseAtQuery, path: tuple[str, ...], loader: str) -> LoaderEdit | N
     load = one.queries[0].orm
     if load is None or load.root is None or loader == "contains_eager":
         return None
-    kept = [(_loader_of(one, path[:end]), path[end - 1]) for end in range(1, len(path))]
+    present = present_options(option for query in one.queries if query.orm is not None for option in query.orm.options)
+    kept = [(_LOADERS.get(present.get(path[:end], ""), ""), path[end - 1]) for end in range(1, len(path))]
     if not all(name for name, _ in kept):
         return None
     option = ".".join(f"{name}({attribute})" for name, attribute in kept)
@@ -137,12 +135,6 @@ def _edit(one: UseAtQuery, path: tuple[str, ...], loader: str) -> LoaderEdit | N
     return LoaderEdit(
         one.use.origin, load.root, option, tuple(name for name, _ in kept), classes, ((loader, path[-1]),), load.aliased
     )
-
-
-def _loader_of(one: UseAtQuery, steps: tuple[str, ...]) -> str:
-    """Name of the loader by which the query asks for that path; empty when it does not."""
-    options = {option for query in one.queries if query.orm is not None for option in query.orm.options}
-    return next((name for strategy, name in _LOADERS.items() if f"{strategy} {' > '.join(steps)}" in options), "")
 
 
 def _options(one: UseAtQuery, name: str) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ...analyzer.plan import PlanNode
 from ...analyzer.postgres.literals import without_literals
 from ...analyzer.recommendation import Code
-from ...analyzer.sql.identifier import quote_identifier
+from ...analyzer.sql.identifier import quote_identifier, quote_qualified
 from ..condition import bare, column, columns, unwrap
 from ..finding import Fact, Finding, LookedAt, Severity
 from ..plan_context import PlanContext, misestimate, rows
@@ -129,7 +129,7 @@ def _code(node: PlanNode, read: str | None) -> list[Code]:
     codes = [analyze(node)]
     names = [bare(one) for one in columns(read)] if read else []
     if len(set(names)) > 1:
-        table = (f"{quote_identifier(node.schema)}." if node.schema else "") + quote_identifier(node.relation)
+        table = quote_qualified(node.schema, node.relation)
         listed = ", ".join(quote_identifier(one) for one in dict.fromkeys(names[:8]))
         name = quote_identifier(f"st_{node.relation}"[:60])
         codes.append(
@@ -153,7 +153,7 @@ def _of_groups(node: PlanNode) -> list[Code]:
     if not all(columns(key) for key in keys) or "?" in without_literals(_UNIT.sub("", " ".join(keys))):
         return []
     listed = ", ".join(quote_identifier(bare(key)) if column(key) else f"({key})" for key in keys)
-    table = (f"{quote_identifier(scan.schema)}." if scan.schema else "") + quote_identifier(scan.relation or "?")
+    table = quote_qualified(scan.schema, scan.relation or "?")
     name = quote_identifier(f"st_{scan.relation}"[:60])
     made = f"CREATE STATISTICS {name} ON {listed} FROM {table};\n{analyze(scan).text}"
     return [Code("Statistics on the expression (PostgreSQL 14 and later)", "sql", made)]

@@ -55,10 +55,7 @@ class SeqScanInLoop(PlanRule):
             loops = (node.actual_loops or 0.0) / node.processes
             if loops <= 1 or rows_read(node) < MIN_ROWS or node.id in context.around.claimed:
                 continue
-            if not any(
-                below.parent_relationship in ("Inner", "SubPlan") or below.parent_relationship == "Inner"
-                for _, below in _way(context, node)
-            ):
+            if not any(below.parent_relationship in ("Inner", "SubPlan") for _, below in _way(context, node)):
                 continue
             names = [column(one.left) or column(one.right) for one in conjuncts(node.filter or "")]
             found = [one for one in dict.fromkeys(names) if one] or _joined(context, node)

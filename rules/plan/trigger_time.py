@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ...analyzer.plan_parts import Trigger
 from ...analyzer.recommendation import Code
 from ...analyzer.schema import Table
-from ...analyzer.sql.identifier import quote_identifier
+from ...analyzer.sql.identifier import quote_identifier, quote_qualified
 from ..finding import Fact, Finding, LookedAt, Severity
 from ..plan_context import PlanContext
 from ..plan_rule import PlanRule
@@ -116,5 +116,5 @@ def _referring(context: PlanContext, trigger: Trigger) -> tuple[Table | None, tu
 
 
 def _index(child: Table, names: tuple[str, ...]) -> Code:
-    table = f"{quote_identifier(child.schema)}.{quote_identifier(child.name)}"
+    table = quote_qualified(child.schema, child.name)
     return Code("DDL", "sql", f"CREATE INDEX CONCURRENTLY ON {table} ({', '.join(map(quote_identifier, names))});")
