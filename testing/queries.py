@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from ..analyzer.record.scope import whole_process
 from ..analyzer.record.statement_count import CountedStatement, StatementCount, described
+from ..reports.numbers import plural
 
 
 class Queries:
@@ -47,13 +48,17 @@ class Queries:
         """Exactly so many."""
         __tracebackhide__ = True
         if self.count != expected:
-            raise AssertionError(f"{_number(self.count)} instead of {expected}:\n{described(self.statements)}")
+            raise AssertionError(
+                f"{plural(self.count, 'query', 'queries')} instead of {expected}:\n{described(self.statements)}"
+            )
 
     def assert_at_most(self, limit: int) -> None:
         """So many or fewer."""
         __tracebackhide__ = True
         if self.count > limit:
-            raise AssertionError(f"{_number(self.count)}, more than {limit}:\n{described(self.statements)}")
+            raise AssertionError(
+                f"{plural(self.count, 'query', 'queries')}, more than {limit}:\n{described(self.statements)}"
+            )
 
     def assert_duplicates_at_most(self, limit: int) -> None:
         """So many or fewer that repeat an earlier statement with its values."""
@@ -61,7 +66,3 @@ class Queries:
         if self.duplicates > limit:
             repeated = [one for one in self.statements if one.duplicates]
             raise AssertionError(f"{self.duplicates} duplicate queries, more than {limit}:\n{described(repeated)}")
-
-
-def _number(queries: int) -> str:
-    return f"{queries} {'query' if queries == 1 else 'queries'}"

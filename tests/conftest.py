@@ -2,11 +2,12 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.record.faults import FAULT_LOG, swallowed
 
@@ -54,6 +55,21 @@ def faults(fault_log: Path) -> Iterator[Faults]:
 def server() -> Iterator[Server]:
     with Server() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def fill(server: Server) -> Callable[[str, str], None]:
+    """(name, statements): makes a database of that name, runs the statements as its owner, and gathers statistics."""
+
+    def make(name: str, statements: str) -> None:
+        server.create_database(name)
+        connection = connect(server.url(name, "app"))
+        with connection.cursor() as cursor:
+            cursor.execute(statements)
+            cursor.execute("VACUUM (ANALYZE)")
+        connection.close()
+
+    return make
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ NO_DOOR = "estimates alone"
 @dataclass(frozen=True, slots=True)
 class Door:
     """what_if: None when nothing can be planned with indexes that do not exist. connection: where statements are planned.
-    reopen: another such connection, as the
-    clone's server may have been restarted. counters: of a clone's source. drops: whether existing indexes can be switched off. left_out: what plans lack, and why."""
+    reopen: another such connection, as the clone's server may have been restarted. counters: of a clone's source. drops:
+    whether existing indexes can be switched off. left_out: what plans lack, and why."""
 
     what_if: WhatIf | None
     connection: Connection

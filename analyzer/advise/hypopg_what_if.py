@@ -15,7 +15,7 @@ from ..sql.guard import single_statement_kind
 from ..sql.placeholders import has_placeholders
 from .candidate_index import CandidateIndex
 from .index_size import index_size
-from .what_if import Price
+from .what_if import Price, existing_places
 
 TIMEOUT_MS = 5_000
 HIDES_FROM = (1, 4)
@@ -46,11 +46,7 @@ class HypopgWhatIf:
             cursor.execute("SELECT pg_catalog.set_config('default_transaction_read_only', 'on', false)")
         self._schema = read_schema(connection)
         self._tables = {(table.schema, table.name): table for table in self._schema.tables}
-        self._existing = {
-            f"{table.schema}.{index.name}": (table.schema, index.name)
-            for table in self._schema.tables
-            for index in table.indexes
-        }
+        self._existing = existing_places(self._schema)
         self._indexes: dict[str, CandidateIndex] = {}
         self._live: dict[str, tuple[int, str]] = {}
         self._hidden: frozenset[str] = frozenset()

@@ -14,7 +14,7 @@ from ..sql.guard import single_statement_kind
 from ..sql.identifier import quote_qualified
 from .builder import Builder, Built
 from .candidate_index import CandidateIndex
-from .what_if import Price
+from .what_if import Price, existing_places
 
 
 class ScratchWhatIf:
@@ -29,11 +29,7 @@ class ScratchWhatIf:
         self._names = {
             index.name: f"{table.schema}.{index.name}" for table in self._schema.tables for index in table.indexes
         }
-        self._existing = {
-            f"{table.schema}.{index.name}": (table.schema, index.name)
-            for table in self._schema.tables
-            for index in table.indexes
-        }
+        self._existing = existing_places(self._schema)
         self._built: dict[str, tuple[CandidateIndex, Built]] = {}
 
     @property

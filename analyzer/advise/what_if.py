@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..plan import Plan
+from ..schema import Schema
 from .candidate_index import CandidateIndex
 
 
@@ -48,3 +49,10 @@ class WhatIf(Protocol):
 
         indifferent: handles that cannot matter for the statement, so that they may be on or off.
         """
+
+
+def existing_places(schema: Schema) -> dict[str, tuple[str, str]]:
+    """Schema and name of every existing index, by the `schema.name` that `without` and `Price.used` call it."""
+    return {
+        f"{table.schema}.{index.name}": (table.schema, index.name) for table in schema.tables for index in table.indexes
+    }

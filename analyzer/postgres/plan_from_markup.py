@@ -16,7 +16,6 @@ from ..errors import StatementError
 
 MAX_DIGITS = 40
 """No figure of a plan has more; Python itself refuses to read more than 4,300."""
-_LONG = re.compile(r":\s*-?[0-9]{41}")
 _CONTAINERS = frozenset((dict, list))
 _NAMESPACE = "{http://www.postgresql.org/2009/explain}"
 _DASHED = {
@@ -44,11 +43,8 @@ def from_json(text: str) -> object:
         value = msgspec.json.decode(text)
         if _count_keys(value) == text.count('":'):
             return value
-    long = _LONG.search(text) is not None
     try:
-        return json.loads(
-            text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_whole if long else None
-        )
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_whole)
     except StatementError:
         raise
     except RecursionError:

@@ -32,14 +32,15 @@ def build_workload(
     """Group recorded executions by fingerprint; percentiles over all executions of a group."""
     kept = [query for query in queries if not is_control(query.sql)]
     by_group: defaultdict[str, list[RecordedQuery]] = defaultdict(list)
-    for query in kept:
-        by_group[_key(query)].append(query)
-    figures = _figures(kept)
+    keys = [_key(query) for query in kept]
+    for key, query in zip(keys, kept, strict=True):
+        by_group[key].append(query)
+    figures = _figures(keys, kept)
     names = tuple(source.name for source in sources)
     groups = tuple(_group(key, members, figures[key], names) for key, members in by_group.items())
     return Workload(
         groups=ranked(groups),
-        executions=tuple(_execution(query) for query in kept),
+        executions=tuple(map(_execution, keys, kept)),
         sources=tuple(sources),
         started_at=min((query.started_at for query in kept), default=None),
         ended_at=max((query.started_at + query.duration_ms / 1000 for query in kept), default=None),
@@ -101,10 +102,10 @@ def _sent(query: RecordedQuery) -> str:
     return undoubled(query.sql) if query.driver in HALVING else query.sql
 
 
-def _figures(queries: Sequence[RecordedQuery]) -> dict[str, dict[str, float]]:
+def _figures(keys: Sequence[str], queries: Sequence[RecordedQuery]) -> dict[str, dict[str, float]]:
     import pandas as pd  # Half a second that only recordings need.
 
-    frame = pd.DataFrame({"key": [_key(query) for query in queries], "ms": [query.duration_ms for query in queries]})
+    frame = pd.DataFrame({"key": keys, "ms": [query.duration_ms for query in queries]})
     grouped = frame.groupby("key", sort=False)["ms"]
     table = pd.DataFrame(
         {
@@ -162,12 +163,12 @@ def _histogram(members: list[RecordedQuery]) -> tuple[tuple[float, int], ...]:
     return tuple((bound if bound != float("inf") else longest, counts[bound]) for bound in BUCKETS if bound <= top)
 
 
-def _execution(query: RecordedQuery) -> Execution:
+def _execution(key: str, query: RecordedQuery) -> Execution:
     digest = None
     if query.parameters is not None:
         digest = hashlib.sha256(repr((query.sql, query.parameters)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return Execution(
-        fingerprint=_key(query),
+        fingerprint=key,
         scope=f"{query.process}/{query.thread}/{query.task or ''}",
         sequence=query.sequence,
         started_at=query.started_at,

@@ -1,6 +1,6 @@
 """`--prove measure`: the set is really built and measured, what does not help is taken out, and nothing is ever left behind."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,8 @@ def quiet(stage: str, items: Sequence[Any]) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def name(server: Server) -> str:
-    server.create_database("measured")
-    connection = connect(server.url("measured", "app"))
-    with connection.cursor() as cursor:
-        cursor.execute(SETUP)
-        cursor.execute("VACUUM (ANALYZE) things")
-    connection.close()
+def name(server: Server, fill: Callable[[str, str], None]) -> str:
+    fill("measured", SETUP)
     root = connect(server.url("measured", "postgres"))
     with root.cursor() as cursor:
         cursor.execute("DROP EXTENSION pg_trgm")

@@ -1,5 +1,6 @@
 """missing-index as the advisor answers it: tables that are hard to name, proofs that are refused, and what is said of each."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,6 @@ from queryproof.analysis import AnalysisRequest, analyze, read_statement
 from queryproof.analyzer.advise.agreed import agreed
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
 from queryproof.analyzer.advise.index_recommendation import replaced
-from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.schema import Index, Table
 from queryproof.analyzer.sql.json_keys import with_json_keys
@@ -46,13 +46,8 @@ ASKED = {
 
 
 @pytest.fixture(scope="module")
-def name(server: Server) -> str:
-    server.create_database("missing")
-    connection = connect(server.url("missing", "app"))
-    with connection.cursor() as cursor:
-        cursor.execute(SETUP)
-        cursor.execute("VACUUM (ANALYZE)")
-    connection.close()
+def name(fill: Callable[[str, str], None]) -> str:
+    fill("missing", SETUP)
     return "missing"
 
 

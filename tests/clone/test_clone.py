@@ -1,6 +1,6 @@
 """A hollow clone plans as its source does, with and without hypothetical indexes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -47,13 +47,8 @@ STATEMENTS = (
 
 
 @pytest.fixture(scope="module")
-def source(server: Server) -> str:
-    server.create_database("clone_source")
-    connection = connect(server.url("clone_source", "app"))
-    with connection.cursor() as cursor:
-        cursor.execute(SETUP)
-        cursor.execute("VACUUM (ANALYZE)")
-    connection.close()
+def source(server: Server, fill: Callable[[str, str], None]) -> str:
+    fill("clone_source", SETUP)
     return server.url("clone_source", "reader")
 
 
