@@ -39,6 +39,7 @@ from .orm_proof import read_proofs, with_proofs
 from .reports.assemble import assemble
 from .reports.report import Report
 from .rules.judge import judge
+from .rules.one_row import with_one_row
 from .rules.rule import Case
 
 Prove = Literal["auto", "measure", "no"]
@@ -143,13 +144,14 @@ def read_sources(request: AnalysisRequest, connection: Connection | None) -> Wor
 
 
 def read_statement(group: QueryGroup, schema: Schema | None) -> Statement:
-    """What the group's statement asks for: with the constants that all its known texts share, and with JSON keys that were
-    bound as parameters, since an index can only be on a key that is known."""
+    """What the group's statement asks for: with the constants that all its known texts share, with JSON keys that were bound
+    as parameters, since an index can only be on a key that is known, and with what the code around it says of its rows."""
     if group.cut:
         return Statement(kind=group.text.partition(" ")[0].upper(), problem=CUT)
     texts = [sample.sql for sample in group.samples] or [group.text]
     values = [sample.values for sample in group.samples]
-    return agreed([analyse(with_json_keys(text, values), schema) for text in dict.fromkeys(texts)])
+    statement = agreed([analyse(with_json_keys(text, values), schema) for text in dict.fromkeys(texts)])
+    return with_one_row(statement, group)
 
 
 def _look(

@@ -1,6 +1,7 @@
 """What the advisor found → Report: an action for each index, the plan as a whole, and what helps where no index does."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ..analyzer.advise.build_time import build_ms
 from ..analyzer.advise.candidate_pool import CandidatePool
@@ -55,7 +56,9 @@ def advice_report(
     tables = {(table.schema, table.name): table for table in door.schema.tables}
     groups = {group.fingerprint: group for group in workload.groups}
     out = {index for index, _ in measured.taken_out} if measured is not None else set()
-    stays = [one for one in selection.chosen if one.index not in out]
+    plain = measured.plain if measured is not None else {}
+    chosen_truly = [replace(one, index=plain.get(one.index, one.index)) for one in selection.chosen]
+    stays = [one for one in chosen_truly if one.index not in out]
     ran = _ran(measured, stays)
     plans = _plans(today, planned, measured, ran, stays)
     proof = Proof(door.kind, {gain.fingerprint: gain for gain in selection.gains}, ran, plans)

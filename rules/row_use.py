@@ -7,7 +7,8 @@ from typing import Literal
 from ..analyzer.query import CallSite
 from .source import source_statement
 
-RowUse = Literal["first", "slice", "count", "exists"]
+RowUse = Literal["first", "slice", "count", "exists", "one"]
+"""one: a single row is taken, and more are refused."""
 
 _SENDS = frozenset("execute scalars scalar exec stream stream_scalars query".split())
 _LEGACY = frozenset(("all",))
@@ -16,6 +17,7 @@ _GOES_ON = frozenset("scalars all unique fetchall mappings tuples columns".split
 _BUILDERS = frozenset("where filter filter_by order_by options join outerjoin distinct group_by having".split())
 """Methods of the legacy Query, which is executed at the end of the chain."""
 _FIRST = frozenset("first fetchone scalar".split())
+_ONE = frozenset("one one_or_none scalar_one scalar_one_or_none".split())
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -64,8 +66,8 @@ def _climb(
             if not isinstance(call, ast.Call) or call.func is not parent:
                 yield None
                 return
-            if parent.attr in _FIRST:
-                yield "first"
+            if parent.attr in _FIRST | _ONE:
+                yield "first" if parent.attr in _FIRST else "one"
                 return
             if parent.attr not in _GOES_ON | _BUILDERS:
                 yield None
@@ -108,7 +110,7 @@ def _named(target: ast.Name, parents: dict[ast.AST, ast.AST], around: ast.AST) -
             uses.update(_climb(node, parents, around, deep=False))
     if not uses or None in uses:
         return None
-    order: tuple[RowUse, ...] = ("slice", "first", "count", "exists")
+    order: tuple[RowUse, ...] = ("slice", "first", "one", "count", "exists")
     for strongest in order:
         if strongest in uses:
             return strongest

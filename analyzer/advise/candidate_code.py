@@ -11,15 +11,25 @@ if TYPE_CHECKING:
     from .candidate_index import CandidateIndex
 
 MAX_NAME_BYTES = 63
+DUPLICATES = "Before it: values that come twice"
 
 
 def index_codes(index: "CandidateIndex", name: str) -> tuple[Code, ...]:
-    """The three forms, in the order in which the report shows them."""
+    """The three forms, in the order in which the report shows them; of a UNIQUE index what to look for before it, too."""
     return (
         Code("DDL", "sql", "\n".join(f"{statement};" for statement in ddl(index, name))),
         Code("Alembic migration", "python", migration(index, name)),
         Code("Model", "python", model_line(index, name)),
+        *([Code(DUPLICATES, "sql", f"{duplicates_query(index)};")] if index.unique else []),
     )
+
+
+def duplicates_query(index: "CandidateIndex") -> str:
+    """The first keys, if any, for which the UNIQUE index could not be built, without a semicolon."""
+    keys = ", ".join(key.bare for key in index.keys)
+    known = " AND ".join(f"{key.bare} IS NOT NULL" for key in index.keys)
+    table = quote_qualified(index.schema, index.table)
+    return f"SELECT {keys}, count(*) FROM {table} WHERE {known} GROUP BY {keys} HAVING count(*) > 1 LIMIT 20"  # noqa: S608 - quoted identifiers
 
 
 def ddl(index: "CandidateIndex", name: str) -> list[str]:

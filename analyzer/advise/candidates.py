@@ -15,6 +15,7 @@ from .candidate_types import why_not_indexable
 from .candidates_btree import Option, btrees, covering, ordered, wanted
 from .candidates_methods import brins, gins, gists, hashes, with_condition
 from .candidates_partial import partial
+from .unique_key import made_unique, unique_key
 
 __all__ = ["candidates", "obstacles", "together"]
 
@@ -32,11 +33,14 @@ def candidates(scan: TableScan, table: Table, schema: Schema) -> tuple[Candidate
     found: dict[CandidateIndex, None] = {}
     implied = conditions(scan)
     patterns = frozenset(one.expression for one in scan.predicates if one.kind == "like-prefix")
+    key = unique_key(scan, table)
     for option in _options(scan, table, schema):
         if already_there(option.index, table, option.free, patterns, implied) is None and not _repeats_key(
             option, table, joined
         ):
-            found.setdefault(option.index)
+            index = option.index if key is None else made_unique(option.index, key)
+            if index is not None:
+                found.setdefault(index)
     return tuple(found)
 
 

@@ -111,6 +111,9 @@ def answer_by_measuring(
         except StatementError as error:
             tried.append(Alternative(describe(option), str(error)))
             refused += 1
+            if option.unique:
+                # A value comes twice after all: the next one tried is plain.
+                options.insert(options.index(option) + 1, replace(option, unique=False))
             continue
         trial = _Trial(option, after, built.size_bytes, built.build_ms)
         if not _uses(after, built.names):
@@ -229,6 +232,8 @@ def measurement(plan: Plan) -> Measurement:
 def describe(index: CandidateIndex) -> str:
     """The index in one phrase, such as `B-tree on task_refs (project_id, created_at) where …`."""
     method = {"btree": "B-tree", "hash": "Hash", "gin": "GIN"}.get(index.method, index.method)
+    if index.unique:
+        method = f"unique {method}"
     text = f"{method} on {index.table} ({', '.join(key.sql.replace(chr(34), '') for key in index.keys)})"
     if index.include:
         text += f" including {', '.join(index.include)}"

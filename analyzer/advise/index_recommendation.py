@@ -138,7 +138,7 @@ def lock_of(index: CandidateIndex) -> str:
     return (
         "CREATE INDEX CONCURRENTLY takes SHARE UPDATE EXCLUSIVE: reads and writes go on while it builds; it waits for "
         "transactions that are open when it starts, cannot run inside a transaction, and leaves an invalid index behind "
-        "when it fails: drop that one and try again"
+        "when it fails: drop that one and try again" + ("; it fails where a value comes twice" if index.unique else "")
     )
 
 
@@ -220,7 +220,17 @@ def _flag(flags: tuple[bool, ...], place: int) -> bool:
 
 
 def why_it_helps(index: CandidateIndex) -> str:
-    """One or two sentences for the shape of the index."""
+    """One or two sentences for the shape of the index, and why it is UNIQUE where it is."""
+    why = _why_this_shape(index)
+    if index.unique:
+        why += (
+            " The code takes one row for a value and refuses more, and no value came twice when the table was last "
+            "analysed: UNIQUE has the database keep what the code relies on. From then on it refuses a second row of a value."
+        )
+    return why
+
+
+def _why_this_shape(index: CandidateIndex) -> str:
     return {
         "hash": "The column is only ever compared for equality and its values are long: a hash index stores a 4-byte code "
         "of each, so it is smaller than a B-tree and as fast.",

@@ -1,7 +1,7 @@
 """Builds a chosen set for real, measures the workload before and after, and takes out again what does not help in truth."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import StatementError
 from ..plan import Plan, PlanNode
@@ -30,13 +30,14 @@ class MeasuredQuery:
 class MeasuredSet:
     """kept: those that helped, as they were built. taken_out: those that did not, with the reason. refused: those that
     PostgreSQL did not build, of which nothing is known but their plan. queries: those that could
-    be run; unmeasured: the rest, with the reason."""
+    be run; unmeasured: the rest, with the reason. plain: UNIQUE ones that the data refused, with those built in their place."""
 
     kept: Mapping[CandidateIndex, Built]
     taken_out: tuple[tuple[CandidateIndex, str], ...]
     refused: tuple[tuple[CandidateIndex, str], ...]
     queries: tuple[MeasuredQuery, ...]
     unmeasured: tuple[Alternative, ...]
+    plain: Mapping[CandidateIndex, CandidateIndex]
 
 
 def measure_set(
@@ -59,12 +60,19 @@ def measure_set(
     built: dict[CandidateIndex, Built] = {}
     taken_out: list[tuple[CandidateIndex, str]] = []
     refused: list[tuple[CandidateIndex, str]] = []
+    plain: dict[CandidateIndex, CandidateIndex] = {}
     try:
-        for index in indexes:
+        waiting = list(indexes)
+        for index in waiting:
             try:
                 built[index] = builder.build(index)
             except StatementError as error:
-                refused.append((index, str(error)))
+                if index.unique:
+                    plain[index] = replace(index, unique=False)
+                    waiting.append(plain[index])
+                    taken_out.append((index, f"{error}: a plain one was built in its place"))
+                else:
+                    refused.append((index, str(error)))
         after = dict(before)
         pending = ran
         while True:
@@ -88,7 +96,7 @@ def measure_set(
     finally:
         for index, trial in built.items():
             builder.drop(index, trial)
-    return MeasuredSet(dict(built), tuple(taken_out), tuple(refused), queries, tuple(unmeasured))
+    return MeasuredSet(dict(built), tuple(taken_out), tuple(refused), queries, tuple(unmeasured), plain)
 
 
 def _useless(

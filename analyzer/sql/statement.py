@@ -66,6 +66,7 @@ class TableScan:
     or_branches: each OR whose every branch restricts this table, as its branches. windows: PARTITION BY then ORDER BY keys.
     distinct: keys of DISTINCT or DISTINCT ON. extremes: columns of which the level asks min or max alone. written: columns
     that the statement sets here. nullable: on the side of an outer join that may be missing. via: the view it stands in.
+    one_row: the code around the statement, which reads nothing else, takes one row and refuses more.
     """
 
     schema: str | None
@@ -85,6 +86,7 @@ class TableScan:
     nullable: bool = False
     locks: bool = False
     via: str = ""
+    one_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)

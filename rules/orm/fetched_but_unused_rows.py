@@ -97,7 +97,7 @@ class FetchedButUnusedRows(OrmRule):
         uses = {one.use.origin: one for one in entity_uses(recorded) if not one.use.path}
         for place, executions in places.items():
             use = row_use(place)
-            if use is not None:
+            if use in _WHAT:
                 yield Claim(self._finding(executions, place, _WHAT[use], 1.0), executions)
             elif place in uses and _unread(uses[place]):
                 one = uses[place].use

@@ -1,0 +1,16 @@
+"""Which statements the code around them takes one row of, and refuses more."""
+
+from dataclasses import replace
+
+from ..analyzer.sql.statement import Statement
+from ..analyzer.workload import QueryGroup
+from .row_use import row_use
+
+
+def with_one_row(statement: Statement, group: QueryGroup) -> Statement:
+    """The statement, its only scan marked where the code says `.one()`, `.scalar_one_or_none()` or the like at one place at
+    least: what a table holds is a rule wherever it is read."""
+    if len(statement.scans) != 1 or not any(row_use(place) == "one" for place, _ in group.call_sites):
+        return statement
+    (scan,) = statement.scans
+    return replace(statement, scans=(replace(scan, one_row=True),))
