@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from queryproof.advising import AdviceRequest, advise
 from queryproof.analysis import AnalysisRequest, analyze
@@ -13,7 +14,6 @@ from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.server import Server
 from queryproof.reports.ddl_script import ddl_script
 from queryproof.reports.report import Report
-from sqlalchemy import create_engine
 
 SETUP = """
 CREATE TABLE members (id int PRIMARY KEY, email text, "Nick" text NOT NULL, badge int NOT NULL, city int NOT NULL, code int NOT NULL,
