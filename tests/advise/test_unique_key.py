@@ -101,9 +101,7 @@ def test_a_planned_index_is_unique_where_both_say_so(server: Server, name: str, 
     assert 'CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS "ix_members_email"' in ddl_script(report)
 
 
-def test_a_built_index_is_unique_unless_a_value_comes_twice_after_all(
-    server: Server, name: str, journal: Path
-) -> None:
+def test_a_built_index_is_unique_unless_a_value_comes_twice_after_all(server: Server, name: str, journal: Path) -> None:
     report = analyze(AnalysisRequest(journal=journal, url=server.url(name, "app"), prove="measure"))
     assert is_unique(report, '"members" ("email")')
     assert not is_unique(report, '"members" ("Nick")')
