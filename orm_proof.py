@@ -57,7 +57,7 @@ class OrmProof:
 class _Run:
     code: int
     queries: list[RecordedQuery]
-    problems: dict[CallSite, str]
+    problems: dict[tuple[CallSite, str], str]
     seconds: float
     refusal: str | None = None
 
@@ -119,13 +119,13 @@ def read_proofs(journal: Path) -> tuple[OrmProof, ...]:
 
 def with_proofs(recommendations: Iterable[Recommendation], proofs: Sequence[OrmProof]) -> list[Recommendation]:
     """The recommendations, those that a proof belongs to with its figures as evidence, or with the reason for its absence."""
-    by_place = {proof.origin: proof for proof in proofs}
-    return [
-        _with_proof(one, by_place[one.place])
-        if _loads_relationships(one) and one.place in by_place and one.evidence.queries
-        else one
-        for one in recommendations
-    ]
+    by_query = {(proof.origin, proof.root): proof for proof in proofs}
+    result = []
+    for one in recommendations:
+        proof = by_query.get((one.edit.place, one.edit.root)) if one.edit is not None else None
+        proven = proof is not None and _loads_relationships(one) and one.evidence.queries
+        result.append(_with_proof(one, proof) if proof is not None and proven else one)
+    return result
 
 
 def lazy_edits(queries: Sequence[RecordedQuery]) -> tuple[TrialEdit, ...]:
@@ -164,8 +164,8 @@ def _run(command: Sequence[str], edits: tuple[TrialEdit, ...], *, roll_back: boo
         problems = {}
         if told_file(trial).is_file():
             for line in told_file(trial).read_bytes().splitlines():
-                file, number, function, problem = msgspec.json.decode(line)
-                problems[CallSite(file, number, function)] = problem
+                file, number, function, root, problem = msgspec.json.decode(line)
+                problems[CallSite(file, number, function), root] = problem
         try:
             queries = read_journal(directory)[0]
         except SourceError:
@@ -177,13 +177,13 @@ def _proof(
     edit: TrialEdit, recorded: _Run, befores: Sequence[_Run], afters: Sequence[_Run], rolled_back: bool
 ) -> OrmProof:
     origin = CallSite(edit.file, edit.line, edit.function)
-    figures = [figures_at(one.queries, origin) for one in befores]
-    figures_after = [figures_at(one.queries, origin) for one in afters]
+    figures = [figures_at(one.queries, origin, edit.root) for one in befores]
+    figures_after = [figures_at(one.queries, origin, edit.root) for one in afters]
     proof = OrmProof(
         origin=origin,
         root=edit.root,
         paths=edit.paths,
-        ms_recorded=figures_at(recorded.queries, origin).ms,
+        ms_recorded=figures_at(recorded.queries, origin, edit.root).ms,
         queries_before=figures[0].queries,
         ms_before=median(one.ms for one in figures),
         rolled_back=rolled_back,
@@ -194,7 +194,7 @@ def _proof(
     wrong = next((one.code for one in befores if one.code != code), None)
     wrong_after = next((one.code for one in afters if one.code != code), None)
     refusal = next((one.refusal for one in (*befores, *afters) if one.refusal is not None), None)
-    problem = next((one.problems[origin] for one in afters if origin in one.problems), None)
+    problem = next((one.problems[origin, edit.root] for one in afters if (origin, edit.root) in one.problems), None)
     if refusal is not None:
         why = refusal
     elif wrong is not None:
@@ -222,10 +222,16 @@ class Figures(NamedTuple):
     ms: float
 
 
-def figures_at(queries: Sequence[RecordedQuery], origin: CallSite) -> Figures:
-    """What one query line and the loads of its instances' relationships took in a run."""
+def figures_at(queries: Sequence[RecordedQuery], origin: CallSite, root: str) -> Figures:
+    """What the query of this root at one line and the loads of its instances' relationships took in a run. A line of a generic
+    repository sends queries of many roots."""
     own = [one for one in queries if one.call_site == origin and one.orm is not None and one.orm.kind not in LOADS]
-    loads = [one for one in queries if one.orm is not None and one.orm.kind in LOADS and one.orm.origin == origin]
+    # A query of several entities is known by its first; the loads know whose instances they are of.
+    own = [one for one in own if one.orm is not None and one.orm.root == root] or own
+    loads = [
+        one for one in queries
+        if one.orm is not None and one.orm.kind in LOADS and one.orm.origin == origin and one.orm.root == root
+    ]  # fmt: skip
     return Figures(len(own), len(own) + len(loads), sum(one.duration_ms for one in (*own, *loads)))
 
 
@@ -262,5 +268,6 @@ def _with_proof(one: Recommendation, proof: OrmProof) -> Recommendation:
         Measurement(ms=proof.ms_before, queries=proof.queries_before, plan_id=one.evidence.queries[0].before.plan_id),
         Measurement(ms=proof.ms_after, queries=proof.queries_after),
     )
-    saved = proof.ms_recorded * max(0.0, 1 - proof.ms_after / proof.ms_before) if proof.ms_before else 0.0
+    # The difference of the figures that stand beside it; no more than there was in the recording.
+    saved = min(proof.ms_recorded, max(0.0, proof.ms_before - proof.ms_after))
     return replace(one, evidence=Evidence("measured", how, (evidence,)), saves_ms=saved)

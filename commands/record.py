@@ -85,10 +85,18 @@ def record(
         queryproof record --output /tmp/journal -- uvicorn shop.main:app
         queryproof record --prove -- python report.py
     """
+    from ..analyzer.record.isolated import isolating_flag
     from ..analyzer.record.launcher import check_command, run
     from ..analyzer.sources.journal import has_call_sites, has_recording, set_aside
 
     check_command(command)
+    flag = isolating_flag(command)
+    if flag is not None:
+        click.echo(
+            f"queryproof: Python started with {flag} does not find the recorder: leave {flag} out, or record in the code with "
+            "queryproof.record(…)",
+            err=True,
+        )
     if has_recording(output) and not append:
         previous = set_aside(output)
         click.echo(f"queryproof: the earlier recording is now {previous}", err=True)
@@ -118,7 +126,8 @@ def record(
         click.echo(f"queryproof: recorded to {output}; next: queryproof analyze {output} [--url URL]", err=True)
     else:
         click.echo(
-            "queryproof: nothing was recorded: the program did not use SQLAlchemy, or it did not run on Python",
+            "queryproof: nothing was recorded: the program did not use SQLAlchemy, it did not run on Python, or its Python was "
+            "started with -E, -I or -S",
             err=True,
         )
     sys.exit(code)

@@ -176,7 +176,9 @@ def _per_call(action: Recommendation) -> float:
 def _saved(groups: Sequence[QueryGroup], actions: Sequence[Recommendation]) -> float:
     """What all actions save together. Each query is counted once: several actions on it together save no more than its time.
 
-    What an action saves is spread over the queries of its evidence by their own savings, or evenly where those are not known.
+    What an action saves is spread over the queries of its evidence by their own savings, or evenly where those are not known;
+    what is more than they take is saved on queries that the evidence does not name, such as an N+1's origin. So one action
+    alone saves here what it says of itself.
     """
     totals = {group.fingerprint: group.total_ms or 0.0 for group in groups}
     saved: dict[str, float] = {}
@@ -184,13 +186,16 @@ def _saved(groups: Sequence[QueryGroup], actions: Sequence[Recommendation]) -> f
     for action in actions:
         if action.saves_ms is None:
             continue
-        weights = {one.fingerprint: _share(one) * totals.get(one.fingerprint, 0.0) for one in action.evidence.queries}
+        named = {one.fingerprint: totals.get(one.fingerprint, 0.0) for one in action.evidence.queries}
+        here = min(action.saves_ms, sum(named.values()))
+        elsewhere += action.saves_ms - here
+        weights = {one.fingerprint: _share(one) * named[one.fingerprint] for one in action.evidence.queries}
         whole = sum(weights.values())
         if not whole:
-            elsewhere += action.saves_ms
+            elsewhere += here
         for fingerprint, weight in weights.items():
             if whole:
-                saved[fingerprint] = saved.get(fingerprint, 0.0) + action.saves_ms * weight / whole
+                saved[fingerprint] = saved.get(fingerprint, 0.0) + here * weight / whole
     once = sum(min(totals.get(fingerprint, 0.0), ms) for fingerprint, ms in saved.items())
     return min(sum(totals.values()), once + elsewhere)
 

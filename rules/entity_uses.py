@@ -38,7 +38,10 @@ def entity_uses(recorded: Recorded) -> list[UseAtQuery]:
         found[key] = _added(found[key], use) if key in found else use
     result = []
     for use in found.values():
-        at = queries.get(use.origin)
+        root = use.path[0].rpartition(".")[0] if use.path else use.entity
+        at = queries.get(use.origin, [])
+        # A line of a generic repository asks for many classes; a path may begin at a subclass or a base of the root.
+        at = [one for one in at if one.orm is not None and one.orm.root == root] or at
         if at and at[0].orm is not None:
             result.append(UseAtQuery(use, tuple(at), tuple(eager.get((use.origin, use.path), ())), at[0].orm))
     return sorted(result, key=lambda one: (one.use.origin, one.use.path, one.use.entity))

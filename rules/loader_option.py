@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from ..analyzer.query import CallSite, OptionCheck, OrmLoad
 from ..analyzer.recommendation import Code, LoaderEdit
-from .source import alias_name, source_line
+from .option_codes import option_codes
+from .source import alias_name
 
 ALIAS = "{root}"
 UNNAMED = "alias"
@@ -23,14 +24,9 @@ class LoaderOption:
     edit: LoaderEdit | None
     refused: str | None
 
-    def codes(self, place: CallSite | None, form: str) -> Iterator[Code]:
-        """What to paste, the line it belongs to, what to take away, what to import."""
-        if form == "get":
-            yield Code("Argument of the call", "python", f"options=[{self.text}]")
-        else:
-            yield Code("Option for the query", "python", f".options({self.text})")
-        if place is not None and (line := source_line(place)):
-            yield Code(f"The line where the query is sent, {place.file}:{place.line}", "python", line)
+    def codes(self, place: CallSite | None, form: str, root: str | None, stack: Sequence[CallSite]) -> Iterator[Code]:
+        """What to paste, the line it belongs to, what to take away, what to import. root, stack: see `option_codes`."""
+        yield from option_codes(self.text, place, form, None if self.check.aliased else root, stack)
         if self.check.replaces:
             present = ", ".join(f"{name}({attribute})" for name, attribute in self.check.replaces)
             yield Code("It replaces", "python", present)

@@ -29,6 +29,7 @@ class Recorded:
         self.executions = case.workload.executions
         self.groups: dict[str, QueryGroup] = {group.fingerprint: group for group in case.workload.groups}
         self._taken: set[Key] = set()
+        self._reserved: set[Key] = set()
         self._by_key = {_key(one): one for one in self.executions}
         self.units = _units(self.executions, case.workload.events)
         self._after_commit: dict[Key, SessionEvent] | None = None
@@ -43,9 +44,14 @@ class Recorded:
         found = self.statement(execution)
         return found is None or found.kind != "SELECT"
 
-    def free(self, execution: Execution) -> bool:
-        """Whether no rule has claimed it yet."""
-        return _key(execution) not in self._taken
+    def free(self, execution: Execution, *, reserved: bool = False) -> bool:
+        """Whether no rule has claimed it yet. reserved: count those as free that are kept for a later rule, which asks."""
+        key = _key(execution)
+        return key not in self._taken and (reserved or key not in self._reserved)
+
+    def reserve(self, executions: Iterable[Execution]) -> None:
+        """Keep these for a later rule."""
+        self._reserved.update(map(_key, executions))
 
     def claim(self, executions: Iterable[Execution]) -> None:
         """From now on these are spoken of; no later rule does."""

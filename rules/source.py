@@ -6,29 +6,43 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..analyzer.query import CallSite
+from ..analyzer.source_edit.runtime_class import runtime_class
 
 MAX_BYTES = 2_000_000
 MAX_LINE = 300
 
 
-@lru_cache(maxsize=64)
 def _lines(file: str) -> tuple[str, ...]:
     try:
         path = Path(file)
         # The name comes from a journal, which may be anyone's: nothing but Python below the working directory is opened.
-        if path.is_absolute() or ".." in path.parts or path.suffix != ".py":
+        if path.is_absolute() or ".." in path.parts or path.suffix != ".py" or not path.is_file():
             return ()
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            return ()
-        return tuple(path.read_text(encoding="utf-8").splitlines())
-    except (OSError, UnicodeError, ValueError):
+        found = path.stat()
+        return _read(path.absolute(), found.st_mtime_ns, found.st_size)
+    except (OSError, ValueError):
         return ()
 
 
 @lru_cache(maxsize=64)
-def _tree(file: str) -> ast.Module | None:
+def _read(path: Path, changed_at: int, size: int) -> tuple[str, ...]:
+    """Kept as long as the file stays as it is."""
+    if size > MAX_BYTES:
+        return ()
     try:
-        return ast.parse("\n".join(_lines(file)))
+        return tuple(path.read_text(encoding="utf-8").splitlines())
+    except UnicodeError:
+        return ()
+
+
+def _tree(file: str) -> ast.Module | None:
+    return _parsed(_lines(file))
+
+
+@lru_cache(maxsize=64)
+def _parsed(lines: tuple[str, ...]) -> ast.Module | None:
+    try:
+        return ast.parse("\n".join(lines))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
@@ -56,6 +70,13 @@ def source_statement(place: CallSite) -> tuple[ast.stmt, ast.AST] | None:
         if isinstance(node, ast.stmt) and holds and (found is None or node.lineno >= found[0].lineno):
             found = (node, around)
     return found
+
+
+def entity_at_run_time(place: CallSite, root: str) -> str | None:
+    """The expression that is the class `root` only when it is run, such as `self.model` of a repository; None where the source
+    names the class or is not at hand."""
+    tree = _tree(place.file)
+    return runtime_class(tree, place.line, root) if tree is not None else None
 
 
 def alias_name(place: CallSite, root: str) -> str | None:

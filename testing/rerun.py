@@ -113,16 +113,16 @@ def _line(
     place = CallSite(edit.file, edit.line, edit.function)
     start = f"query at {edit.file}:{edit.line}"
     loaded = ", ".join(" > ".join(path) for path in edit.paths)
-    problem = trial.problems.get((edit.file, edit.line, edit.function))
+    problem = trial.problems.get(((edit.file, edit.line, edit.function), edit.root))
     if befores[-1] is None:
         return f"{start}: no proof: run again as it is, the test did not pass"
     if problem is not None:
         return f"{start}: no proof: the option could not be added: {problem}"
     if afters[-1] is None:
         return f"{start}: no proof: run again with the option, the test did not pass"
-    recorded = figures_at(first, place)
-    without = [figures_at(one, place) for one in befores if one is not None]
-    with_ = [figures_at(one, place) for one in afters if one is not None]
+    recorded = figures_at(first, place, edit.root)
+    without = [figures_at(one, place, edit.root) for one in befores if one is not None]
+    with_ = [figures_at(one, place, edit.root) for one in afters if one is not None]
     other = next((one for one in without if one[:2] != recorded[:2]), None)
     if other is not None:
         return (

@@ -153,9 +153,12 @@ class Session:
         """Hand over what is not on any report."""
         if self._rerun is not None:
             self.totals.proofs += self._rerun.proofs
+        self.totals.faults += self._recorder.faults
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
-            output[FIGURES] = {"proofs": self.totals.proofs, "stale": self.totals.stale}
+            output[FIGURES] = {
+                "proofs": self.totals.proofs, "stale": self.totals.stale, "faults": self.totals.faults
+            }  # fmt: skip
 
     @contextmanager
     def _counted(self, item: pytest.Item, check: _RuleCheck) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """What the plugin prints at the end of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
@@ -58,6 +58,14 @@ def print_proofs(terminal: pytest.TerminalReporter, proofs: Sequence[str]) -> No
         terminal.write_line(line)
     if not proofs:
         terminal.write_line("no test loads row by row")
+
+
+def missing_lines(crashed: Sequence[str], faults: int) -> Iterator[str]:
+    """What the figures lack: read without these lines they would look whole."""
+    if crashed:
+        yield f"worker {', '.join(sorted(crashed))} crashed: what its last test has sent is not counted"
+    if faults:
+        yield f"{faults} internal errors of queryproof, which no test has seen: its counts may be too low"
 
 
 def _list(terminal: pytest.TerminalReporter, title: str, tests: Sequence[str]) -> None:

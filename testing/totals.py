@@ -1,6 +1,5 @@
 """Sums up a test run: judges growth, writes budgets, and prints what was counted, proven and missing."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +9,14 @@ from ..analyzer.errors import QueryproofError
 from .budgets import read_budgets, write_budgets
 from .figures import FIGURES, TestFigures
 from .growth import Growth
-from .summary import print_budgets, print_proofs, print_table
+from .summary import missing_lines, print_budgets, print_proofs, print_table
 
 
 class Totals:
     """What all tests of the run have sent, whatever process ran them.
 
     budgets: those in the file when the run began. stale: ids in it that no test bears any more. proofs: a line each.
+    faults: errors of ours, which no test has seen. crashed: workers that ended before their last test did.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -25,6 +25,8 @@ class Totals:
         self.budgets: dict[str, int] = {}
         self.stale: list[str] = []
         self.proofs: list[str] = []
+        self.faults = 0
+        self.crashed: list[str] = []
         self._growth = Growth()
         self._mode: str | None = config.getoption("queryproof_budgets")
         self._file = config.rootpath / config.getoption("queryproof_budgets_file")
@@ -53,11 +55,14 @@ class Totals:
         self.figures[figures.test] = replace(figures, passed=figures.passed and problem is None)
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """A worker has ended; one that crashed leaves nothing."""
-        told: dict[str, Sequence[str]] = getattr(node, "workeroutput", {}).get(FIGURES, {})
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """A worker has ended; one that crashed leaves nothing but what it had sent with its reports."""
+        if error is not None:
+            self.crashed.append(node.gateway.id)
+        told: dict[str, Any] = getattr(node, "workeroutput", {}).get(FIGURES, {})
         self.proofs += told.get("proofs", ())
         self.stale = sorted({*self.stale, *told.get("stale", ())})
+        self.faults += told.get("faults", 0)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the budgets: those of passed tests anew, those of tests that did not run as they were."""
@@ -80,6 +85,8 @@ class Totals:
             print_budgets(write, self._mode, self._file.name, self.budgets, self._passed(), self.stale)
         if self.config.getoption("queryproof_prove"):
             print_proofs(write, sorted(self.proofs))
+        for line in missing_lines(self.crashed, self.faults):
+            write.write_line(f"queryproof: {line}", yellow=True)
         journal = self.config.getoption("queryproof_journal")
         if journal:
             write.write_line(f"queryproof: recorded to {journal}; next: queryproof analyze {journal}")

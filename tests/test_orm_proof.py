@@ -23,6 +23,7 @@ from queryproof.analyzer.record.launcher import run
 from queryproof.analyzer.record.rollback import CannotRollBack, Rollback, forbid_writing
 from queryproof.cli import main
 from queryproof.orm_proof import OrmProof, prove_orm_edits, read_proofs
+from queryproof.reports.json_report import from_json
 
 MODELS = """
 import sys
@@ -115,6 +116,15 @@ def test_a_program_that_only_reads_is_run_again_and_the_report_says_measured(
     result = CliRunner().invoke(main, ["analyze"])
     assert "measured" in result.stdout
     assert "11 queries → 2" in result.stdout.replace("\xa0", " ")
+    report = from_json((program.parent / "queryproof-report" / "report.json").read_bytes())
+    (action,) = report.recommendations
+    (evidence,) = action.evidence.queries
+    assert evidence.before.ms is not None
+    assert evidence.after.ms is not None
+    # The headline, the action and the figures before and after say the same.
+    assert action.saves_ms is not None
+    assert report.saved_ms == pytest.approx(action.saves_ms)
+    assert action.saves_ms == pytest.approx(min(proof.ms_recorded, evidence.before.ms - evidence.after.ms))
 
 
 def test_what_a_program_commits_is_rolled_back_in_the_proof(program: Path, server: Server) -> None:
@@ -172,6 +182,51 @@ for _ in range(int(count.read_text())):
     assert all(proof.rolled_back for proof in proofs)
     assert last.refused is not None
     assert "cannot be compared" in last.refused
+
+
+GENERIC = """
+from sqlalchemy.exc import ArgumentError
+fill(engine)
+class Repository:
+    def __init__(self, session, model):
+        self.session, self.model = session, model
+    def all(self):
+        return self.session.scalars(select(self.model)).all()
+with Session(engine) as session:
+    for book in Repository(session, Book).all():
+        book.author
+    session.expunge_all()
+    for author in Repository(session, Author).all():
+        author.books
+    for person in Repository(session, Person).all():
+        person.id
+"""
+
+
+def test_each_class_that_one_line_asks_for_has_a_proof_of_its_own(program: Path) -> None:
+    proofs = proofs_of(program, GENERIC, "sqlite:///generic.db")
+    assert len({proof.origin for proof in proofs}) == 1
+    assert {proof.root: (proof.queries_before, proof.queries_after) for proof in proofs} == {
+        "Author": (11, 2), "Book": (11, 1)
+    }  # fmt: skip
+    result = CliRunner().invoke(main, ["analyze", "journal"])
+    assert result.exit_code == 0
+    report = from_json((program.parent / "queryproof-report" / "report.json").read_bytes())
+    told = {one.edit.root: one for one in report.recommendations if one.edit is not None}
+    before = {root: one.evidence.queries[0].before.queries for root, one in told.items()}
+    assert before == {"Author": 11, "Book": 11}
+    for root, one in told.items():
+        # What `self.model` is, the run alone knows: pasted there, the option would break the other classes.
+        codes = "\n".join(code.text for code in one.code)
+        assert ".options(selectinload" not in codes
+        assert ".options(joinedload" not in codes
+        assert "select(self.model).options(*options)" in codes
+        assert f"where {root} is asked for" in codes
+        assert "program.py:" in codes.partition("hand in from ")[2]
+        assert any("which is " + root in other.reason for other in one.alternatives)
+    result = CliRunner().invoke(main, ["fix"])
+    assert result.exit_code == 2
+    assert result.stderr.count("asks for `self.model`") == 2
 
 
 def test_autocommit_is_refused_with_the_reason(program: Path, server: Server) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Literal
 from ..errors import OutputError, QueryproofError
 from .bootstrap import FORBID, JOURNAL, LEVEL, MAX_SIZE, PARAMETERS, ROLLBACK, TRIAL
 from .call_site import APPLICATION_PATHS
+from .handed_on import handed_on
 
 SITE = Path(__file__).resolve().parent / "site"
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,41 +85,8 @@ def _application(name: str | Path) -> str:
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> Ended:
-    """Ctrl-C at a terminal reaches the program by itself, being in our group; a signal sent to us alone is handed on."""
-    interrupted = False
-
-    def hand_on(number: int, frame: object) -> None:
-        nonlocal interrupted
-        interrupted = True
-        process.send_signal(number)
-
-    earlier = {number: signal.signal(number, hand_on) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        while True:
-            try:
-                code = process.wait()
-            except KeyboardInterrupt:
-                interrupted = True
-                if not _at_terminal():
-                    process.send_signal(signal.SIGINT)
-                continue
-            ended = Ended(code if code >= 0 else 128 - code)
-            ended.interrupted = interrupted
-            return ended
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
-
-
-def _at_terminal() -> bool:
-    """Whether we are what a terminal sends its Ctrl-C to."""
-    try:
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-    except OSError:
-        return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)
+    with handed_on(process) as hands:
+        code = process.wait()
+    ended = Ended(code if code >= 0 else 128 - code)
+    ended.interrupted = hands.interrupted
+    return ended

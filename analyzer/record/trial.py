@@ -34,14 +34,14 @@ class TrialEdit:
 
 
 class Trial:
-    """The edits by place. problems: why the edits of a place could not be made; also appended to the file `told`, if any."""
+    """The edits by place. problems: why the edits of a place and a root could not be made; also appended to the file `told`, if any."""
 
     def __init__(self, edits: tuple[TrialEdit, ...], told: Path | None = None) -> None:
         self._edits: dict[Site, list[TrialEdit]] = {}
         for edit in edits:
             self._edits.setdefault((edit.file, edit.line, edit.function), []).append(edit)
         self._told = told
-        self.problems: dict[Site, str] = {}
+        self.problems: dict[tuple[Site, str], str] = {}
 
     def change(self, state: ORMExecuteState, place: Site | None) -> None:
         """Add the options of this place to a top-level select; what the mapper refuses is noted, and the query runs as it is."""
@@ -51,13 +51,13 @@ class Trial:
             try:
                 _apply(state, edit)
             except Exception as error:  # noqa: BLE001 - whatever the mapper objects to; the program goes on without the option
-                self._note(place, f"{type(error).__name__}: {error}"[:300])
+                self._note(place, edit.root, f"{type(error).__name__}: {error}"[:300])
 
-    def _note(self, place: Site, problem: str) -> None:
-        if place not in self.problems and self._told is not None:
+    def _note(self, place: Site, root: str, problem: str) -> None:
+        if (place, root) not in self.problems and self._told is not None:
             with self._told.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([*place, problem]) + "\n")
-        self.problems[place] = problem
+                file.write(json.dumps([*place, root, problem]) + "\n")
+        self.problems[place, root] = problem
 
 
 def trial_from_environment() -> Trial | None:
@@ -67,7 +67,7 @@ def trial_from_environment() -> Trial | None:
 
 
 def told_file(path: Path) -> Path:
-    """Where the program on trial says which edits it could not make: a JSON array (file, line, function, reason) a line."""
+    """Where the program on trial says which edits it could not make: a JSON array (file, line, function, root, reason) a line."""
     return path.with_suffix(".problems")
 
 

@@ -1,5 +1,6 @@
 """Finds the execution that a recording names: the call at a line, and the statement that it sends."""
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,7 @@ import libcst as cst
 from ..query import CallSite
 from .cannot_edit import CannotEdit
 from .chain import OTHER_STATEMENTS, QUERY_EXECUTES, SESSION_EXECUTES, SESSION_GETS, chain_of, makes_statement
+from .runtime_class import runtime_class
 from .statement import Statement, Statements
 from .tree import Tree, dotted, last_name
 
@@ -51,6 +53,13 @@ def locate(tree: Tree, place: CallSite, root: str, *, aliased: bool) -> Located:
             return found[0]
     if reasons:
         raise CannotEdit(reasons[0])
+    entity = None if aliased else runtime_class(ast.parse(tree.text), place.line, root)
+    if entity is not None:
+        raise CannotEdit(
+            f"line {place.line} of {place.file} asks for `{entity}`, which is {root} in some calls only: an option for {root} would "
+            "break the others. Let the function take options and add them to its statement, and hand this one in where "
+            f"{root} is asked for"
+        )
     what = f"an aliased {root}" if aliased else root
     raise CannotEdit(
         f"line {place.line} of {place.file} holds no statement of {what} that can be followed: it is built elsewhere, or the "

@@ -1,10 +1,12 @@
 """What a name means at some place of a file: imported, defined, or something else."""
 
+import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import libcst as cst
+import libcst.matchers as m
 
 from .tree import Tree, dotted
 
@@ -28,6 +30,7 @@ class Names:
 
     def __init__(self, tree: Tree, place: cst.CSTNode) -> None:
         self.text = tree.text
+        self.tree = tree
         self.scopes: list[dict[str, list[Binding]]] = []
         function = tree.function(place)
         while function is not None:
@@ -47,6 +50,19 @@ class Names:
     def taken(self, name: str) -> bool:
         """Whether the name means anything here."""
         return any(name in scope for scope in self.scopes)
+
+    def starred(self, name: str) -> bool:
+        """Whether the name comes from a `from … import *`: the file uses it, and nothing else binds it."""
+        stars = any(one.original == "*" and not one.typing for one in self.all())
+        if not stars or self.taken(name) or hasattr(builtins, name):
+            return False
+        return any(self._is_used(one) for one in m.findall(self.tree.module, m.Name(name)))
+
+    def _is_used(self, node: cst.CSTNode) -> bool:
+        parent = self.tree.parent(node)
+        if isinstance(parent, cst.Attribute):
+            return parent.value is node
+        return not (isinstance(parent, cst.Arg) and parent.keyword is node)
 
     def imported(self, module: str, original: str) -> str | None:
         """The name under which something of another module can be used here, such as `so.selectinload`; None: not at all."""

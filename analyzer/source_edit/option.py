@@ -170,6 +170,8 @@ class _Renaming(cst.CSTTransformer):
         module = self.classes.get(name, "")
         if not module and any(one.name == one.original == name and not one.typing for one in self.names.all()):
             return cst.Name(name)
+        if self.names.starred(name):
+            return cst.Name(name)
         if not _DOTTED.fullmatch(module):
             raise CannotEdit(f"where the class {name} is defined is not known")
         return self._local(module, name)

@@ -8,10 +8,11 @@ from ...analyzer.recommendation import Code, LoaderEdit
 from ...analyzer.workload import Execution
 from ..finding import Fact, Finding
 from ..loader_option import ALIAS, UNNAMED, fold
+from ..option_codes import option_codes
 from ..orm_rule import Claim, OrmRule, sites, with_remedy
 from ..recorded import Recorded, loop_key, unit_of
 from ..refreshed import refreshed_loads, refreshed_relationships
-from ..source import alias_name, source_line
+from ..source import alias_name
 
 MIN_DEFERRED = 2
 """Instances of one query whose deferred columns were loaded: none of these loads was needed."""
@@ -88,7 +89,7 @@ class ColumnLoadInLoop(OrmRule):
                 yield Claim(self._deferred(recorded, executions, worst, len(runs)), executions)
         for executions in inherited.values():
             if len({one.orm.parent for one in executions if one.orm}) >= MIN_DEFERRED:
-                yield Claim(self._inherited(executions), executions)
+                yield Claim(self._inherited(recorded, executions), executions)
         for executions in renewed.values():
             if len({one.orm.parent for one in executions if one.orm}) >= MIN_RENEWED and not _after_writes(
                 recorded, executions
@@ -130,13 +131,8 @@ class ColumnLoadInLoop(OrmRule):
         origin = recorded.origin(executions[0])
         form = origin.orm.kind if origin is not None and origin.orm is not None else "query"
         imports = "undefer" if not load.path else "defaultload"
-        codes = [
-            Code("Argument of the call", "python", f"options=[{text}]")
-            if form == "get"
-            else Code("Option for the query", "python", f".options({text})")
-        ]
-        if place is not None and (line := source_line(place)):
-            codes.append(Code(f"The line where the query is sent, {place.file}:{place.line}", "python", line))
+        root = None if load.aliased else load.root
+        codes = [*option_codes(text, place, form, root, origin.stack if origin is not None else ())]
         if replaces:
             codes.append(Code("It replaces", "python", ", ".join(f"{name}({what})" for name, what in replaces)))
         codes.append(Code("Import", "python", f"from sqlalchemy.orm import {imports}"))
@@ -149,7 +145,7 @@ class ColumnLoadInLoop(OrmRule):
             codes, before=worst, after=0, saves_ms=finding.at_stake_ms, edit=edit,
         )  # fmt: skip
 
-    def _inherited(self, executions: Sequence[Execution]) -> Finding:
+    def _inherited(self, recorded: Recorded, executions: Sequence[Execution]) -> Finding:
         load = executions[0].orm
         assert load is not None
         count = len(executions)
@@ -169,8 +165,10 @@ class ColumnLoadInLoop(OrmRule):
             option = f"selectin_polymorphic({name or UNNAMED}, [{subclasses}])"
         elif load.origin is not None and load.root is not None:
             edit = LoaderEdit(load.origin, load.root, option, ("selectin_polymorphic",), ())
+        origin = recorded.origin(executions[0])
+        root = None if load.aliased else load.root
         codes = [
-            Code("Option for the query", "python", f".options({option})"),
+            *option_codes(option, load.origin, "query", root, origin.stack if origin is not None else ()),
             Code("Import", "python", "from sqlalchemy.orm import selectin_polymorphic"),
         ]
         after = len(names)

@@ -11,10 +11,10 @@ from ...analyzer.recommendation import Code
 from ...analyzer.sql.cartesian import KEYS
 from ...analyzer.sql.statement import Statement
 from ...analyzer.workload import Execution
+from ..asked_for import asked_for
 from ..finding import Fact, Finding, LookedAt, Subject
 from ..orm_rule import Claim, OrmRule, callers, sites, with_remedy
 from ..recorded import Recorded, loop_key
-from .repeated_query import asked_for
 
 MIN_REPEATS = 3
 MIN_PLACES = 2

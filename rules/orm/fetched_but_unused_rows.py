@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from ...analyzer.query import CallSite
 from ...analyzer.recommendation import Code
 from ...analyzer.workload import Execution
+from ..asked_for import asked_for
 from ..entity_uses import UseAtQuery, entity_uses
 from ..finding import Fact, Finding
 from ..orm_rule import Claim, OrmRule, with_remedy
 from ..recorded import Recorded
 from ..row_use import RowUse, row_use
 from ..source import source_line
-from .repeated_query import asked_for
 
 MIN_ROWS = 10
 """Rows of a run that the source says are not used: fewer cost no more than one."""

@@ -1,18 +1,15 @@
 """interleaved-n-plus-one."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from ...analyzer.query import SessionEvent
 from ...analyzer.recommendation import Code
 from ...analyzer.workload import Execution
+from ..asked_for import at_once, followers
 from ..finding import Fact, Finding
-from ..orm_rule import Claim, OrmRule, sites, with_remedy
-from ..recorded import Recorded, loop_key, one_run
-from .repeated_query import asked_for, why_right
-
-MIN_ROUNDS = 3
-MAX_STATEMENTS = 8
-"""Statements of one round that are looked for."""
+from ..orm_rule import Claim, OrmRule, callers, sites, with_remedy
+from ..recorded import Recorded
+from ..rounds import MAX_STATEMENTS, Rounds, rounds
 
 
 class InterleavedNPlusOne(OrmRule):
@@ -53,69 +50,44 @@ class InterleavedNPlusOne(OrmRule):
     code = "ORM005"
 
     def look(self, recorded: Recorded) -> Iterator[Claim]:
-        """Each unit's free queries in their order; a write or the end of a transaction ends a stretch."""
-        for steps in recorded.units.values():
-            stretch: list[Execution] = []
-            for step in steps:
-                if isinstance(step, SessionEvent):
-                    if step.kind in ("rollback", "commit") and not one_run(step):
-                        yield from self._rounds(recorded, stretch)
-                        stretch = []
-                elif recorded.writes(step):
-                    yield from self._rounds(recorded, stretch)
-                    stretch = []
-                elif recorded.free(step) and _counts(recorded, step):
-                    stretch.append(step)
-            yield from self._rounds(recorded, stretch)
+        """Rounds of each unit's free queries, by the loop that sends them."""
+        loops: defaultdict[tuple[object, ...], list[Rounds]] = defaultdict(list)
+        for one in rounds(recorded):
+            loops[one.pattern].append(one)
+        for found in loops.values():
+            executions = [execution for one in found for execution in one.executions]
+            loads = followers(recorded, executions)
+            yield Claim(self._finding(recorded, found, executions, loads), [*executions, *loads])
 
-    def _rounds(self, recorded: Recorded, stretch: Sequence[Execution]) -> Iterator[Claim]:
-        keys = [(one.fingerprint, loop_key(one)) for one in stretch]
-        start = 0
-        while start + 2 * MIN_ROUNDS <= len(stretch):
-            for length in range(2, MAX_STATEMENTS + 1):
-                rounds = 1
-                pattern = keys[start : start + length]
-                while keys[start + rounds * length : start + (rounds + 1) * length] == pattern:
-                    rounds += 1
-                found = stretch[start : start + rounds * length]
-                if rounds >= MIN_ROUNDS and len(set(pattern)) > 1 and _values_differ(found, length):
-                    yield Claim(self._finding(found, length, rounds), found)
-                    start += rounds * length - 1
-                    break
-            start += 1
-
-    def _finding(self, found: Sequence[Execution], length: int, rounds: int) -> Finding:
+    def _finding(
+        self, recorded: Recorded, found: Sequence[Rounds], executions: Sequence[Execution], loads: Sequence[Execution]
+    ) -> Finding:
+        worst = max(found, key=lambda one: one.times)
+        first, sent = worst.executions[0], len(worst.executions)
+        places = {key: worst.place(number) for number, key in enumerate(worst.pattern)}
+        count = len(places)
         finding = self.finding(
-            found, found[0].call_site, f"{length} statements",
-            f"{length} statements are sent in turn {rounds} times, each round with other values: {len(found)} queries where "
-            f"{length} would do.",
+            [*executions, *loads], first.call_site, f"{worst.length} statements",
+            f"{count} statements are sent in turn {worst.times} times, each round with other values: {sent} queries where "
+            f"{count} would do.",
             (
-                Fact("rounds", rounds),
-                Fact("queries in all", len(found), "queries"),
-                Fact("sent at", sites(found)),
+                Fact("rounds", worst.times),
+                Fact("queries in all", len(executions), "queries"),
+                *((Fact("loads of what they return", len(loads), "queries"),) if loads else ()),
+                Fact("sent at", sites(executions, MAX_STATEMENTS)),
+                *callers(executions),
             ),
-            worst=len(found), fingerprint=found[0].fingerprint,
+            worst=sent, fingerprint=first.fingerprint,
         )  # fmt: skip
+        codes: list[Code] = []
+        for alike in places.values():
+            statement = recorded.statement(alike[0])
+            if statement is not None:
+                codes += at_once(statement, alike, followers(recorded, alike))
         total = finding.at_stake_ms or 0.0
         return with_remedy(
             finding, "Ask for each of them once, before the loop",
             "The values of all rounds are collected first and asked for together.",
-            [Code("In each of the statements", "sql", "… = ANY(:values)")],
-            before=len(found), after=length, saves_ms=total - total / rounds, kind="sql-rewrite",
+            codes or [Code("In each of the statements", "sql", "… = ANY(:values)")],
+            before=sent, after=count, saves_ms=total - total * len(found) / sum(one.times for one in found), kind="sql-rewrite",
         )  # fmt: skip
-
-
-def _counts(recorded: Recorded, execution: Execution) -> bool:
-    statement = asked_for(recorded, execution)
-    if statement is None:
-        return False
-    return why_right(statement, recorded.groups[execution.fingerprint].text, [execution]) is None
-
-
-def _values_differ(found: Sequence[Execution], length: int) -> bool:
-    """Whether each place of the round is asked with other values in most rounds."""
-    for place in range(length):
-        values = [one.parameters for one in found[place::length]]
-        if None not in values and len(set(values)) <= len(values) / 2:
-            return False
-    return True

@@ -108,7 +108,8 @@ class NPlusOne(OrmRule):
         if in_task(chain.loads[0]):
             reason += " What is loaded is there without `awaitable_attrs`."
         return with_remedy(
-            finding, f"Load {chain.path[-1]} together with the query", reason, tuple(option.codes(place, form)),
+            finding, f"Load {chain.path[-1]} together with the query", reason,
+            tuple(option.codes(place, form, load.root, origin.stack if origin is not None else ())),
             before=len(worst), after=after,
             saves_ms=(finding.at_stake_ms or 0.0) - mean * after * len(origins), edit=option.edit,
             alternatives=(Alternative("An edit made for you", option.refused),) if option.refused else (),

@@ -6,9 +6,10 @@ from ...analyzer.recommendation import Code, LoaderEdit
 from ..entity_uses import UseAtQuery, entity_uses, table_of, width
 from ..finding import Fact, Finding, LookedAt, Severity, Subject
 from ..loader_option import ALIAS, UNNAMED
+from ..option_codes import option_codes
 from ..orm_rule import Claim, OrmRule, with_remedy
 from ..recorded import Recorded
-from ..source import alias_name, source_line
+from ..source import alias_name
 
 MIN_INSTANCES = 10
 """Instances over the whole recording: of fewer nothing can be said."""
@@ -132,13 +133,8 @@ class UnusedColumns(OrmRule):
             name = alias_name(use.origin, one.load.root) if one.load.root is not None else None
             text = option.replace(ALIAS, name or UNNAMED)
         form = one.load.kind
-        codes = [
-            Code("Argument of the call", "python", f"options=[{text}]")
-            if form == "get"
-            else Code("Option for the query", "python", f".options({text})")
-        ]
-        if line := source_line(use.origin):
-            codes.append(Code(f"The line where the query is sent, {use.origin.file}:{use.origin.line}", "python", line))
+        root = None if aliased else one.load.root
+        codes = [*option_codes(text, use.origin, form, root, one.queries[0].stack)]
         codes.append(Code("Import", "python", f"from sqlalchemy.orm import {loaders[0]}"))
         edit = None
         if one.load.root is not None:

@@ -227,6 +227,38 @@ def in_turn_through_a_helper(session: Session) -> None:
     print([card(number) for number in (2, 3, 4)])
 
 
+@faulty("interleaved-n-plus-one")
+def two_in_turn_six_times(session: Session) -> None:
+    for number in NUMBERS:
+        session.scalars(select(Author.name).where(Author.id == number)).all()  # origin
+        session.scalars(select(Book.title).where(Book.author_id == number)).all()
+
+
+@faulty("interleaved-n-plus-one")
+def got_in_turn_with_plain_sql(session: Session) -> None:
+    for number in NUMBERS:
+        session.get(Author, number)  # origin
+        session.execute(text("SELECT count(*) FROM books WHERE author_id = :id"), {"id": number}).scalar_one()
+        session.scalars(select(Award.name).where(Award.author_id == number)).all()
+
+
+@faulty("interleaved-n-plus-one")
+def in_turn_and_their_relationships(session: Session) -> None:
+    for number in NUMBERS:
+        author = session.get(Author, number)  # origin
+        assert author is not None
+        len(author.books)
+        session.scalars(select(Award.name).where(Award.author_id == number)).all()
+
+
+@faulty("repeated-query")
+def another_query_for_some_of_them(session: Session) -> None:
+    for number in NUMBERS:
+        session.scalars(select(Author.name).where(Author.id == number)).all()  # origin
+        if number % 3:
+            session.scalars(select(Book.title).where(Book.author_id == number)).all()
+
+
 # --- clean
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,9 +20,11 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from queryproof import propagate, record, scope
 from queryproof.analyzer.query import RecordedQuery
+from queryproof.analyzer.record.faults import Armed, armed
 from queryproof.analyzer.record.launcher import run
 from queryproof.analyzer.sources.journal import read_journal
 
+from ..conftest import Faults
 from .journey import end_child, start_child
 
 PROGRAM = """
@@ -290,5 +293,21 @@ def test_r17_a_killed_worker_changes_no_result_and_keeps_the_other_recordings(tm
     assert recorded.returncode == 1
     assert "crashed" in recorded.stdout
     assert "2 failed, 5 passed" in recorded.stdout
+    assert re.search(r"queryproof: worker gw\d crashed: what its last test has sent is not counted", recorded.stdout)
     # The killed worker's own statement was acknowledged: it is there as well.
     assert len(read_journal(tmp_path / "journal")[0]) == 7
+
+
+def test_r17_errors_of_our_own_change_no_result_and_are_told_at_the_end(
+    tmp_path: Path, pytester: pytest.Pytester, faults: Faults
+) -> None:
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    pytester.makepyfile(SUITE.partition("def test_that_kills")[0])
+    armed["recorder.after"] = Armed(ValueError, 1, stays=True)
+    try:
+        result = pytester.runpytest_inprocess("--assert=plain", "-p", "no:hypothesispytest", "--queryproof")
+    finally:
+        armed.clear()
+    result.assert_outcomes(passed=5, failed=1)
+    assert faults.take() == ["ValueError"] * 6
+    result.stdout.fnmatch_lines(["queryproof: 6 internal errors of queryproof, which no test has seen*"])

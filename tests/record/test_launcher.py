@@ -4,12 +4,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from queryproof.analyzer.record.isolated import isolating_flag
 from queryproof.analyzer.record.launcher import run
 from queryproof.analyzer.sources.journal import read_journal
+from queryproof.cli import main
 
 PROGRAM = """
 import sys, time
@@ -44,6 +49,103 @@ def test_a_signal_to_the_recorder_alone_reaches_the_program_and_its_exit_code_is
     queries, source = read_journal(tmp_path / "j")
     assert queries[-1].sql == f"SELECT '{last}'"
     assert source.notes == ()
+
+
+COUNTS = """
+import signal, sys, time
+got = []
+signal.signal(signal.SIGINT, lambda number, frame: got.append(number))
+signal.signal(signal.SIGTERM, lambda number, frame: got.append(number))
+print("ready", flush=True)
+while not got:
+    time.sleep(0.01)
+time.sleep(1)
+sys.exit(10 * len(got) + got[0])
+"""
+
+
+def _to_us_alone(process: "subprocess.Popen[bytes]", number: int) -> None:
+    process.send_signal(number)
+
+
+def _to_the_group(process: "subprocess.Popen[bytes]", number: int) -> None:
+    os.killpg(process.pid, number)
+
+
+def _as_timeout_does(process: "subprocess.Popen[bytes]", number: int) -> None:
+    process.send_signal(number)
+    os.killpg(process.pid, number)
+
+
+@pytest.mark.parametrize("send", [_to_us_alone, _to_the_group, _as_timeout_does])
+def test_a_signal_reaches_the_program_once_whoever_it_was_sent_to(
+    send: Callable[["subprocess.Popen[bytes]", int], None], tmp_path: Path
+) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(COUNTS)
+    command = [sys.executable, "-m", "queryproof", "record", "--output", str(tmp_path / "j"), "--"]
+    both = {
+        number: subprocess.Popen(
+            [*command, sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }  # fmt: skip
+    for number, process in both.items():
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        send(process, number)
+    for number, process in both.items():
+        process.communicate(timeout=60)
+        assert process.returncode == 10 + number
+
+
+def test_nobody_who_waits_for_signals_stays_when_the_recorder_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(COUNTS)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "queryproof", "record", "--output", str(tmp_path / "j"), "--", sys.executable, str(script)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.kill()
+    process.wait(60)
+    process.stdout.close()
+    # Only the program itself is left in the group; when it ends, the group is gone.
+    os.killpg(process.pid, signal.SIGTERM)
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    raise AssertionError("something is left in the process group")
+
+
+@pytest.mark.parametrize(
+    ("words", "flag"),
+    [
+        ("python app.py", None), ("python -I app.py", "-I"), ("/usr/bin/python3.12 -uE -m shop", "-E"), ("python3 -sS app.py", "-S"),
+        ("python -m shop -E", None), ("python -c pass -I", None), ("python -W error -I app.py", "-I"), ("python -Xdev -E x.py", "-E"),
+        ("python -WE app.py", None), ("python --check-hash-based-pycs always -S x.py", "-S"), ("python - -E", None),
+        ("python -X importtime app.py -I", None), ("env A=1 python -I x.py", "-I"), ("grep -E x", None), ("pypy3 -E x.py", "-E"),
+    ],
+)  # fmt: skip
+def test_python_that_does_not_look_at_its_environment_is_recognised(words: str, flag: str | None) -> None:
+    assert isolating_flag(words.split()) == flag
+
+
+def test_a_program_that_cannot_be_recorded_is_told_so_before_it_runs(tmp_path: Path) -> None:
+    script = tmp_path / "program"
+    script.write_text(f"#!{sys.executable} -Es\nimport sqlalchemy\nprint('ran')\n")
+    script.chmod(0o755)
+    result = CliRunner().invoke(main, ["record", "--output", str(tmp_path / "j"), "--", str(script)])
+    assert result.exit_code == 0
+    first, last = result.stderr.splitlines()
+    assert "Python started with -E does not find the recorder" in first
+    assert "nothing was recorded" in last
+    assert isolating_flag([str(tmp_path / "none")]) is None
 
 
 def test_an_old_sqlalchemy_is_named_with_the_remedy_and_the_program_runs(

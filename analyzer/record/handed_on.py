@@ -1,0 +1,88 @@
+"""Hands signals on to a recorded program, each once: not those that have reached it already.
+
+A signal may be sent to us alone (`kill`, a service manager) or to our whole process group (Ctrl-C at a terminal, `timeout`, a CI
+runner), which the program belongs to. Nothing in a signal tells the two apart. So a witness stands in the group, a process that
+only waits: the signal that ended it was sent to the group.
+"""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SETTLES_S = 0.03
+"""Time in which one signal reaches all of a group, and in which equal ones count as one: `timeout` sends to us and to the group."""
+END = signal.SIGVTALRM
+"""Ends a witness that nothing else has ended. The first deadly signal that a process gets is the one that it dies of."""
+
+
+class HandedOn:
+    """Signals of one program. interrupted: one of them has come."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self.interrupted = False
+        self._process = process
+        self._witness = _start_witness()
+        self._arrived: list[int] = []
+        self._busy = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """The handler. One that interrupts another only notes its number."""
+        self.interrupted = True
+        if number not in self._arrived:
+            self._arrived.append(number)
+        if self._busy:
+            return
+        self._busy = True
+        while self._arrived:
+            time.sleep(SETTLES_S)
+            arrived = tuple(self._arrived)
+            to_group = self._ended_witness()
+            self._arrived = [one for one in self._arrived if one not in arrived]
+            for one in arrived:
+                if one != to_group:
+                    self._process.send_signal(one)
+        self._busy = False
+
+    def close(self) -> None:
+        """End the witness."""
+        self._ended_witness(again=False)
+
+    def _ended_witness(self, *, again: bool = True) -> int | None:
+        """The signal that has ended the witness; another one stands in its place."""
+        witness = self._witness
+        if witness is None:
+            return None
+        with suppress(ProcessLookupError):
+            witness.send_signal(END)
+        assert witness.stdin is not None
+        witness.stdin.close()
+        code = witness.wait()
+        self._witness = _start_witness() if again else None
+        return -code if code < 0 and -code != END else None
+
+
+@contextmanager
+def handed_on(process: "subprocess.Popen[bytes]") -> Iterator[HandedOn]:
+    """While the program runs, its signals are handed on. What was ignored before stays ignored, as it is in the program."""
+    hands = HandedOn(process)
+    earlier = {one: signal.getsignal(one) for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN}
+    for number in earlier:
+        signal.signal(number, hands)
+    try:
+        yield hands
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+        hands.close()
+
+
+def _start_witness() -> "subprocess.Popen[bytes] | None":
+    """A shell that waits for a line that never comes; the pipe's end ends it when we are killed. None where there is no shell."""
+    try:
+        return subprocess.Popen(["/bin/sh", "-c", "read -r line"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    except OSError:
+        return None

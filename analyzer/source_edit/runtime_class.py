@@ -1,0 +1,81 @@
+"""Statements of a class that only the run knows: `select(self.model)` of a repository that serves many classes."""
+
+import ast
+from collections.abc import Iterator
+
+_Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def runtime_class(tree: ast.Module, line: int, root: str) -> str | None:
+    """The expression that stands for the class `root` in the statements around the line, such as `self.model`; None when the
+    source names the class there, or holds no such statement.
+
+    Looked at is the function that holds the line, then the class that holds the function.
+    """
+    around = [
+        node for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.lineno <= line <= (node.end_lineno or 0)
+    ]  # fmt: skip
+    imported = set(_imported_as(tree, root))
+    for scope in sorted(around, key=lambda node: -node.lineno):
+        entities = list(_entities(scope))
+        if any(_last_name(one) in imported for one in entities):
+            return None
+        open_ = set(_open_names(around))
+        found = [one for one in entities if _is_open(one, open_)]
+        if found:
+            nearest = min(found, key=lambda one: (abs(one.lineno - line), one.lineno, one.col_offset))
+            return ast.unparse(nearest)
+    return None
+
+
+def _entities(scope: ast.AST) -> Iterator[ast.expr]:
+    for node in ast.walk(scope):
+        if not isinstance(node, ast.Call):
+            continue
+        name = _last_name(node.func)
+        if name in ("select", "query"):
+            yield from node.args
+        elif name in ("get", "get_one") and isinstance(node.func, ast.Attribute) and _is_session(node.func.value):
+            yield from node.args[:1]
+
+
+def _is_open(entity: ast.expr, names: set[str]) -> bool:
+    """Whether it is an attribute of the instance, a parameter, or a variable: something that other calls give another value."""
+    if isinstance(entity, ast.Subscript):
+        return True
+    first = entity
+    while isinstance(first, ast.Attribute):
+        first = first.value
+    return isinstance(first, ast.Name) and first.id in names
+
+
+def _open_names(around: list[_Scope]) -> Iterator[str]:
+    for scope in around:
+        if isinstance(scope, ast.ClassDef):
+            continue
+        arguments = scope.args
+        for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+            yield one.arg
+        for node in ast.walk(scope):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id
+
+
+def _imported_as(tree: ast.Module, root: str) -> Iterator[str]:
+    yield root
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield from (one.asname for one in node.names if one.name == root and one.asname is not None)
+
+
+def _is_session(node: ast.expr) -> bool:
+    """By its name: many things have a `get`."""
+    name = _last_name(node).lower()
+    return "session" in name or name == "db"
+
+
+def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
