@@ -1,8 +1,9 @@
 """`make bench-advisor`: sets of indexes chosen on a hollow clone, then really built on the source, and what they do there.
 
 `python -m benchmarks.advisor tpch 18 150 300 900 1500`: benchmark, PostgreSQL's major, budgets in MB. `--run` measures run
-times too, with and without the set in turns, `--curve` the time of a curve of eight budgets. Summed EXPLAIN cost after / before, real megabytes. The data, made
-at the first run, and the servers are kept in `$QUERYPROOF_BENCH`.
+times too, with and without the set in turns, `--curve` the time of a curve of eight budgets. `--prove` takes out of the set first
+what `queryproof advise --prove measure` takes out. Summed EXPLAIN cost after / before, real megabytes. The data, made at the
+first run, and the servers are kept in `$QUERYPROOF_BENCH`.
 """
 
 import argparse
@@ -11,14 +12,19 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-from queryproof.analyzer.advise.candidates_workload import workload_candidates
+from queryproof.advising import WARM_RUNS
+from queryproof.analysis import silent
+from queryproof.analyzer.advise.builder import Builder
+from queryproof.analyzer.advise.candidate_pool import candidate_pool
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
+from queryproof.analyzer.advise.index_advice import describe
+from queryproof.analyzer.advise.measured_set import measure_set
 from queryproof.analyzer.advise.selection import select_indexes
 from queryproof.analyzer.advise.selection_types import Constraints, Selection, WeightedQuery
 from queryproof.analyzer.postgres.binaries import find_binaries, find_major
@@ -26,7 +32,9 @@ from queryproof.analyzer.postgres.clone import HollowClone
 from queryproof.analyzer.postgres.clone_file import CloneFile
 from queryproof.analyzer.postgres.clone_source import read_source
 from queryproof.analyzer.postgres.connect import connect
+from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.sql.identifier import quote_qualified
+from queryproof.analyzer.sql.parse import analyse
 
 from .kept_server import BENCH, KeptServer
 from .tpc import loaded, queries
@@ -56,6 +64,7 @@ def main() -> None:
     parser.add_argument("major", type=int)
     parser.add_argument("budgets", type=float, nargs="*")
     parser.add_argument("--run", action="store_true")
+    parser.add_argument("--prove", action="store_true")
     parser.add_argument("--curve", action="store_true")
     given = parser.parse_args()
     BENCH.mkdir(parents=True, exist_ok=True)
@@ -75,7 +84,8 @@ def main() -> None:
         for budget in given.budgets:
             timed = chosen(taken, texts, int(budget * 1e6))
             print(f"{given.kind} {given.major}, {budget:.0f} MB, {_seconds(timed)}", flush=True)
-            compare(connection, texts, timed.selection, before, root)
+            selection = proven(url, texts, timed.selection) if given.prove else timed.selection
+            compare(connection, texts, selection, before, root)
         connection.close()
 
 
@@ -85,7 +95,7 @@ def chosen(clone: CloneFile, texts: dict[str, str], budget: int | None, curve: S
     with HollowClone(clone) as running:
         start, own, server = time.perf_counter(), time.process_time(), _cpu(running.server_pid)
         schema = running.schema()
-        found = workload_candidates(workload, schema)
+        found = candidate_pool({name: analyse(sql, schema) for name, sql in texts.items()}, {}, schema)
         selection = select_indexes(
             workload, found.indexes, CloneWhatIf(running), schema, Constraints(budget_bytes=budget),
             bundles=found.bundles, budgets=[megabytes * 1_000_000 for megabytes in curve],
@@ -93,6 +103,20 @@ def chosen(clone: CloneFile, texts: dict[str, str], budget: int | None, curve: S
         return Timed(
             selection, time.perf_counter() - start, time.process_time() - own, _cpu(running.server_pid) - server
         )
+
+
+def proven(url: str, texts: dict[str, str], selection: Selection) -> Selection:
+    """The set without what does not help in truth. `gains` and `cost_after` stay those of the whole set."""
+    explainer = Explainer(connect(url), analyze=True, timeout_s=TIMEOUT_S)
+    statements = [(name, 1.0, sql) for name, sql in texts.items()]
+    with Builder(connect(url), timeout_s=TIMEOUT_S) as builder:
+        found = measure_set(
+            [one.index for one in selection.chosen], statements, builder,
+            lambda sql: explainer.measure(sql, runs=WARM_RUNS), silent,
+        )  # fmt: skip
+    for index, reason in found.taken_out:
+        print(f"    taken out: {describe(index)}: {reason}", flush=True)
+    return replace(selection, chosen=tuple(one for one in selection.chosen if one.index in found.kept))
 
 
 def compare(

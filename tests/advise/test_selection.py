@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
+from queryproof.analyzer.advise.candidate_pool import CandidatePool, candidate_pool
 from queryproof.analyzer.advise.candidates_merge import merged
-from queryproof.analyzer.advise.candidates_workload import workload_candidates
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.advise.selection import select_indexes
 from queryproof.analyzer.advise.selection_types import Constraints, Selection, TableWrites, WeightedQuery
@@ -16,6 +16,7 @@ from queryproof.analyzer.postgres.clone_source import read_source
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.schema import Schema
+from queryproof.analyzer.sql.parse import analyse
 
 SHOP = """
 CREATE TABLE buyers (id int PRIMARY KEY, email text NOT NULL, town int NOT NULL, filler text NOT NULL);
@@ -53,6 +54,10 @@ BY_EMAIL = "SELECT id FROM buyers WHERE email = 'b99'"
 OPEN = "SELECT id, note FROM sales WHERE state = 'open' ORDER BY day LIMIT 50"
 
 
+def pool(queries: list[WeightedQuery], schema: Schema) -> CandidatePool:
+    return candidate_pool({one.fingerprint: analyse(one.texts[0][0], schema) for one in queries}, {}, schema)
+
+
 @dataclass(frozen=True)
 class Shop:
     what_if: CloneWhatIf
@@ -60,7 +65,7 @@ class Shop:
 
     def select(self, *texts: str, constraints: Constraints = FREE, writes: tuple[TableWrites, ...] = ()) -> Selection:
         queries = [WeightedQuery(f"q{number}", ((text, 1.0),), 10.0) for number, text in enumerate(texts)]
-        found = workload_candidates(queries, self.schema)
+        found = pool(queries, self.schema)
         return select_indexes(
             queries, found.indexes, self.what_if, self.schema, constraints, writes, bundles=found.bundles
         )
@@ -138,7 +143,7 @@ def test_no_query_is_planned_beyond_the_allowed_factor(shop: Shop) -> None:
 
 def test_the_curve_falls_with_the_budget(shop: Shop) -> None:
     queries = [WeightedQuery(text, ((text, 1.0),), 10.0) for text in (BY_BUYER, BY_DAY, BY_EMAIL)]
-    found = workload_candidates(queries, shop.schema)
+    found = pool(queries, shop.schema)
     budgets = (10_000, 1_500_000, 50_000_000)
     curve = select_indexes(queries, found.indexes, shop.what_if, shop.schema, budgets=budgets).curve
     assert [point.budget_bytes for point in curve] == list(budgets)
