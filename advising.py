@@ -1,8 +1,8 @@
 """The way of the index advisor: sources → workload → candidates → what-if door → selection → proof → report."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,15 +10,18 @@ from psycopg2.extensions import connection as Connection
 
 from .analysis import AnalysisRequest, Progress, read_sources, read_statement, silent
 from .analyzer.advise.builder import Builder
+from .analyzer.advise.candidate_index import CandidateIndex
 from .analyzer.advise.candidate_pool import CandidatePool, candidate_pool
+from .analyzer.advise.clone_what_if import CloneWhatIf
 from .analyzer.advise.door import Door, open_door, without_door
 from .analyzer.advise.existing_definitions import existing_definitions
-from .analyzer.advise.measured_set import MeasuredSet, measure_set
+from .analyzer.advise.measured_set import SetTrial, prove_set
 from .analyzer.advise.planned_set import plan_set, plan_today
 from .analyzer.advise.selection import select_indexes
 from .analyzer.advise.selection_types import Constraints, Selection, TableWrites, WeightedQuery
 from .analyzer.advise.table_writes import table_writes
 from .analyzer.advise.weighted_queries import weighted_queries
+from .analyzer.advise.workload_costs import WorkloadCosts
 from .analyzer.errors import ServerError, SourceError
 from .analyzer.postgres.connect import connect
 from .analyzer.postgres.explain import Explainer
@@ -100,11 +103,22 @@ def _planned(
     today, unplanned = plan_today(door.what_if, queries)
     queries = tuple(query for query in queries if query.fingerprint in today)
     pool = candidate_pool(statements, today, door.schema)
-    selection = _select(
-        request, door, queries, pool, table_writes(door.schema, workload, statements, door.counters), count
-    )
+    writes = table_writes(door.schema, workload, statements, door.counters)
+    costs = WorkloadCosts(queries, door.what_if, door.schema)
+    selection = _select(request, door, queries, pool, writes, costs, count)
+    measured = None
+    if builder is not None and selection.chosen:
+        first = selection
+
+        def again(out: Collection[CandidateIndex]) -> Selection:
+            # Other doors plan on the very database in which the trial's indexes stand now.
+            if not isinstance(door.what_if, CloneWhatIf):
+                return first
+            return _select(request, door, queries, pool, writes, costs, count, out, first)
+
+        with _trial(request, first, queries, builder(), stack, progress) as trial:
+            selection, measured = prove_set(first, again, trial)
     planned = plan_set(door.what_if, selection, queries, today)
-    measured = _measure(request, selection, queries, builder, stack, progress)
     return advice_report(
         workload=workload, statements=statements, queries=queries, door=door, pool=pool, selection=selection,
         today=today, planned=planned, measured=measured, constraints=request.constraints,
@@ -149,40 +163,41 @@ def _select(
     queries: Sequence[WeightedQuery],
     pool: CandidatePool,
     writes: Sequence[TableWrites],
+    costs: WorkloadCosts,
     count: Counter,
+    banned: Collection[CandidateIndex] = (),
+    first: Selection | None = None,
 ) -> Selection:
+    """first: the selection before anything was banned, whose curve of planned costs holds."""
     assert door.what_if is not None
     total = sum(table.pages for table in door.schema.tables) * 8192
-    budgets = {int(total * share) for share in CURVE_POINTS} if request.curve and queries else set()
+    budgets = {int(total * share) for share in CURVE_POINTS} if request.curve and queries and first is None else set()
     if budgets and request.constraints.budget_bytes:
         budgets.add(request.constraints.budget_bytes)
-    return select_indexes(
+    found = select_indexes(
         queries, pool.indexes, door.what_if, door.schema, request.constraints, writes, bundles=pool.bundles,
-        budgets=sorted(budgets - {0}), drop_existing=door.drops, progress=count,
+        budgets=sorted(budgets - {0}), drop_existing=door.drops, banned=banned, costs=costs, progress=count,
     )  # fmt: skip
+    return found if first is None else replace(found, curve=first.curve)
 
 
-def _measure(
+def _trial(
     request: AdviceRequest,
     selection: Selection,
     queries: Sequence[WeightedQuery],
-    builder: Callable[[], Builder] | None,
+    builder: Builder,
     stack: ExitStack,
     progress: Progress,
-) -> MeasuredSet | None:
-    """The chosen set really built on the development database, for the queries that it should serve."""
-    if builder is None or not selection.chosen or request.url is None:
-        return None
+) -> SetTrial:
+    """Sets really built on the development database, for the queries that the first one should serve."""
+    assert request.url is not None
     url = request.url
     explainer = Explainer(
         _open(url, stack), analyze=True, allow_superuser=request.allow_superuser, reconnect=lambda: _open(url, stack)
     )
     served = {fingerprint for chosen in selection.chosen for fingerprint in chosen.serves}
     statements = [(one.fingerprint, one.calls, one.texts[0][0]) for one in queries if one.fingerprint in served]
-    return measure_set(
-        [chosen.index for chosen in selection.chosen], statements, builder(),
-        lambda sql: explainer.measure(sql, runs=WARM_RUNS), progress,
-    )  # fmt: skip
+    return SetTrial(statements, builder, lambda sql: explainer.measure(sql, runs=WARM_RUNS), progress)
 
 
 def _estimated(

@@ -10,7 +10,7 @@ import argparse
 import math
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,10 +21,11 @@ from psycopg2.extensions import connection as Connection
 from queryproof.advising import WARM_RUNS
 from queryproof.analysis import silent
 from queryproof.analyzer.advise.builder import Builder
+from queryproof.analyzer.advise.candidate_index import CandidateIndex
 from queryproof.analyzer.advise.candidate_pool import candidate_pool
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.advise.index_advice import describe
-from queryproof.analyzer.advise.measured_set import measure_set
+from queryproof.analyzer.advise.measured_set import SetTrial, prove_set
 from queryproof.analyzer.advise.selection import select_indexes
 from queryproof.analyzer.advise.selection_types import Constraints, Selection, WeightedQuery
 from queryproof.analyzer.postgres.binaries import find_binaries, find_major
@@ -84,12 +85,18 @@ def main() -> None:
         for budget in given.budgets:
             timed = chosen(taken, texts, int(budget * 1e6))
             print(f"{given.kind} {given.major}, {budget:.0f} MB, {_seconds(timed)}", flush=True)
-            selection = proven(url, texts, timed.selection) if given.prove else timed.selection
+            selection = proven(url, taken, texts, int(budget * 1e6), timed) if given.prove else timed.selection
             compare(connection, texts, selection, before, root)
         connection.close()
 
 
-def chosen(clone: CloneFile, texts: dict[str, str], budget: int | None, curve: Sequence[int] = ()) -> Timed:
+def chosen(
+    clone: CloneFile,
+    texts: dict[str, str],
+    budget: int | None,
+    curve: Sequence[int] = (),
+    banned: Collection[CandidateIndex] = (),
+) -> Timed:
     """The advisor's set, on a clone of its own."""
     workload = [WeightedQuery(name, ((sql, 1.0),), 1.0) for name, sql in texts.items()]
     with HollowClone(clone) as running:
@@ -98,22 +105,24 @@ def chosen(clone: CloneFile, texts: dict[str, str], budget: int | None, curve: S
         found = candidate_pool({name: analyse(sql, schema) for name, sql in texts.items()}, {}, schema)
         selection = select_indexes(
             workload, found.indexes, CloneWhatIf(running), schema, Constraints(budget_bytes=budget),
-            bundles=found.bundles, budgets=[megabytes * 1_000_000 for megabytes in curve],
+            bundles=found.bundles, budgets=[megabytes * 1_000_000 for megabytes in curve], banned=banned,
         )  # fmt: skip
         return Timed(
             selection, time.perf_counter() - start, time.process_time() - own, _cpu(running.server_pid) - server
         )
 
 
-def proven(url: str, texts: dict[str, str], selection: Selection) -> Selection:
-    """The set without what does not help in truth. `gains` and `cost_after` stay those of the whole set."""
+def proven(url: str, clone: CloneFile, texts: dict[str, str], budget: int, timed: Timed) -> Selection:
+    """The set without what does not help in truth, and with what is chosen in its place."""
     explainer = Explainer(connect(url), analyze=True, timeout_s=TIMEOUT_S)
     statements = [(name, 1.0, sql) for name, sql in texts.items()]
-    with Builder(connect(url), timeout_s=TIMEOUT_S) as builder:
-        found = measure_set(
-            [one.index for one in selection.chosen], statements, builder,
-            lambda sql: explainer.measure(sql, runs=WARM_RUNS), silent,
-        )  # fmt: skip
+    with (
+        Builder(connect(url), timeout_s=TIMEOUT_S) as builder,
+        SetTrial(statements, builder, lambda sql: explainer.measure(sql, runs=WARM_RUNS), silent) as trial,
+    ):
+        selection, found = prove_set(
+            timed.selection, lambda out: chosen(clone, texts, budget, banned=out).selection, trial
+        )
     for index, reason in found.taken_out:
         print(f"    taken out: {describe(index)}: {reason}", flush=True)
     return replace(selection, chosen=tuple(one for one in selection.chosen if one.index in found.kept))

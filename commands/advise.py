@@ -60,7 +60,7 @@ class Size(click.ParamType[int]):
     type=click.Choice(["planned", "measure"]),
     default="planned",
     show_default=True,
-    help="`measure`: build the chosen set on the --url database, measure, drop it again, and leave out what does not help.",
+    help="`measure`: build the chosen set on the --url database, measure, drop it again, leave out what does not help, and choose others in its place.",
 )
 @click.option(
     "--allow-superuser", is_flag=True, help="Plan although the role is a superuser (rights are lowered first)."

@@ -1,6 +1,6 @@
 """Chooses the set of indexes that serves a whole workload best."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ..recommendation import Alternative
 from ..schema import Schema
@@ -43,16 +43,19 @@ def select_indexes(
     bundles: Iterable[tuple[CandidateIndex, ...]] = (),
     budgets: Sequence[int] = (),
     drop_existing: bool = True,
+    banned: Collection[CandidateIndex] = (),
+    costs: WorkloadCosts | None = None,
     progress: Progress = silent,
 ) -> Selection:
     """The best set of indexes within the constraints, by planned cost of the workload and cost of the writes.
 
     schema: as the what-if door sees it (its tables' indexes are never proposed again). bundles: indexes that only serve
     together. budgets: bytes; for each a point of the curve. drop_existing: look for existing indexes that can go.
+    banned: indexes that a measurement has shown not to help. costs: of the same queries, from an earlier selection.
     Texts that cannot be planned are left out and named in `unplanned`; everything else goes on.
     """
-    costs = WorkloadCosts(queries, what_if, schema)
-    search = Search(costs, schema, constraints, writes, progress)
+    costs = costs or WorkloadCosts(queries, what_if, schema)
+    search = Search(costs, schema, constraints, writes, progress, banned)
     search.offer(candidates, bundles)
     best = _needed(search, search.best(constraints.budget_bytes))
     curve = []

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ..recommendation import Alternative
 from ..schema import Schema
@@ -39,6 +39,7 @@ class Search:
         constraints: Constraints,
         writes: Sequence[TableWrites],
         progress: Callable[[str, int, int], None],
+        banned: Collection[CandidateIndex] = (),
     ) -> None:
         self.costs = costs
         self.complete = True
@@ -49,7 +50,8 @@ class Search:
         self._kept: list[float] = []
         self._merges = Merges(costs, self.model, schema, constraints)
         self._end = None if constraints.max_seconds is None else time.monotonic() + constraints.max_seconds
-        self._rejected: dict[CandidateIndex, str] = {}
+        self._rejected = dict.fromkeys(banned, "it was built and measured, and did not help")
+        self._banned = frozenset(banned)
         self._alone: set[tuple[int, int]] = set()
         self._best: dict[int | None, IndexSet] = {}
         self.model.refresh()
@@ -98,6 +100,7 @@ class Search:
         if budget in self._best:
             return self._best[budget]
         limits = Limits(self.costs, self._constraints, budget)
+        limits.banned = self.costs.numbered(self._banned)
         best, best_value = 0, self.objective(0)
         tried: set[IndexSet] = set()
         for _ in range(MAX_ROUNDS):
@@ -182,6 +185,8 @@ class Search:
 
     def _try_merge(self, merge: Merge, on: IndexSet) -> None:
         """Price one index in the place of two for the texts that either serves: as long as it does the second one's work too."""
+        if merge.index in self._banned:
+            return
         gains = self._merges.gains(merge.other, on)
         number = self.costs.add(merge.index) if gains else None
         if number is None:

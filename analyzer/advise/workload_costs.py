@@ -121,6 +121,10 @@ class WorkloadCosts:
             return False
         return bool(columns & text.words) or not self._columns.get(place, frozenset()) & text.words
 
+    def numbered(self, indexes: Iterable[CandidateIndex]) -> IndexSet:
+        """Those of the indexes that are known, as a set."""
+        return sum(1 << self._numbers[index] for index in set(indexes) if index in self._numbers)
+
     def knows(self, index: CandidateIndex) -> bool:
         """Whether the index was made known or refused before."""
         return index in self._numbers or index in self.refused

@@ -1,6 +1,6 @@
 """`--prove measure`: the set is really built and measured, what does not help is taken out, and nothing is ever left behind."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,15 @@ from psycopg2.extensions import connection as Connection
 from queryproof.advising import AdviceRequest, advise
 from queryproof.analyzer.advise.builder import TRIAL_PREFIX, Builder
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
-from queryproof.analyzer.advise.measured_set import measure_set
+from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
+from queryproof.analyzer.advise.measured_set import SetTrial, prove_set
+from queryproof.analyzer.advise.selection import select_indexes
+from queryproof.analyzer.advise.selection_types import ChosenIndex, Selection, WeightedQuery
+from queryproof.analyzer.advise.workload_costs import WorkloadCosts
 from queryproof.analyzer.errors import ServerError, StatementError
 from queryproof.analyzer.plan import Plan
+from queryproof.analyzer.postgres.clone import HollowClone
+from queryproof.analyzer.postgres.clone_source import read_source
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.postgres.server import Server
@@ -23,8 +29,16 @@ INSERT INTO things SELECT n, n % 5000, n % 3, md5(n::text), repeat('x', 100) FRO
 """
 GOOD = CandidateIndex("public", "things", "btree", (Key("a"),))
 USELESS = CandidateIndex("public", "things", "btree", (Key("b"),))
+USELESS_TOO = CandidateIndex("public", "things", "btree", (Key("b"), Key("word")))
 TRIGRAM = CandidateIndex("public", "things", "gin", (Key("word", operator_class="gin_trgm_ops"),), extension="pg_trgm")
 QUERY = "SELECT * FROM things WHERE a = 77"
+
+
+def chosen(*indexes: CandidateIndex) -> Selection:
+    return Selection(
+        tuple(ChosenIndex(index, f"ix_{number}", 8192, 1.0, 0.0, ("q",)) for number, index in enumerate(indexes)),
+        (), (), 2.0, 1.0,
+    )  # fmt: skip
 
 
 def quiet(stage: str, items: Sequence[Any]) -> Iterator[Any]:
@@ -80,7 +94,9 @@ def terminate(root: Connection) -> None:
 def test_what_helps_stays_and_what_does_not_is_taken_out(
     root: Connection, builder: Builder, explainer: Explainer
 ) -> None:
-    found = measure_set([USELESS, GOOD], [("q", 10.0, QUERY)], builder, lambda sql: explainer.measure(sql, 3), quiet)
+    with SetTrial([("q", 10.0, QUERY)], builder, lambda sql: explainer.measure(sql, 3), quiet) as trial:
+        found = trial.measure([USELESS, GOOD])
+        assert len(left_behind(root)) == 1
     assert list(found.kept) == [GOOD]
     assert found.kept[GOOD].size_bytes > 100_000
     ((index, reason),) = found.taken_out
@@ -89,6 +105,38 @@ def test_what_helps_stays_and_what_does_not_is_taken_out(
     (query,) = found.queries
     assert (query.after.execution_ms or 0.0) < (query.before.execution_ms or 0.0) / 1.2
     assert left_behind(root) == []
+
+
+def test_others_are_chosen_in_the_place_of_what_does_not_help(
+    root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    asked: list[set[CandidateIndex]] = []
+
+    def select(out: Collection[CandidateIndex]) -> Selection:
+        asked.append(set(out))
+        return chosen(*(index for index in (USELESS, USELESS_TOO, GOOD) if index not in out))
+
+    with SetTrial([("q", 1.0, QUERY)], builder, lambda sql: explainer.measure(sql, 3), quiet) as trial:
+        selection, found = prove_set(chosen(USELESS), select, trial)
+    assert asked[0] == {USELESS}
+    assert asked[1] == {USELESS, USELESS_TOO}
+    assert [one.index for one in selection.chosen] == [GOOD]
+    assert list(found.kept) == [GOOD]
+    assert {index for index, _ in found.taken_out} == {USELESS, USELESS_TOO}
+    assert left_behind(root) == []
+
+
+def test_an_index_that_has_been_built_in_vain_is_not_chosen_again(server: Server, name: str) -> None:
+    with HollowClone(read_source(server.url(name, "app"))) as clone:
+        schema, what_if = clone.schema(), CloneWhatIf(clone)
+        query = WeightedQuery("q", ((QUERY, 1.0),), 10.0)
+        costs = WorkloadCosts([query], what_if, schema)
+        first = select_indexes([query], [GOOD], what_if, schema, costs=costs)
+        assert [one.index for one in first.chosen] == [GOOD]
+        other = select_indexes([query], [GOOD], what_if, schema, banned=[GOOD], costs=costs)
+        assert other.chosen == ()
+        assert [one.reason for one in other.rejected] == ["it was built and measured, and did not help"]
+        assert other.cost_after == other.cost_before == first.cost_before
 
 
 def test_an_extension_that_the_trial_needed_is_gone_afterwards(root: Connection, server: Server, name: str) -> None:
@@ -110,9 +158,9 @@ def test_backends_killed_on_the_way_leave_nothing_and_stop_nothing(
             terminate(root)
         return explainer.measure(sql, 1)
 
-    found = measure_set(
-        [GOOD, USELESS], [("p", 1.0, QUERY), ("q", 1.0, QUERY), ("r", 1.0, QUERY)], builder, measure, quiet
-    )
+    statements = [("p", 1.0, QUERY), ("q", 1.0, QUERY), ("r", 1.0, QUERY)]
+    with SetTrial(statements, builder, measure, quiet) as trial:
+        found = trial.measure([GOOD, USELESS])
     assert [one.what for one in found.unmeasured] == ["q", "r"]
     assert [one.fingerprint for one in found.queries] == ["p"]
     builder.close()
