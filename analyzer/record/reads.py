@@ -6,18 +6,18 @@ is installed. What reads `vars(instance)` or pickles it is not seen.
 
 import time
 import weakref
-from json.encoder import encode_basestring_ascii as quote
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event, inspect
+from sqlalchemy import event
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.attributes import InstrumentedAttribute
 from sqlalchemy.orm.state import InstanceState
 
-from .call_site import CallStack
+from .call_site import CallStack, Site
 from .faults import armed, reach
 from .load_shape import step_names
 from .orm import Load, loaded_by
+from .use import Tag, Use, use_record
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -29,42 +29,7 @@ WRITE_SECONDS = 1.0
 
 TAG = "_queryproof_use"
 _Key = tuple[CallStack, type, tuple[str, ...]]
-
-
-class Use:
-    """What became of the instances that one query line loaded along one path."""
-
-    __slots__ = (
-        "dirty", "entity", "executions", "instances", "keys", "last", "lazy", "loaded", "mapper", "path", "read",
-        "relations", "relationships", "stack", "touched",
-    )  # fmt: skip
-
-    def __init__(self, stack: CallStack, entity: type, path: tuple[str, ...]) -> None:
-        self.stack = stack
-        self.entity = entity
-        self.path = path
-        self.mapper: Mapper[Any] = inspect(entity)
-        self.relations = frozenset(self.mapper.relationships.keys())
-        self.executions = 0
-        self.instances = 0
-        self.touched = 0
-        self.loaded: set[str] = set()
-        self.read: set[str] = set()
-        self.lazy: set[str] = set()
-        self.relationships: dict[str, list[int]] = {}
-        self.keys: tuple[str, ...] = ()
-        self.last = 0
-        self.dirty = True
-
-
-class Tag:
-    """Rides on an instance: the use it counts for and what has been read of it."""
-
-    __slots__ = ("read", "use")
-
-    def __init__(self, use: Use) -> None:
-        self.use = use
-        self.read: set[str] = set()
+_Place = tuple[Site | None, type, tuple[str, ...]]
 
 
 class Reads:
@@ -74,6 +39,7 @@ class Reads:
         self._recorder = weakref.proxy(recorder)
         self._option = recorder.option
         self._uses: dict[_Key, Use] = {}
+        self._places: dict[_Place, Use] = {}
         self._version = 0
         self._write_at = 0.0
 
@@ -90,18 +56,22 @@ class Reads:
 
     def forget(self) -> None:
         """Drop all counts: those of a parent process are the parent's to write."""
-        self._uses = {}
+        self._uses, self._places = {}, {}
 
     def eager(self, load: Load) -> None:
-        """A loader's own statement: the relationship is loaded for all instances of its parents' use so far."""
+        """A loader's own statement: the relationship is loaded for all instances of its parents' execution so far."""
         origin = load.origin
         names = step_names(load.path)
         if origin is None or not names:
             return
         key = names[-1].partition(".")[2]
-        for use in list(self._uses.values()):
-            if use.stack is origin.stack and use.path == names[:-1] and key in use.relations:
-                use.relationships.setdefault(key, [0, 0])[0] = use.instances
+        place = origin.stack.sites[:1]
+        for use in list(self._places.values()):
+            if use.stack.sites[:1] == place and use.path == names[:-1] and key in use.relations:
+                counts = use.relationships.setdefault(key, [0, 0])
+                if use.before.get(key, (0, 0))[0] != origin.sequence:
+                    use.before[key] = (origin.sequence, counts[0])
+                counts[0] = use.before[key][1] + use.run
                 use.dirty = True
 
     def tick(self) -> None:
@@ -118,11 +88,11 @@ class Reads:
         journal = self._recorder.journal
         if journal is None:
             return
-        for use in list(self._uses.values()):
+        for use in list(self._places.values()):
             if use.dirty and use.stack.sites:
                 use.dirty = False
                 self._version += 1
-                journal.write(_record(use, self._version))
+                journal.write(use_record(use, self._version))
 
     def _loaded(self, instance: Any, context: Any) -> None:
         try:
@@ -136,14 +106,16 @@ class Reads:
             key = (root.stack, type(instance), step_names(state.load_path.path))
             use = self._uses.get(key)
             if use is None:
-                if len(self._uses) >= MAX_USES:
+                use = self._use(key)
+                if use is None:
                     return
-                use = self._uses[key] = Use(*key)
             use.dirty = True
             use.instances += 1
             if use.last != root.sequence:
                 use.last = root.sequence
                 use.executions += 1
+                use.run = 0
+            use.run += 1
             keys = tuple(state.dict)
             if keys != use.keys:
                 use.keys = keys
@@ -154,6 +126,18 @@ class Reads:
             setattr(state, TAG, Tag(use))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the application goes on; it is counted
             self._recorder.fault(error)
+
+    def _use(self, key: _Key) -> Use | None:
+        """The use of a stack that has not been seen before: stacks of one place share it. None when there are too many."""
+        stack, entity, path = key
+        place = (stack.sites[0] if stack.sites else None, entity, path)
+        if len(self._uses) >= MAX_USES:
+            return None
+        use = self._places.get(place)
+        if use is None:
+            use = self._places[place] = Use(stack, entity, path)
+        self._uses[key] = use
+        return use
 
     def note(self, tag: Tag, name: str, instance: Any) -> None:
         """The attribute of that name is read (or set) for the first time on this instance."""
@@ -224,33 +208,3 @@ class _Patch:
 
 
 _patch = _Patch()
-
-
-def _record(use: Use, version: int) -> str:
-    file, line, function = use.stack.sites[0]
-    read = use.read | _needed(use)
-    relationships = sorted(use.relationships.items())
-    return (
-        f'{{"t":"u","v":{version},"o":[{quote(file)},{line},{quote(function)}],"e":{quote(use.entity.__name__)},'
-        f'"path":{_names(use.path)},"x":{use.executions},"n":{use.instances},"to":{use.touched},'
-        f'"lo":{_names(sorted(use.loaded))},"re":{_names(sorted(read & use.loaded))},'
-        f'"rel":[{",".join(f"[{quote(name)},{loaded},{count}]" for name, (loaded, count) in relationships)}]'
-    )
-
-
-def _needed(use: Use) -> set[str]:
-    """Attributes that the ORM itself needs: keys, versions, discriminators, and the near side of relationships in use."""
-    mapper = use.mapper
-    columns = [*mapper.primary_key, mapper.version_id_col, mapper.polymorphic_on]
-    for name in use.relations:
-        if name in use.lazy or name in use.relationships:
-            columns += mapper.relationships[name].local_columns
-    found = set()
-    for column in columns:
-        if column is not None and column in mapper.columns.values():
-            found.add(mapper.get_property_by_column(column).key)
-    return found
-
-
-def _names(names: Any) -> str:
-    return "[" + ",".join(quote(name) for name in names) + "]"

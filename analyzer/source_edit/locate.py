@@ -9,7 +9,15 @@ import libcst as cst
 
 from ..query import CallSite
 from .cannot_edit import CannotEdit
-from .chain import OTHER_STATEMENTS, QUERY_EXECUTES, SESSION_EXECUTES, SESSION_GETS, chain_of, makes_statement
+from .chain import (
+    OTHER_STATEMENTS,
+    QUERY_EXECUTES,
+    SESSION_EXECUTES,
+    SESSION_GETS,
+    STATEMENT_METHODS,
+    chain_of,
+    makes_statement,
+)
 from .runtime_class import runtime_class
 from .statement import Statement, Statements
 from .tree import Tree, dotted, last_name
@@ -51,8 +59,6 @@ def locate(tree: Tree, place: CallSite, root: str, *, aliased: bool) -> Located:
         if found:
             _check_function(tree, found[0].execution, place)
             return found[0]
-    if reasons:
-        raise CannotEdit(reasons[0])
     entity = None if aliased else runtime_class(ast.parse(tree.text), place.line, root)
     if entity is not None:
         raise CannotEdit(
@@ -60,6 +66,8 @@ def locate(tree: Tree, place: CallSite, root: str, *, aliased: bool) -> Located:
             "break the others. Let the function take options and add them to its statement, and hand this one in where "
             f"{root} is asked for"
         )
+    if reasons:
+        raise CannotEdit(reasons[0])
     what = f"an aliased {root}" if aliased else root
     raise CannotEdit(
         f"line {place.line} of {place.file} holds no statement of {what} that can be followed: it is built elsewhere, or the "
@@ -87,15 +95,15 @@ def _sent(statements: Statements, node: cst.BaseExpression) -> Iterator[Located]
     name = last_name(node.func)
     arguments = [arg for arg in node.args if not arg.star]
     first = arguments[0] if arguments else None
-    if name in SESSION_GETS and first is not None and first.keyword is None and statements.is_root(first.value):
-        if isinstance(node.func, cst.Attribute):
+    if name in SESSION_GETS and first is not None and first.keyword is None and isinstance(node.func, cst.Attribute):
+        if statements.is_root(first.value):
             yield Located("get", node, dotted(first.value))
         return
     if name in QUERY_EXECUTES - {"scalar" if arguments else ""} and isinstance(node.func, cst.Attribute):
         yield from _query(statements, node.func.value, node)
     if name in _NO_OPTIONS:
         raise CannotEdit(f"the instances come from session.{name}(), which takes no loader options")
-    if name in _BUILDS or makes_statement(node):
+    if name in _BUILDS | STATEMENT_METHODS or makes_statement(node):
         return
     for arg in arguments:
         statement = statements.follow(arg.value)

@@ -3,30 +3,45 @@
 import ast
 from collections.abc import Iterator
 
-_Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def runtime_class(tree: ast.Module, line: int, root: str) -> str | None:
     """The expression that stands for the class `root` in the statements around the line, such as `self.model`; None when the
     source names the class there, or holds no such statement.
 
-    Looked at is the function that holds the line, then the class that holds the function.
+    Looked at is the function that holds the line, then the methods of its own class that it calls.
     """
-    around = [
-        node for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.lineno <= line <= (node.end_lineno or 0)
-    ]  # fmt: skip
+    around = [node for node in ast.walk(tree) if isinstance(node, _Function) and _holds(node, line)]
+    if not around:
+        return None
+    innermost = max(around, key=lambda node: node.lineno)
     imported = set(_imported_as(tree, root))
-    for scope in sorted(around, key=lambda node: -node.lineno):
-        entities = list(_entities(scope))
-        if any(_last_name(one) in imported for one in entities):
+    for scopes in ([innermost], list(_own_methods(tree, innermost))):
+        found = [one for scope in scopes for one in _entities(scope)]
+        if any(_last_name(one) in imported for one in found):
             return None
-        open_ = set(_open_names(around))
-        found = [one for one in entities if _is_open(one, open_)]
-        if found:
-            nearest = min(found, key=lambda one: (abs(one.lineno - line), one.lineno, one.col_offset))
-            return ast.unparse(nearest)
+        names = {name for scope in (*around, *scopes) for name in _open_names(scope)}
+        open_ = [one for one in found if _is_open(one, names)]
+        if open_:
+            return ast.unparse(min(open_, key=lambda one: (abs(one.lineno - line), one.lineno, one.col_offset)))
     return None
+
+
+def _holds(node: ast.stmt, line: int) -> bool:
+    return node.lineno <= line <= (node.end_lineno or node.lineno)
+
+
+def _own_methods(tree: ast.Module, function: _Function) -> Iterator[_Function]:
+    """Methods of the function's class that it calls on `self` or `cls`."""
+    called = {
+        node.func.attr for node in ast.walk(function)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name) and node.func.value.id in ("self", "cls")
+    }  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and _holds(node, function.lineno):
+            yield from (one for one in node.body if isinstance(one, _Function) and one.name in called)
 
 
 def _entities(scope: ast.AST) -> Iterator[ast.expr]:
@@ -50,16 +65,13 @@ def _is_open(entity: ast.expr, names: set[str]) -> bool:
     return isinstance(first, ast.Name) and first.id in names
 
 
-def _open_names(around: list[_Scope]) -> Iterator[str]:
-    for scope in around:
-        if isinstance(scope, ast.ClassDef):
-            continue
-        arguments = scope.args
-        for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
-            yield one.arg
-        for node in ast.walk(scope):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                yield node.id
+def _open_names(scope: _Function) -> Iterator[str]:
+    arguments = scope.args
+    for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+        yield one.arg
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
 
 
 def _imported_as(tree: ast.Module, root: str) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """More fetched than used: relationships, columns, rows, products; and their clean twins. Most need reads to be counted."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased, defer, joinedload, load_only, selectinload, subqueryload
 
@@ -176,6 +178,19 @@ def cut_into_chunks(session: Session) -> None:
         print([entry.text for entry in session.scalars(select(Entry).where(Entry.id.in_(keys[start : start + 30])))])
     entries = session.scalars(select(Entry).order_by(Entry.label)).all()
     print([[entry.label for entry in entries[start : start + 20]] for start in range(0, len(entries), 20)])
+
+
+@clean(deep=True)
+def one_caller_of_two_reads_it(session: Session) -> None:
+    def load(after: int) -> Sequence[Author]:
+        query = select(Author).where(Author.id > after).options(selectinload(Author.books))
+        return session.scalars(query).all()
+
+    for author in load(0):
+        print(author.name, author.country, author.notes, author.publisher_id, len(author.books))
+    session.expunge_all()
+    for author in load(1):
+        print(author.name, author.country, author.notes, author.publisher_id)
 
 
 @clean(deep=True)
