@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .command import DEFAULT_REPORT, Command, Counting, fail, parameters_option, progress, since_option, split_inputs
+from .command import (
+    DEFAULT_REPORT,
+    Command,
+    Counting,
+    clean_up_on_sigterm,
+    fail,
+    parameters_option,
+    progress,
+    since_option,
+    split_inputs,
+)
 
 if TYPE_CHECKING:
     from ..reports.report import Report
@@ -120,6 +130,7 @@ def advise(
     from ..reports.ddl_script import ddl_script
     from ..reports.write import check_writable, write_reports, write_text
 
+    clean_up_on_sigterm()
     check_writable(output)
     if ddl is not None and not ddl.parent.is_dir():
         fail(f"{ddl.parent} is no directory: the script cannot be written there")

@@ -1,5 +1,6 @@
 """What all commands share: expected errors are one message and exit code 2; progress; showing a report."""
 
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -52,6 +53,16 @@ class Command(click.Command):
         except KeyboardInterrupt:
             click.echo("queryproof: interrupted", err=True)
             sys.exit(INTERRUPTED)
+
+
+def clean_up_on_sigterm() -> None:
+    """Let SIGTERM end the command as Ctrl-C does, on the way that takes away what was built and cancels what runs."""
+    before = signal.signal(signal.SIGTERM, _terminated)
+    click.get_current_context().call_on_close(lambda: signal.signal(signal.SIGTERM, before))
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def fail(message: str) -> NoReturn:

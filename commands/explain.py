@@ -1,14 +1,13 @@
 """`queryproof explain`."""
 
 import os
-import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from .command import Command, allow_superuser_option, fail, max_seconds_option
+from .command import Command, allow_superuser_option, clean_up_on_sigterm, fail, max_seconds_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,8 +98,7 @@ def explain(
     """
     from ..explanation import ExplainRequest, explain_statement, judge_plans
 
-    before = signal.signal(signal.SIGTERM, _terminated)
-    click.get_current_context().call_on_close(lambda: signal.signal(signal.SIGTERM, before))
+    clean_up_on_sigterm()
     sources = [one for one in (statement, sql_file, plan_file) if one is not None]
     if len(sources) > 1:
         fail("name one of STATEMENT, --sql-file and --plan-file")
@@ -204,8 +202,3 @@ def _sql(statement: str | None, sql_file: Path | None) -> str:
 
 def _name(path: Path) -> str:
     return "standard input" if path == STDIN else str(path)
-
-
-def _terminated(number: int, frame: object) -> NoReturn:
-    """Leave through the way that cancels what runs on the server."""
-    sys.exit(128 + number)

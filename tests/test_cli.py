@@ -1,16 +1,20 @@
 """The command line: exit codes, and one clear message for everything that cannot be done."""
 
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.record.journal import encode_line
 from queryproof.cli import main
+from queryproof.commands.command import Command, clean_up_on_sigterm
 
 SETUP = """
 CREATE TABLE "Weird Table" (id int PRIMARY KEY, "Odd Column" int, note text);
@@ -194,3 +198,21 @@ def test_interval_snapshots_work_end_to_end(tmp_path: Path, weird: str) -> None:
     done = queryproof("analyze", "--pg-stat-statements", "--since", "before.json", "--url", weird, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Odd Column" in (tmp_path / "queryproof-report" / "report.json").read_text()
+
+
+def test_sigterm_ends_a_command_on_the_way_that_cleans_up() -> None:
+    steps = []
+
+    @click.command(cls=Command)
+    def work() -> None:
+        clean_up_on_sigterm()
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            steps.append("went on")
+        finally:
+            steps.append("cleaned up")
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert CliRunner().invoke(work).exit_code == 143
+    assert steps == ["cleaned up"]
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -9,6 +9,7 @@ from typing import Self
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from ..errors import QueryproofError, ServerError, StatementError
 from ..sql.identifier import quote_identifier, quote_qualified
@@ -18,6 +19,17 @@ TRIAL_PREFIX = "queryproof_trial_"
 """Names of trial indexes; a leftover of a killed run is recognised by it and dropped at the next start."""
 LOCK = 1_903_260_017
 """Key of the advisory lock that two runs at once on one database would both ask for."""
+CHECK_MS = 1_000
+"""How soon the server notices that a killed run is gone, and ends what it was building."""
+PATIENCE_S = 15.0
+"""For a server that restarts, and for a backend that was told to end."""
+_BACKEND = """
+SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()
+"""
+_END = """
+SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+WHERE pid = %s AND backend_start::text = %s AND usename = session_user
+"""
 _LEFT_BEHIND = """
 SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -63,6 +75,9 @@ class Builder:
         self._settings = {"statement_timeout": int(timeout_s * 1000), "lock_timeout": int(lock_timeout_s * 1000)}
         self._count = 0
         self._extensions: list[str] = []
+        self._backend: tuple[int, str] | None = None
+        self._standing: set[tuple[str, str]] = set()
+        """Schema and name of the indexes that were built and not yet dropped."""
         try:
             self._prepare()
         except psycopg2.Error as error:
@@ -77,6 +92,7 @@ class Builder:
     def close(self) -> None:
         """Drop whatever is still there. Raises ServerError naming what could not be dropped."""
         try:
+            self._standing.clear()
             if self._connection.closed:
                 self._renew()
             self._drop_left_behind()
@@ -128,6 +144,7 @@ class Builder:
             with contextlib.suppress(psycopg2.Error, QueryproofError):
                 self.drop(candidate, Built(name, 0, 0.0))
             raise StatementError(f"PostgreSQL refused to build it ({refusal})") from None
+        self._standing.add((candidate.schema, name))
         return Built(name, sum(int(size) for _, size in tree), build_ms, frozenset(part for part, _ in tree))
 
     def drop(self, candidate: CandidateIndex, index: Built) -> None:
@@ -138,6 +155,7 @@ class Builder:
                     self._renew()
                 with self._connection.cursor() as cursor:
                     cursor.execute(f"DROP INDEX IF EXISTS {quote_qualified(candidate.schema, index.name)}")
+                self._standing.discard((candidate.schema, index.name))
                 return
             except psycopg2.Error as error:
                 if last or not self._connection.closed:
@@ -148,17 +166,33 @@ class Builder:
         with self._connection.cursor() as cursor:
             for name, value in self._settings.items():
                 cursor.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, str(value)))
+            with contextlib.suppress(psycopg2.Error):  # not on every system, and from 14 on
+                cursor.execute("SET client_connection_check_interval = %s", (CHECK_MS,))
+            if self._backend is not None:
+                cursor.execute(_END, self._backend)
+            self._lock(cursor)
+            cursor.execute(_BACKEND)
+            self._backend = cursor.fetchone()
+        self._drop_left_behind()
+
+    def _lock(self, cursor: Cursor) -> None:
+        """Be the only one who tries indexes here. A backend of our own that was just told to end may take a moment."""
+        end = time.monotonic() + (PATIENCE_S if self._backend is not None else 0.0)
+        while True:
             cursor.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", (LOCK,))
-            if cursor.fetchone() != (True,):
+            if cursor.fetchone() == (True,):
+                return
+            if time.monotonic() > end:
                 raise ServerError(
                     "another queryproof is trying indexes in this database. Remedy: wait until it has ended, and try again"
                 )
-        self._drop_left_behind()
+            time.sleep(0.1)
 
     def _drop_left_behind(self) -> None:
+        """Drop trial indexes of killed runs, and one whose building ended after its connection was lost."""
         with self._connection.cursor() as cursor:
             cursor.execute(_LEFT_BEHIND, (TRIAL_PREFIX,))
-            for schema, name in cursor.fetchall():
+            for schema, name in set(cursor.fetchall()) - self._standing:
                 cursor.execute(f"DROP INDEX IF EXISTS {quote_qualified(schema, name)}")
 
     def _install(self, extension: str | None) -> None:
@@ -172,9 +206,19 @@ class Builder:
                 self._extensions.append(extension)
 
     def _renew(self) -> None:
+        """A new connection, tried for a while: a server that crashed has to recover first. The old one's backend is ended, since
+        it may still be building an index that nobody would drop."""
         if self._reconnect is None:
             raise StatementError("the connection was lost")
-        self._connection = self._reconnect()
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                self._connection = self._reconnect()
+                break
+            except ServerError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
         self._prepare()
 
 

@@ -29,6 +29,11 @@ WITH RECURSIVE found AS (
   UNION ALL SELECT i.inhrelid FROM pg_inherits i JOIN found f ON f.oid = i.inhparent)
 SELECT oid::bigint FROM found
 """
+# Of a partitioned table's index the parts' own have other names, and go with it.
+MADE = """
+SELECT c.oid::bigint, n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE starts_with(c.relname, %s) AND c.relkind IN ('i', 'I')
+"""
 HEAPS = """
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = ANY($1::oid[]) AND c.relkind IN ('r', 'm')

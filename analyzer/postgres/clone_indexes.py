@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection
 from ..errors import StatementError
 from ..sql.identifier import quote_qualified
 from .clone_ends import Ends
-from .clone_index_queries import EXISTING, FIGURES, prepare
+from .clone_index_queries import EXISTING, FIGURES, MADE, prepare
 from .clone_pages import (
     brin_metapage,
     btree_pages,
@@ -90,6 +90,8 @@ class CloneIndexes:
         ((self._database,),) = self._rows("SELECT oid::bigint FROM pg_database WHERE datname = current_database()")
         # After a crash nobody knows whether the last change came through.
         self._certain = not self._leaves and not self._existing
+        self._drop_unknown()
+        self._fill()
 
     def add(self, schema: str, table: str, method: str, definition: Callable[[str], str], size: Size) -> str:
         """Make an index known, switched off, and return its handle, the name it has in plans.
@@ -175,6 +177,14 @@ class CloneIndexes:
         if on or off:
             self._run(_SWITCH, (list(on), list(off)))
         self._on, self._off, self._certain = wanted, hidden, True
+
+    def _drop_unknown(self) -> None:
+        """Drop indexes whose making came through as the connection was lost: every plan would use them, and nobody knows them."""
+        known = {leaf.oid for leaves in self._leaves.values() for leaf in leaves}
+        for oid, schema, name in self._rows(MADE, PREFIX):
+            if oid not in known:
+                with self._owner.cursor() as cursor:
+                    cursor.execute(f"DROP INDEX {quote_qualified(schema, name)}")
 
     def _oids_of(self, handles: Collection[str]) -> Iterator[int]:
         return (leaf.oid for handle in handles for leaf in self._leaves[handle])

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg2 import OperationalError
 from psycopg2.extensions import connection as Connection
 
 from queryproof.advising import AdviceRequest, advise
@@ -165,6 +166,48 @@ def test_backends_killed_on_the_way_leave_nothing_and_stop_nothing(
     assert [one.fingerprint for one in found.queries] == ["p"]
     builder.close()
     assert left_behind(root) == []
+
+
+def test_what_was_built_before_the_connection_was_lost_still_stands(root: Connection, builder: Builder) -> None:
+    first = builder.build(GOOD)
+    terminate(root)
+    with pytest.raises(StatementError, match="was lost"):
+        builder.build(USELESS)
+    second = builder.build(USELESS)
+    assert left_behind(root) == [first.name, second.name]
+    builder.close()
+    assert left_behind(root) == []
+
+
+def test_a_backend_that_still_builds_after_its_connection_was_cut_is_ended(
+    root: Connection, server: Server, name: str
+) -> None:
+    url = server.url(name, "app")
+    cut = connect(url)
+    lost = [ServerError("the database system is in recovery mode")] * 2
+
+    def reconnect() -> Connection:
+        if lost:
+            raise lost.pop()
+        return connect(url)
+
+    with Builder(cut, reconnect=reconnect) as one:
+        with cut.cursor() as cursor:
+            cursor.execute(f"CREATE INDEX {TRIAL_PREFIX}1 ON things (b)")
+        one._connection = connect(url)
+        one._connection.close()
+        built = one.build(GOOD)
+        assert left_behind(root) == [built.name]
+        with pytest.raises(OperationalError), cut.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    assert left_behind(root) == []
+
+
+def test_the_server_notices_that_a_run_is_gone(builder: Builder, root: Connection) -> None:
+    if root.server_version >= 140000:
+        with builder._connection.cursor() as cursor:
+            cursor.execute("SHOW client_connection_check_interval")
+            assert cursor.fetchone() == ("1s",)
 
 
 def test_a_leftover_of_a_killed_run_is_dropped_by_the_next(root: Connection, server: Server, name: str) -> None:

@@ -14,6 +14,7 @@ from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.advise.door import open_door
 from queryproof.analyzer.errors import ServerError, SourceError
 from queryproof.analyzer.postgres.clone import HollowClone
+from queryproof.analyzer.postgres.clone_indexes import PREFIX
 from queryproof.analyzer.postgres.clone_source import read_source
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.outcome import ConnectionLost
@@ -145,6 +146,31 @@ def test_a_clone_server_that_is_killed_is_restarted_and_plans_the_same(server: S
         os.kill(hollow.server_pid, signal.SIGQUIT)
         with pytest.raises(ConnectionLost, match="died twice"):
             ask_until_lost(what_if, sql)
+
+
+def test_an_index_that_was_made_as_the_clone_server_died_is_in_no_plan(server: Server, database: str) -> None:
+    connection = connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t AS SELECT n AS id, n % 2000 AS a FROM generate_series(1, 8000) n; ANALYZE t")
+    connection.close()
+    with HollowClone(read_source(database)) as hollow:
+        what_if = CloneWhatIf(hollow)
+        sql = "SELECT * FROM t WHERE a = 7"
+        handle = what_if.add(CandidateIndex("public", "t", "btree", (Key("a"),)))
+        before, after = what_if.price(sql), what_if.price(sql, [handle])
+        # What is left when CREATE INDEX came through and its answer did not.
+        owner = connect(hollow.url)
+        with owner.cursor() as cursor:
+            cursor.execute(f"CREATE INDEX {PREFIX}2 ON t (a)")
+        owner.close()
+        first = hollow.server_pid
+        assert first is not None
+        os.kill(first, signal.SIGQUIT)
+        while hollow.server_pid in (first, None):
+            what_if.price(sql)
+        assert what_if.price(sql) == before
+        assert what_if.price(sql, [handle]) == after
+        assert [index.name for table in hollow.schema().tables for index in table.indexes] == []
 
 
 def test_nothing_to_plan_with_is_one_message(tmp_path: Path) -> None:
