@@ -54,7 +54,7 @@ def percent(part: float, whole: float | None) -> str:
     return f"{figure(100 * part / whole)} %" if whole else "–"
 
 
-def plural(count: int, one: str, many: str = "") -> str:
+def plural(count: float, one: str, many: str = "") -> str:
     """`1 index`, `7 indexes`."""
     return f"{figure(count)} {one if count == 1 else many or one + 's'}"
 

@@ -1,12 +1,13 @@
 """One plan with all that is known around it: what plan rules look at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from ..analyzer.plan import Plan, PlanNode
 from ..analyzer.query import CallSite
 from ..analyzer.schema import Schema, Table
+from ..analyzer.sql.identifier import quote_identifier
 from ..analyzer.sql.statement import Statement
 from .condition import columns, qualifier
 
@@ -17,6 +18,10 @@ current group; it is listed because its rows are not its input's."""
 
 EXPECTED = 10.0
 """A row estimate that is off by less than this factor is taken as right."""
+
+
+MIN_PLANNING_MS = 10.0
+"""Planning that takes less is not worth a word, however little the execution takes."""
 
 
 SELECTIVE = 0.1
@@ -50,6 +55,14 @@ class PlanContext:
         self.timed = plan.root.total_ms is not None
         self.elapsed_ms = plan.elapsed_ms if plan.analyzed else None
         self._whole = self.elapsed_ms if self.timed else plan.root.total_cost
+
+    @property
+    def longer_planned(self) -> tuple[float, float] | None:
+        """(planning, execution) in ms where planning took longer than running, and long enough to matter; else None."""
+        planning, execution = self.plan.planning_ms, self.plan.execution_ms
+        if planning is None or execution is None or planning <= max(execution, MIN_PLANNING_MS):
+            return None
+        return planning, execution
 
     def node(self, identity: int | None) -> PlanNode | None:
         """The node of that number, None when there is none: they are numbered in order, from 1."""
@@ -131,15 +144,24 @@ class PlanContext:
             return None
         return self.around.schema.table(node.relation, node.schema)
 
+    def leading_index(self, node: PlanNode, columns: Iterable[str]) -> str | None:
+        """Name of an index over all rows of the node's table that begins with one of the columns; None without one, or without
+        a catalog."""
+        table = self.table(node)
+        wanted = {form for one in columns for form in (one, quote_identifier(one))}
+        usable = (one for one in (table.indexes if table is not None else ()) if one.predicate is None and one.valid)
+        return next((one.name for one in usable if one.columns[0] in wanted), None)
+
     def relation(self, node: PlanNode) -> PlanNode | None:
         """The node itself if it names a table, else the one above that a Bitmap Index Scan works for."""
         if node.relation is not None:
             return node
         return next((above for above in self.ancestors(node) if above.relation is not None), None)
 
-    def complete(self, node: PlanNode) -> bool:
-        """Whether the node gave all rows that were estimated: nothing stopped it early, read it twice or shared it out."""
-        if node.processes > 1 or node.partial_mode == "Partial" or self.stops_early(node):
+    def complete(self, node: PlanNode, *, shared: bool = False) -> bool:
+        """Whether the node gave all rows that were estimated: nothing stopped it early, read it twice or, unless that may be
+        (`shared`), shared it out among processes."""
+        if self.stops_early(node) or (not shared and (node.processes > 1 or node.partial_mode == "Partial")):
             return False
         for above, below in self.path(node):
             if above.type == "Recursive Union":

@@ -9,7 +9,7 @@ from ..errors import ServerError, StatementError
 from ..plan import ExplainedQuery, Plan
 from ..sql.guard import single_statement_kind
 from ..sql.placeholders import has_placeholders
-from ..sql.runnable_text import runnable_text, without_plan
+from ..sql.runnable_text import RunnableText, runnable_text, without_plan
 from ..sql.syntax import refuse_length
 from ..workload import CUT, ParameterSample, QueryGroup
 from .conversation import Conversation, Reconnect
@@ -168,10 +168,13 @@ class Explainer:
                 if command := without_plan(bound):
                     raise StatementError(f"{command} is not a statement that has a plan")
                 # Without placeholders there is nothing to repair but what is wrapped around the query.
-                bound = runnable_text(bound).sql if not single_statement_kind(bound).explainable else bound
+                about = ""
+                if not single_statement_kind(bound).explainable:
+                    repaired = runnable_text(bound)
+                    bound, about = repaired.sql, _about(repaired)
                 verdict = single_statement_kind(bound)
                 self._permission.refuse(verdict)
-                yield ExplainText(bound, verdict, bound, origin=sample.origin)
+                yield ExplainText(bound, verdict, bound, origin=sample.origin, about=about)
             except ConnectionLost:
                 raise
             except StatementError as error:
@@ -188,7 +191,15 @@ class Explainer:
             if because:
                 raise StatementError(because)
             (look,), _ = self._looks(
-                [ExplainText(repaired.sql, verdict, repaired.sql, origin="the statement has no parameters")]
+                [
+                    ExplainText(
+                        repaired.sql,
+                        verdict,
+                        repaired.sql,
+                        origin="the statement has no parameters",
+                        about=_about(repaired),
+                    )
+                ]
             )
             return self._answer(group, [look])
         generic, problem = self._try_generic(repaired.sql)
@@ -272,10 +283,15 @@ class Explainer:
 
     def _answer(self, group: QueryGroup, looks: list[Look]) -> ExplainedQuery:
         first = looks[0]
-        note = first.note
+        note = "; ".join(filter(None, (first.text.about, first.note)))
         if policies := self._permission.policies(first.text.verdict):
             note = "; ".join(filter(None, (note, policies)))
         return ExplainedQuery(
             group.fingerprint, first.plan, first.text.inline, note, first.text.origin, first.timed_out_s,
             variants(first.plan, looks[1:]),
         )  # fmt: skip
+
+
+def _about(repaired: RunnableText) -> str:
+    """What was explained where the statement itself has no plan."""
+    return f"what was explained is {' and '.join(repaired.repairs)}" if repaired.repairs else ""

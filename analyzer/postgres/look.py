@@ -15,7 +15,8 @@ NO_VALUES = "no parameter values are known"
 class ExplainText:
     """What is sent: a statement by itself, or an EXECUTE of what is prepared before. verdict: the guard's, on the statement.
 
-    inline: the same statement with its values written into it. origin: where the values came from.
+    inline: the same statement with its values written into it. origin: where the values came from. about: what of the
+    statement was taken, where it is not the whole.
     """
 
     sql: str
@@ -23,6 +24,7 @@ class ExplainText:
     inline: str
     prepare: str = ""
     origin: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

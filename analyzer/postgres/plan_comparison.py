@@ -9,6 +9,7 @@ from .literals import without_literals
 from .plan_matching import match_nodes
 from .plan_shape import plan_shape
 from .plan_text import CONDITIONS
+from .same_statement import different_statements
 
 MOVED = 1.2
 """Factor from which on a figure counts as moved: repeated runs of one plan differ by less."""
@@ -19,7 +20,9 @@ MIN_MS = 0.1
 MIN_BLOCKS = 100
 _JOIN_CONDITIONS = ("hash_cond", "merge_cond", "join_filter")
 
-CauseKind = Literal["setting", "index", "estimate", "rows", "condition", "cache", "memory", "workers", "jit", "not run"]
+CauseKind = Literal[
+    "statement", "setting", "index", "estimate", "rows", "condition", "cache", "memory", "workers", "jit", "not run"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,8 @@ def _figures(before: PlanNode, after: PlanNode) -> Iterator[Change]:
 
 
 def _causes(before: Plan, after: Plan, pairs: tuple[NodePair, ...]) -> Iterator[Cause]:
+    if told := different_statements(before, after):
+        yield Cause("statement", f"{told}. What follows compares them all the same")
     if before.analyzed != after.analyzed:
         which = "second" if before.analyzed else "first"
         yield Cause("not run", f"the {which} plan was not run: only the planner's figures can be compared")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ..errors import StatementError
+from .plan_from_html import html_tables
 from .plan_from_markup import from_json, from_xml, from_yaml
 from .plan_from_text import document_from_text, starts_plan
 from .self_time import RawNode
@@ -39,6 +40,8 @@ def documents(text: str) -> list[RawNode]:
     logged = list(_logged(text)) if _DURATION.search(text) else []
     if logged:
         return logged
+    if tables := list(html_tables(text)):
+        return [one for table in tables for one in _documents(table)]
     lines = text.split("\n")
     heads = [n for n, line in enumerate(lines) if _HEADER.match(line)]
     if len(heads) < 2:

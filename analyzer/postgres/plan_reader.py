@@ -18,6 +18,8 @@ from .plan_parts_reader import (
 )
 from .self_time import RawNode, Timed, number, time_nodes
 
+MOST_EXACT = 2.0**53
+"""A count above it has no hundredths."""
 MAX_NODES = 20_000
 MAX_DEPTH = 250
 """Nodes below one another: a join of 100 tables needs about as many. Deeper ones would exhaust Python's stack."""
@@ -166,7 +168,9 @@ def _multiply(found: dict[str, Any]) -> None:
     """Averages of a loop → all loops together."""
     loops = found.get("actual_loops")
     if found.get("actual_rows") is not None and loops is not None:
-        found["rows"] = found["actual_rows"] * loops
+        # PostgreSQL 18 tells two decimals of the average; in all loops together whole rows came.
+        total = found["actual_rows"] * loops
+        found["rows"] = float(round(total)) if abs(total) < MOST_EXACT else total
     for attribute, condition in _REMOVED:
         if attribute in found or condition in found:
             # Text leaves out what is zero; so that all formats read alike, a condition that removed nothing removed 0.

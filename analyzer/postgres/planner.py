@@ -1,5 +1,7 @@
 """Asks the server for plans: of a text, of a text for no values in particular, and for a text's parameter types."""
 
+from dataclasses import replace
+
 from ..errors import StatementError
 from ..plan import Plan
 from ..sql.guard import single_statement_kind
@@ -63,13 +65,13 @@ class Planner:
         count = len(self.types(sql))
         call = f"EXECUTE queryproof_statement({', '.join(['NULL'] * count)})"
         document, _ = self._ask(call, "SETTINGS, FORMAT JSON", prepare=sql, plan_cache_mode="force_generic_plan")
-        return read_plan(document)
+        return _without_own_settings(read_plan(document))
 
     def _send(self, text: ExplainText, options: str, writes: bool) -> Plan:
         document, _ = self._ask(
             text.sql, f"{options}SETTINGS, FORMAT JSON", prepare=text.prepare, plan_cache_mode=_custom(text), writes=writes
         )  # fmt: skip
-        return read_plan(document)
+        return _without_own_settings(read_plan(document)) if text.prepare else read_plan(document)
 
     def _ask(
         self, sql: str, options: str, *, prepare: str = "", plan_cache_mode: str = "", writes: bool = False
@@ -82,6 +84,11 @@ class Planner:
 
 def _custom(text: ExplainText) -> str:
     return "force_custom_plan" if text.prepare else ""
+
+
+def _without_own_settings(plan: Plan) -> Plan:
+    """The plan without the setting that is ours: what it tells of settings is the user's."""
+    return replace(plan, settings=tuple(one for one in plan.settings if one[0] != "plan_cache_mode"))
 
 
 def _elements(text: str) -> tuple[str, ...]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from psycopg2.extensions import cursor as Cursor
 
 from ..sql.syntax import Syntax
-from ..sql.tokens import significant
-from .behind import BEHIND, relations
+from .behind import BEHIND, BEHIND_WRITTEN, relations
 from .conversation import Conversation
-from .hidden_functions import TYPED, hidden_functions
+from .function_body import function_body
+from .known_functions import Function, functions_by_oid, functions_named
+from .reach import PLANNED, READ, WRITTEN, Reach, Reached
 
 HARMLESS = frozenset(
     "random setseed clock_timestamp timeofday gen_random_uuid uuidv7 uuidv4 uuid_generate_v4 random_normal "
@@ -38,41 +39,12 @@ ASKING = frozenset(
 """Functions that run other queries: the text they are given, or every view there is. Most are marked STABLE, so that even
 plain EXPLAIN runs them, and what the queries call with them."""
 
-_WRITING = frozenset("insert update delete merge truncate create drop alter grant revoke".split())
-_UNKNOWABLE = frozenset("execute copy do call".split())
 MAY_CHANGE = "may change something"
 _KNOWN_LANGUAGES = frozenset(("internal", "c", "sql", "plpgsql"))
 
-_FUNCTION = """
-SELECT p.oid, n.nspname::text, p.proname::text, p.provolatile::text, l.lanname::text,
-       {body}, p.oid >= 16384, p.prokind::text,
-       ARRAY(SELECT f::oid FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn,
-             a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn]) f WHERE a.aggfnoid = p.oid AND f <> 0)
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
-"""
-_OF_ROW = """
- WHERE p.proname = ANY(%s::name[]) AND p.pronargs = 1 AND p.oid >= 16384
-   AND EXISTS (SELECT FROM pg_type t WHERE t.oid = p.proargtypes[0] AND t.typtype IN ('c', 'p', 'd'))
-"""
-_OPERATORS = "SELECT o.oprcode::oid FROM pg_operator o WHERE o.oprname = ANY(%s::name[]) AND o.oprcode >= 16384::oid"
-_BEHIND_FUNCTIONS = (
-    BEHIND
-    + """
-SELECT d.refobjid FROM parts p JOIN pg_depend d ON d.classid = p.classid AND d.objid = p.objid
-WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid >= 16384::oid AND p.classid = ANY(%s::regclass[])
-UNION
-SELECT o.oprcode::oid FROM parts p JOIN pg_depend d ON d.classid = p.classid AND d.objid = p.objid
-JOIN pg_operator o ON o.oid = d.refobjid WHERE d.refclassid = 'pg_operator'::regclass AND o.oprcode >= 16384::oid
-  AND p.classid = ANY(%s::regclass[])
-"""
-)
-_READ = ["pg_rewrite", "pg_policy"]
-_PLANNED = [*_READ, "pg_constraint", "pg_class"]
-"""Planning folds the expressions of CHECK constraints and of indexes too."""
-_WRITTEN = [*_READ, "pg_constraint", "pg_class", "pg_attrdef"]
 _TRIGGERS = """
-SELECT t.tgname::text, t.tgfoid::oid, t.tgrelid::regclass::text FROM pg_trigger t JOIN behind b ON b.oid = t.tgrelid
-WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY 1, 3
+SELECT t.tgname::text, t.tgrelid::regclass::text FROM pg_trigger t JOIN behind b ON b.oid = t.tgrelid
+WHERE t.tgfoid >= 16384::oid AND t.tgenabled <> 'D' ORDER BY 1, 2
 """
 _SEQUENCES = """
 SELECT DISTINCT s.oid::regclass::text FROM pg_class s JOIN pg_depend d ON d.classid = 'pg_class'::regclass
@@ -83,23 +55,6 @@ _POLICIES = """
 SELECT c.oid::regclass::text FROM pg_class c JOIN behind b ON b.oid = c.oid
 WHERE c.relrowsecurity AND (%s OR row_security_active(c.oid)) ORDER BY 1
 """
-_FOREIGN = (
-    "SELECT c.relname::text FROM pg_class c JOIN behind b ON b.oid = c.oid WHERE c.relkind = 'f' ORDER BY 1 LIMIT 1"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """One function of the catalogue. parts: oids of an aggregate's own functions."""
-
-    oid: int
-    name: str
-    bare: str
-    volatility: str
-    language: str
-    body: str
-    users: bool
-    parts: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,97 +75,77 @@ class SideEffects:
 
     def when_planned(self, syntax: Syntax) -> str:
         """Why not even plain EXPLAIN may be asked for: a function that planning runs does what nothing takes back."""
+        schemas = self._schemas()
 
         def judge(cursor: Cursor) -> str:
-            reached = [*self._named(cursor, syntax), *self._behind(cursor, syntax, _PLANNED)]
-            run = [one for one in reached if one.volatility != "v" and (one.users or one.bare in ASKING)]
+            reach = Reach(cursor, syntax, schemas)
+            reached = [*reach.named(), *reach.behind(PLANNED)]
+            run = [one for one in reached if one.function.volatility != "v" and _runs(one.function)]
             # A literal of an array or a row is checked as it is read, however volatile the domains in it are.
-            run += self._hidden(cursor, syntax, reached, everything=_bodies(run))
-            return self._first(cursor, run, HELD, writes=True)
+            run += reach.hidden(reached)
+            run += reach.within(run, PLANNED)
+            return self._first(cursor, run, HELD, writes=True) or _abroad(reach)
 
         return self._conversation.ask_catalogue(judge)
 
     def when_run(self, syntax: Syntax, functions: Iterable[str], operators: Iterable[str], *, writes: bool) -> str:
         """Why the statement may not be run: it calls something that may change something. functions, operators: names in
         its plan, where views and policies are unfolded. writes: it may write, as it will be rolled back."""
+        schemas = self._schemas()
 
         def judge(cursor: Cursor) -> str:
-            cursor.execute(BEHIND + _FOREIGN, relations(syntax))
-            if row := cursor.fetchone():
-                return f"it concerns the foreign table {row[0]}, and another server would run it"
-            reached = [
-                *self._named(cursor, syntax, functions, operators),
-                *self._behind(cursor, syntax, _WRITTEN if writes else _READ),
-            ]
-            if writes:
-                cursor.execute(BEHIND + _TRIGGERS, relations(syntax))
-                reached += self._by_oid(cursor, [row[1] for row in cursor.fetchall()])
-            allowed = HELD if writes else HARMLESS
-            if reason := self._first(cursor, reached, allowed, writes=writes):
-                return reason
-            # A write reaches further than its statement: defaults, and foreign keys that cascade into other tables.
-            hidden = self._hidden(cursor, syntax, reached, functions, everything=writes or _bodies(reached))
-            reason = self._first(cursor, hidden, allowed, writes=writes)
+            reach = Reach(cursor, syntax, schemas, writes=writes)
+            if foreign := reach.foreign():
+                return f"it concerns the foreign table {foreign}, and another server would run it"
+            kinds = WRITTEN if writes else READ
+            reached = [*reach.named(functions, operators), *reach.behind(kinds)]
+            reached += reach.hidden(reached, functions)
+            reached += reach.within(reached, kinds)
+            reason = self._first(cursor, reached, HELD if writes else HARMLESS, writes=writes)
             hint = "; mark it STABLE or IMMUTABLE if it only reads" if reason.endswith(MAY_CHANGE) else ""
-            return f"a cast or a domain may take part: {reason}{hint}" if reason else ""
+            return f"{reason}{hint}" or _abroad(reach)
 
         return self._conversation.ask_catalogue(judge)
 
     def remains(self, syntax: Syntax) -> Remains:
         """What stays when a write is rolled back."""
+        schemas = self._schemas()
 
         def read(cursor: Cursor) -> Remains:
-            cursor.execute(BEHIND + _SEQUENCES, relations(syntax))
+            cursor.execute(BEHIND_WRITTEN + _SEQUENCES, relations(syntax, schemas))
             sequences = tuple(row[0] for row in cursor.fetchall())
-            cursor.execute(BEHIND + _TRIGGERS, relations(syntax))
-            return Remains(sequences, tuple(f"{row[0]} on {row[2]}" for row in cursor.fetchall()))
+            cursor.execute(BEHIND_WRITTEN + _TRIGGERS, relations(syntax, schemas))
+            return Remains(sequences, tuple(f"{name} on {table}" for name, table in cursor.fetchall()))
 
         return self._conversation.ask_catalogue(read, self._search_path)
 
     def policies(self, syntax: Syntax, *, always: bool) -> tuple[str, ...]:
         """Tables among those concerned whose rows are filtered for this role. always: for every role but the owner."""
+        schemas = self._schemas()
 
         def read(cursor: Cursor) -> tuple[str, ...]:
-            cursor.execute(BEHIND + _POLICIES, (*relations(syntax), always))
+            cursor.execute(BEHIND + _POLICIES, (*relations(syntax, schemas), always))
             return tuple(row[0] for row in cursor.fetchall())
 
         return self._conversation.ask_catalogue(read, self._search_path)
 
-    def _named(
-        self, cursor: Cursor, syntax: Syntax, functions: Iterable[str] = (), operators: Iterable[str] = ()
-    ) -> list[Function]:
-        found = self._by_name(cursor, {*syntax.functions, *functions})
-        cursor.execute(self._select() + _OF_ROW, (sorted(syntax.attributes),))
-        found += _functions(cursor)
-        cursor.execute(_OPERATORS, (sorted({*syntax.operators, *operators}),))
-        return found + self._by_oid(cursor, [row[0] for row in cursor.fetchall()])
+    def _schemas(self) -> list[str]:
+        """In which PostgreSQL looks for the statement's names, its own among them; asked each time, as one may be made."""
 
-    def _behind(self, cursor: Cursor, syntax: Syntax, kinds: list[str]) -> list[Function]:
-        cursor.execute(_BEHIND_FUNCTIONS, (*relations(syntax), kinds, kinds))
-        return self._by_oid(cursor, [row[0] for row in cursor.fetchall()])
+        def read(cursor: Cursor) -> list[str]:
+            cursor.execute("SELECT current_schemas(true)::text[]")
+            ((schemas,),) = cursor.fetchall()
+            return list(schemas)
 
-    def _hidden(
-        self,
-        cursor: Cursor,
-        syntax: Syntax,
-        reached: list[Function],
-        functions: Iterable[str] = (),
-        *,
-        everything: bool,
-    ) -> list[Function]:
-        """Functions that the grammar cannot see: of casts, which may be implicit, and of domains' checks. everything: those of
-        the whole database, not only of what the statement and the functions reached name."""
-        users = [one for one in reached if one.users]
-        names = {one.rpartition(".")[2] for one in (*syntax.functions, *functions)}
-        if everything or names & TYPED:
-            return self._by_oid(cursor, hidden_functions(cursor))
-        names |= syntax.types | syntax.attributes
-        return self._by_oid(cursor, hidden_functions(cursor, relations(syntax), names, [one.oid for one in users]))
+        return self._conversation.ask_catalogue(read, self._search_path)
 
-    def _first(self, cursor: Cursor, reached: list[Function], allowed: frozenset[str], *, writes: bool) -> str:
-        for function in sorted(reached, key=lambda one: (one.name, one.oid)):
-            if reason := self._judge(cursor, function, allowed, writes, frozenset()):
-                return f"it calls {function.name}, which {reason}"
+    def _first(self, cursor: Cursor, reached: list[Reached], allowed: frozenset[str], *, writes: bool) -> str:
+        """What is reached by name comes first: the reason shall be one that the statement's author knows."""
+        for place in sorted(
+            reached, key=lambda one: (one.how != "it calls", one.how, one.function.name, one.function.oid)
+        ):
+            if reason := self._judge(cursor, place.function, allowed, writes, frozenset()):
+                return f"{place.how} {place.function.name}, which {reason}"
         return ""
 
     def _judge(
@@ -237,57 +172,26 @@ class SideEffects:
             return MAY_CHANGE
         if function.language not in _KNOWN_LANGUAGES:
             return f"is written in {function.language} and may do anything"
-        for part in self._by_oid(cursor, function.parts):
-            if reason := self._judge(cursor, part, allowed, writes, above):
-                return reason
-        if function.language not in ("sql", "plpgsql"):
-            return ""
-        tokens = significant(function.body)
-        words = {
-            token.word
-            for token, following in zip(tokens, [*tokens[1:], None], strict=True)
-            # ON CONFLICT DO NOTHING or UPDATE is no DO block.
-            if not (token.word == "do" and following is not None and following.word in ("nothing", "update"))
-        }
-        if unknowable := words & _UNKNOWABLE:
-            return f"holds {min(unknowable).upper()} and may do anything"
-        if not writes and (writing := words & _WRITING):
-            return f"holds {min(writing).upper()}"
+        body = function_body(function)
+        if body.unknowable:
+            return body.unknowable
+        if not writes and body.writing:
+            return f"holds {body.writing.upper()}"
         # Every word may be a call: a name that is none finds no function, or a harmless one.
-        called = {token.word or token.text.strip('"') for token in tokens if token.kind in ("word", "quoted")}
-        for inner in self._by_name(cursor, called):
+        for inner in (*functions_by_oid(cursor, function.parts), *functions_named(cursor, body.words)):
             if (inner.users or inner.volatility == "v" or inner.bare in ASKING) and (
                 reason := self._judge(cursor, inner, allowed, writes, above)
             ):
                 return f"calls {inner.name}, which {reason}" if inner.users else f"calls {inner.name}"
         return ""
 
-    def _select(self) -> str:
-        body = "p.prosrc"
-        if self._conversation.connection.server_version >= 140000:
-            body = "COALESCE(pg_get_function_sqlbody(p.oid), p.prosrc)"
-        return _FUNCTION.format(body=body)
 
-    def _by_name(self, cursor: Cursor, names: Iterable[str]) -> list[Function]:
-        wanted = sorted({name.rpartition(".")[2] for name in names})
-        cursor.execute(self._select() + " WHERE p.proname = ANY(%s::name[])", (wanted,))
-        return _functions(cursor)
-
-    def _by_oid(self, cursor: Cursor, oids: Iterable[int]) -> list[Function]:
-        wanted = sorted(set(oids))
-        if not wanted:
-            return []
-        cursor.execute(self._select() + " WHERE p.oid = ANY(%s::oid[])", (wanted,))
-        return _functions(cursor)
+def _abroad(reach: Reach) -> str:
+    told = (
+        f"a function that it reaches may read the foreign table {reach.read_abroad}, and another server would run that"
+    )
+    return told if reach.read_abroad else ""
 
 
-def _bodies(functions: Iterable[Function]) -> bool:
-    """Whether one of them has a body of its own, or is made of others, which may name any type."""
-    return any(one.users and (one.language not in ("internal", "c") or one.parts) for one in functions)
-
-
-def _functions(cursor: Cursor) -> list[Function]:
-    return [
-        Function(oid, f"{schema}.{name}", name, volatility, language, body or "", users, tuple(parts))
-        for oid, schema, name, volatility, language, body, users, _, parts in cursor.fetchall()
-    ]
+def _runs(function: Function) -> bool:
+    return function.users or function.bare in ASKING

@@ -10,6 +10,8 @@ from ..numbers import duration, figure, plural, size
 BLOCK_BYTES = 8192
 OFF = 2.0
 """From this factor on the difference between expected and actual rows is told."""
+HUNDREDTH = 0.01
+"""Loops, each off by half as much, leave the number of rows in all of them together certain up to here."""
 MOST_WORKERS = 16
 """Workers whose figures are told one by one."""
 
@@ -48,12 +50,14 @@ def _rows(context: PlanContext, node: PlanNode) -> str:
     if node.actual_loops == 0 or node.actual_rows is None or node.rows is None:
         return f"never executed ({expected} rows expected)"
     if node.actual_loops == 1:
-        told = f"{figure(node.rows)} rows came, {expected} expected"
+        told = f"{plural(node.rows, 'row')} came, {expected} expected"
     else:
-        # Up to PostgreSQL 17 rows per loop are rounded to whole ones.
-        about = "≈ " if node.actual_rows == int(node.actual_rows) else ""
+        # Up to PostgreSQL 17 rows per loop are rounded to whole ones, since then to hundredths.
+        whole = node.actual_rows == int(node.actual_rows)
+        about = "≈ " if whole else ""
+        total = "≈ " if whole or node.actual_loops >= 1 / HUNDREDTH else ""
         told = (
-            f"{about}{figure(node.rows)} rows came in {figure(node.actual_loops)} loops, "
+            f"{total}{plural(node.rows, 'row')} came in {figure(node.actual_loops)} loops, "
             f"{about}{figure(node.actual_rows)} in each, {expected} expected in each"
         )
     if off := rows_off(context, node):

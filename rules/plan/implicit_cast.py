@@ -8,7 +8,7 @@ from ..finding import Fact, Finding, LookedAt, Severity
 from ..plan_context import PlanContext, rows, rows_read, selective
 from ..plan_context import name as node_name
 from ..plan_rule import PlanRule
-from ..remedy import number
+from ..remedy import create_index, number
 
 OPERATORS = ("=", "<", ">", "<=", ">=", "<>", "~~")
 TEXTS = ("text", "character varying", "varchar", "character", "bpchar", "name")
@@ -72,6 +72,9 @@ class ImplicitCast(PlanRule):
                 if node.removed is not None and node.removed < max(MIN_REMOVED, rows(node)):
                     continue
                 name, kind = found
+                table = context.table(node)
+                known = table.column(name) if table is not None else None
+                unindexed = known is not None and context.leading_index(node, (name,)) is None
                 yield self.finding(
                     context,
                     node,
@@ -85,7 +88,9 @@ class ImplicitCast(PlanRule):
                     ],
                     share=context.share(node),
                     ceiling=self.severity if selective(node) else Severity.INFO,
-                    title=f"Compare {name} with a value of its own type",
+                    title=f"Compare {name} with a value of its own type{f', {known.type}' if known is not None else ''}"
+                    + (", and index it" if unindexed else ""),
                     reason="Bind the parameter with the column's type (in SQLAlchemy, through the mapped column or with bindparam(type_=…)), "
-                    "or alter the column.",
+                    "or alter the column." + (" No index begins with it yet." if unindexed else ""),
+                    code=[create_index(node, [name])] if unindexed else [],
                 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ..few_joined import few_joined
 from ..finding import Finding, LookedAt, Severity
 from ..plan_context import PlanContext, rows
 from ..plan_rule import PlanRule
@@ -45,6 +46,8 @@ class LargeSeqScanOk(PlanRule):
                 continue
             kept, removed = rows(node), node.removed or 0.0
             if (node.actual_loops or 1.0) > node.processes or kept < MANY or removed > kept:
+                continue
+            if few_joined(node, context.ancestors(node), context.plan.settings) is not None:
                 continue
             yield self.silence(
                 context,

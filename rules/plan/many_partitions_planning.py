@@ -7,7 +7,6 @@ from ..plan_context import PlanContext
 from ..plan_rule import PlanRule
 
 MANY = 100
-MIN_PLANNING_MS = 10.0
 
 
 class ManyPartitionsPlanning(PlanRule):
@@ -137,13 +136,9 @@ class ManyPartitionsPlanning(PlanRule):
     code = "PLN040"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        plan = context.plan
-        if (
-            plan.planning_ms is None
-            or plan.execution_ms is None
-            or plan.planning_ms <= max(plan.execution_ms, MIN_PLANNING_MS)
-        ):
+        if context.longer_planned is None:
             return
+        planning_ms, execution_ms = context.longer_planned
         for node in context.nodes:
             count = len(node.children) + (node.subplans_removed or 0)
             if node.type not in ("Append", "Merge Append") or count < MANY:
@@ -151,14 +146,14 @@ class ManyPartitionsPlanning(PlanRule):
             yield self.finding(
                 context,
                 node,
-                f"{count} partitions are planned for {plan.planning_ms:.1f} ms, and run for {plan.execution_ms:.1f} ms",
+                f"{count} partitions are planned for {planning_ms:.1f} ms, and run for {execution_ms:.1f} ms",
                 [
                     Fact("partitions", count),
-                    Fact("planning time", plan.planning_ms, "ms"),
-                    Fact("execution time", plan.execution_ms, "ms"),
+                    Fact("planning time", planning_ms, "ms"),
+                    Fact("execution time", execution_ms, "ms"),
                 ],
                 share=1.0,
-                ms=plan.planning_ms,
+                ms=planning_ms,
                 title="Use fewer, larger partitions, or compare the partition key with a constant",
                 reason="Partitions that a constant rules out are left out while planning; the others are planned one by one.",
             )

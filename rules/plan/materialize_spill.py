@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from ...analyzer.plan import PlanNode
 from ..finding import Fact, Finding, LookedAt
 from ..plan_context import PlanContext, rows
+from ..plan_context import name as node_name
 from ..plan_rule import PlanRule
 from ..remedy import number, work_mem
 
@@ -56,17 +58,32 @@ class MaterializeSpill(PlanRule):
             yield self.finding(
                 context,
                 node,
-                f"{node.type}{' of ' + node.cte_name if node.cte_name else ''} keeps {number(kilobytes)} kB in a temporary file",
+                f"{_kept(node)} takes {number(kilobytes)} kB in a temporary file",
                 [
                     Fact("disk", kilobytes * 1024, "bytes"),
                     Fact("temporary blocks written", node.self_temp or 0, "blocks"),
                     Fact("rows", rows(node), "rows"),
                 ],
                 share=context.share(node),
-                title="Let the CTE be NOT MATERIALIZED, or select fewer columns in it"
-                if cte
-                else f"Keep fewer columns, or raise work_mem to {megabytes} MB for this query",
+                title=_remedy(node, megabytes),
                 reason="Only what is used later has to be kept; what fits in work_mem is kept in memory.",
                 kind="sql-rewrite" if cte else "setting",
                 code=[code],
             )
+
+
+def _kept(node: PlanNode) -> str:
+    """What the node keeps, as the beginning of a sentence."""
+    if "Function Scan" in node.type:
+        return f"The result of {node_name(node)}"
+    name = node.cte_name or ""
+    return f"What {node.type}{f' of {name}' if name else ''} keeps"
+
+
+def _remedy(node: PlanNode, megabytes: int) -> str:
+    if node.type == "CTE Scan":
+        return f"Let the CTE {node.cte_name} be NOT MATERIALIZED, or select fewer columns in it"
+    if node.type == "Function Scan":
+        # There a function that gives its rows one by one is asked for them one by one.
+        return f"Let {node_name(node)} give fewer rows, or call it in a select list, which keeps none; else raise work_mem to {megabytes} MB"
+    return f"Keep fewer columns, or raise work_mem to {megabytes} MB for this query"

@@ -9,6 +9,7 @@ from ...analyzer.recommendation import Evidence
 from ...analyzer.schema import Table
 from ...analyzer.sql.statement import TableScan
 from ...analyzer.workload import QueryGroup
+from ..few_joined import few_joined
 from ..finding import Fact, Finding, LookedAt, Severity, Subject
 from ..rule import Case, Rule
 
@@ -157,8 +158,11 @@ def _wasteful(case: Case, group: QueryGroup) -> list[_Place]:
         # Of a partition the rows are its own; the index is the whole table's.
         own = read_table(node, table, case.schema)
         why = _waste(node, parents, asked, own)
+        kept = node.rows if node.rows is not None else node.plan_rows
+        joined = few_joined(node, reversed(parents), plan.settings) if why is None else None
+        if joined is not None:
+            why, kept = "The whole table is read to join few of its rows", joined.wanted
         if why is not None:
-            kept = node.rows if node.rows is not None else node.plan_rows
             sorts = [parent for parent in parents if "Sort" in parent.type]
             scan = _Scan(node, why, _rows_read(node, own), kept, _share(node, sorts, plan.root))
             found.setdefault((table.schema, table.name), (table, []))[1].append(scan)

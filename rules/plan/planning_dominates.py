@@ -6,7 +6,6 @@ from ..finding import Fact, Finding, LookedAt, Severity
 from ..plan_context import PlanContext
 from ..plan_rule import PlanRule
 
-MIN_PLANNING_MS = 10.0
 MANY_TABLES, MANY_PARTS = 8, 100
 LONG = 2_000
 """Tables joined, parts appended, characters of a condition. With fewer the planner is done at once: what it took more was the
@@ -40,17 +39,13 @@ class PlanningDominates(PlanRule):
     code = "PLN034"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        plan = context.plan
-        if (
-            plan.planning_ms is None
-            or plan.execution_ms is None
-            or plan.planning_ms <= max(plan.execution_ms, MIN_PLANNING_MS)
-        ):
+        if context.longer_planned is None:
             return
-        planning = plan.planning
+        planning_ms, execution_ms = context.longer_planned
+        planning = context.plan.planning
         facts = [
-            Fact("planning time", plan.planning_ms, "ms"),
-            Fact("execution time", plan.execution_ms, "ms"),
+            Fact("planning time", planning_ms, "ms"),
+            Fact("execution time", execution_ms, "ms"),
             Fact("tables", sum(1 for node in context.nodes if node.relation)),
         ]
         if planning is not None and planning.memory_used_kb:
@@ -62,10 +57,10 @@ class PlanningDominates(PlanRule):
         yield self.finding(
             context,
             None,
-            f"Planning took {plan.planning_ms:.1f} ms, running it {plan.execution_ms:.1f} ms",
+            f"Planning took {planning_ms:.1f} ms, running it {execution_ms:.1f} ms",
             facts,
             share=1.0,
-            ms=plan.planning_ms,
+            ms=planning_ms,
             ceiling=self.severity if _large(context) else Severity.INFO,
             title="Prepare the statement, or give the planner less to consider",
             reason="A prepared statement is planned once. Fewer partitions and joins, and = ANY(array) for long lists, plan faster; a first run after "

@@ -70,13 +70,13 @@ class RowMisestimate(PlanRule):
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
-            factor = misestimate(node)
+            factor = _factor(context, node)
             if (
                 factor < FACTOR
                 or max(rows(node), node.plan_rows) < MANY
                 or node.type in EXCLUDED
-                or not context.complete(node)
-                or _inherits(node)
+                or not context.complete(node, shared=True)
+                or _inherits(context, node)
             ):
                 continue
             joins = [above for above in context.ancestors(node) if above.type in JOINS]
@@ -86,7 +86,8 @@ class RowMisestimate(PlanRule):
             yield self.finding(
                 context,
                 node,
-                f"{number(node.plan_rows)} rows were expected of {node_name(node)} and {number(node.actual_rows or 0.0)} came: "
+                f"{number(node.plan_rows)} rows were expected of {node_name(node)} and {number(node.actual_rows or 0.0)} came"
+                f"{' in each process' if node.processes > 1 else ''}: "
                 f"the estimate is off by {number(factor)}×"
                 + ("" if joins else ", with no join above that it could mislead"),
                 [
@@ -112,12 +113,22 @@ def _misleads(node: PlanNode, factor: float) -> bool:
     return not having and (factor >= FAR or max(rows(node), node.plan_rows) >= VERY_MANY)
 
 
-def _inherits(node: PlanNode) -> bool:
+def _factor(context: PlanContext, node: PlanNode) -> float:
+    """By how much the estimate is off. Of what processes share each expected a share: where fewer of them came than were
+    planned, each got more."""
+    factor = misestimate(node)
+    if node.processes <= 1 or factor < FACTOR or node.actual_rows is None:
+        return factor
+    gather = next((one for one in context.ancestors(node) if one.type.startswith("Gather")), None)
+    planned = 1 + (gather.workers_planned or 0) if gather is not None else node.processes
+    came = node.actual_rows * node.processes / max(planned, node.processes)
+    return min(factor, max(came, node.plan_rows) / max(1.0, min(came, node.plan_rows)))
+
+
+def _inherits(context: PlanContext, node: PlanNode) -> bool:
     inputs = [child for child in node.children if child.parent_relationship not in ("InitPlan", "SubPlan")]
-    if node.type.startswith("Gather"):
-        return False
     return any(
-        misestimate(child) >= FACTOR
+        _factor(context, child) >= FACTOR
         for child in inputs
         if child.type not in ("BitmapAnd", "BitmapOr", "Bitmap Index Scan")
     )

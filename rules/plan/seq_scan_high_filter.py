@@ -10,11 +10,20 @@ from ..plan_context import PlanContext, rows, rows_read, selective
 from ..plan_context import name as node_name
 from ..plan_rule import PlanRule
 from ..remedy import create_index, number
+from . import contains_without_gin, implicit_cast, leading_wildcard, nonsargable_function, or_same_table
 
 REMOVED_PER_ROW = 2.0
 """Rows thrown away per row kept: the rule explain.depesz.com has used for years."""
 MIN_BYTES = 3 * 8192
 """Three pages are read at once, whatever the index."""
+PRECISE: tuple[PlanRule, ...] = (
+    contains_without_gin.ContainsWithoutGin(),
+    implicit_cast.ImplicitCast(),
+    leading_wildcard.LeadingWildcard(),
+    nonsargable_function.NonsargableFunction(),
+    or_same_table.OrSameTable(),
+)
+"""They say what of the condition is at fault, and what to do."""
 
 
 class SeqScanHighFilter(PlanRule):
@@ -53,6 +62,8 @@ class SeqScanHighFilter(PlanRule):
             if node.removed <= REMOVED_PER_ROW * rows(node) or rows_read(node) * node.plan_width <= MIN_BYTES:
                 continue
             names = _indexable(node)
+            if not names and _told(context, node):
+                continue
             where = f" on ({', '.join(names)})" if names else ""
             yield self.finding(
                 context,
@@ -71,6 +82,15 @@ class SeqScanHighFilter(PlanRule):
                 kind="index",
                 code=[create_index(node, names)] if names else [],
             )
+
+
+def _told(context: PlanContext, node: PlanNode) -> bool:
+    """Whether a rule that knows why no plain index helps here speaks of the scan."""
+    return any(
+        isinstance(one, Finding) and one.plan_node == node.id and one.severity is not Severity.INFO
+        for rule in PRECISE
+        for one in rule.look(context)
+    )
 
 
 def _indexable(node: PlanNode) -> list[str]:

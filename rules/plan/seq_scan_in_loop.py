@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from ...analyzer.plan import PlanNode
 from ...analyzer.postgres.literals import without_literals
-from ...analyzer.sql.identifier import quote_identifier
 from ..condition import column, conjuncts, qualifier
 from ..finding import Fact, Finding, LookedAt, Severity
 from ..plan_context import PlanContext, rows, rows_read
@@ -59,10 +58,8 @@ class SeqScanInLoop(PlanRule):
                 continue
             names = [column(one.left) or column(one.right) for one in conjuncts(node.filter or "")]
             found = [one for one in dict.fromkeys(names) if one] or _joined(context, node)
-            if not node.filter and found and _indexed(context, node, found):
-                yield self.silence(
-                    context, node, f"an index on {found[0]} is there, and the planner chose to read all rows"
-                )
+            if not node.filter and found and (index := context.leading_index(node, found)):
+                yield self.silence(context, node, f"the index {index} is there, and the planner chose to read all rows")
                 continue
             yield self.finding(
                 context,
@@ -92,13 +89,6 @@ def _joined(context: PlanContext, node: PlanNode) -> list[str]:
             own = [name for side in sides if (name := column(side)) and qualifier(side) == node.alias]
             return list(dict.fromkeys(own))
     return []
-
-
-def _indexed(context: PlanContext, node: PlanNode, columns: list[str]) -> bool:
-    """Whether an index over all rows begins with one of the columns."""
-    table = context.table(node)
-    leading = {index.columns[0] for index in table.indexes if index.predicate is None} if table is not None else set()
-    return any(quote_identifier(one) in leading or one in leading for one in columns)
 
 
 def _way(context: PlanContext, node: PlanNode) -> Iterator[tuple[PlanNode, PlanNode]]:

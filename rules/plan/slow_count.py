@@ -15,6 +15,7 @@ from ..remedy import number
 MANY = 10_000.0
 ESTIMATE = "SELECT reltuples::bigint FROM pg_class WHERE oid ="
 OF_PARTITIONS = "SELECT sum(greatest(c.reltuples, 0))::bigint FROM pg_partition_tree('{}') p JOIN pg_class c ON c.oid = p.relid WHERE p.isleaf"
+OF_PARTS = "SELECT sum(greatest(reltuples, 0))::bigint FROM pg_class WHERE oid IN"
 QUOTE = "'"
 OTHERS = re.compile(r"\b(sum|avg|min|max|string_agg|array_agg|jsonb?_agg|stddev\w*|var\w*|bool_\w+|every)\(")
 """Where these are asked for too, the rows have to be read."""
@@ -122,5 +123,10 @@ def _estimate(context: PlanContext, below: Sequence[PlanNode]) -> str:
     parent = parent_of(context, named) if named is not None else None
     if parent is not None and parent.name is not None:
         return f"{OF_PARTITIONS.format(parent.quoted.replace(QUOTE, 2 * QUOTE))};"
+    if parent is not None:
+        # Nobody tells the name of the table above them.
+        parts = sorted({quote_identifier(one.relation) for one in below if one.relation})
+        listed = ", ".join(f"'{one.replace(QUOTE, 2 * QUOTE)}'::regclass" for one in parts)
+        return f"{OF_PARTS} ({listed});"
     table = quote_identifier(named.relation or "?") if named is not None else "?"
     return f"{ESTIMATE} '{table.replace(QUOTE, 2 * QUOTE)}'::regclass;"

@@ -150,6 +150,45 @@ def test_values_that_come_from_no_statistics_are_called_made_up(url: str, sql: s
     assert origin in run(sql, "--url", url, "--analyze", columns=250).output
 
 
+@pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        ("CREATE TABLE copy AS SELECT * FROM orders", "CREATE … AS"),
+        ("CREATE MATERIALIZED VIEW copy AS SELECT * FROM orders", "CREATE … AS"),
+        ("PREPARE it AS SELECT * FROM orders", "PREPARE"),
+        ("EXPLAIN (ANALYZE) SELECT * FROM orders", "EXPLAIN"),
+        ("DECLARE c CURSOR FOR SELECT * FROM orders", "DECLARE CURSOR"),
+    ],
+)
+def test_what_is_explained_in_a_statements_place_is_told(url: str, sql: str, what: str) -> None:
+    for options in ((), ("--analyze",)):
+        shown = run(sql, "--url", url, *options, columns=200)
+        assert shown.exit_code == 0, shown.output
+        assert f"what was explained is the query inside {what}" in shown.output
+    document = json.loads(run(sql, "--url", url, "--format", "json").output)
+    assert f"the query inside {what}" in document["plans"][0]["note"]
+
+
+def test_our_own_settings_are_not_shown_as_the_users(url: str) -> None:
+    document = json.loads(run("SELECT note FROM orders WHERE status = $1", "--url", url, "--format", "json").output)
+    assert len(document["plans"]) > 1
+    assert all("plan_cache_mode" not in one["settings"] for one in document["plans"])
+    assert "plan_cache_mode" not in run("SELECT note FROM orders WHERE status = $1", "--url", url, "--analyze").output
+
+
+def test_rows_of_several_loops_are_whole() -> None:
+    """PostgreSQL 18 tells averages of loops with two decimals."""
+    text = (
+        "Nested Loop  (cost=0.00..30.00 rows=3 width=4) (actual time=0.010..0.090 rows=1.00 loops=1)\n"
+        "  ->  Seq Scan on a  (cost=0.00..9.00 rows=3 width=4) (actual time=0.001..0.009 rows=3.00 loops=1)\n"
+        "  ->  Seq Scan on b  (cost=0.00..7.00 rows=1 width=4) (actual time=0.001..0.002 rows=0.33 loops=3)\n"
+        "        Filter: (x = 1)\n        Rows Removed by Filter: 4\n"
+    )
+    assert "1 row came in 3 loops, 0.33 in each" in run("--plan-file", "-", data=text).output
+    nodes = json.loads(run("--plan-file", "-", "--format", "json", data=text).output)["plans"][0]["nodes"]
+    assert [node["rows"] for node in nodes] == [1, 3, 1]
+
+
 def test_statements_and_plans_come_from_files_and_standard_input(url: str, plan: str, tmp_path: Path) -> None:
     (tmp_path / "q.sql").write_text(f"-- a note\n{SLOW};\n")
     (tmp_path / "plan.json").write_text(plan)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -131,6 +132,36 @@ def test_memory_and_runs(connection: Connection) -> None:
     assert {"memory", "setting"} <= kinds(comparison)
     planned = plan(connection, sql, options="SETTINGS")
     assert "not run" in kinds(compare_plans(planned, small))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        (JOIN, "SELECT * FROM towns WHERE id = 7", True),
+        ("SELECT name FROM people WHERE id = 7", "SELECT name FROM towns WHERE id = 7", True),
+        ("SELECT name FROM people WHERE id = 7", "SELECT town FROM people WHERE id = 7", True),
+        ("SELECT name FROM people WHERE id = 7", "DELETE FROM people WHERE id = 7", True),
+        ("SELECT name FROM people WHERE id = 7", "SELECT name FROM people WHERE id = 8", False),
+        ("SELECT max(p.id) FROM people p WHERE town = 7", "SELECT max(p.id) FROM people p WHERE town < 290", False),
+    ],
+)
+def test_plans_of_two_statements_are_told_apart(connection: Connection, first: str, second: str, told: bool) -> None:
+    """As far as tables, columns and commands tell; plans that differ by what the planner chose are of one statement."""
+    one, other = (plan(connection, sql, options="VERBOSE") for sql in (first, second))
+    assert ("statement" in kinds(compare_plans(one, other))) is told
+    settings = ("SET LOCAL enable_hashjoin = off", "SET LOCAL enable_mergejoin = off", "SET LOCAL enable_hashagg = off")
+    for sql in (first, second):
+        assert "statement" not in kinds(compare_plans(plan(connection, sql, options="VERBOSE"), plan(connection, sql, *settings, options="VERBOSE")))  # fmt: skip
+
+
+def test_texts_tell_statements_apart(connection: Connection) -> None:
+    one, other, third = (
+        replace(plan(connection), query_text=text)
+        for text in ("SELECT 1 FROM a WHERE b = 2", "SELECT 1 FROM a WHERE b = 3", "SELECT 1 FROM a WHERE c = 2")
+    )
+    assert "statement" not in kinds(compare_plans(one, other))
+    (cause,) = compare_plans(one, third).causes
+    assert cause.kind == "statement"
 
 
 def compare(*arguments: str, data: str | None = None, columns: int = 140) -> Result:

@@ -1,6 +1,7 @@
 """Plans as people have them: in psql's frames and exports, in auto_explain's log, and cut off."""
 
 import csv
+import html
 import io
 import json
 from contextlib import closing
@@ -24,8 +25,17 @@ def explained(server: Server, options: str) -> str:
     return "\n".join(row if isinstance(row, str) else json.dumps(row, indent=2) for row in rows)
 
 
+def as_html(cell: str) -> str:
+    """As psql writes a cell: only blanks at the beginning of a line are kept from breaking."""
+    lines = []
+    for line in cell.split("\n"):
+        rest = line.lstrip(" ")
+        lines.append("&nbsp;" * (len(line) - len(rest)) + html.escape(rest).replace("&#x27;", "'"))
+    return "<br />\n".join(lines)
+
+
 @pytest.mark.parametrize("options", ["FORMAT TEXT", "FORMAT JSON", "FORMAT YAML"])
-@pytest.mark.parametrize("frame", ["unicode", "records", "csv"])
+@pytest.mark.parametrize("frame", ["unicode", "records", "csv", "html", "html records", "html rows"])
 def test_what_psql_puts_around_a_plan_is_taken_off(server: Server, options: str, frame: str) -> None:
     bare = explained(server, options)
     lines = bare.split("\n")
@@ -52,6 +62,15 @@ def test_what_psql_puts_around_a_plan_is_taken_off(server: Server, options: str,
                 "-[ RECORD 1 ]---", f"QUERY PLAN | {lines[0]}+", *(f"           | {line}+" for line in lines[1:-1]), f"           | {lines[-1]}",
             ]  # fmt: skip
             text = "\n".join(["Expanded display is on.", *parts])
+        case "html" | "html records" | "html rows":
+            rows = lines if "TEXT" in options else [bare]
+            head = "" if frame == "html rows" else '    <th align="center">QUERY PLAN</th>\n'
+            beside = frame == "html records"
+            parts = [
+                f'  <tr valign="top">\n{head if beside else ""}    <td align="left">{as_html(row)}</td>\n  </tr>\n' for row in rows
+            ]  # fmt: skip
+            top = f"  <tr>\n{head}  </tr>\n" if head and not beside else ""
+            text = f'<p>SET</p>\n<table border="1">\n{top}{"".join(parts)}</table>\n<p>({len(rows)} rows)<br />\n</p>\n'
         case _:
             out = io.StringIO()
             rows = lines if "TEXT" in options else [bare]

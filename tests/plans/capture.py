@@ -9,7 +9,7 @@ import re
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import psycopg2
@@ -20,7 +20,7 @@ from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.sql.tokens import split_statements
 
-from .corpus import Captured, Catalog, write
+from .corpus import Captured, Catalog, file_of, read, write
 from .scenario import MAJORS, Scenario, Theme, themes
 
 OPTIONS = "ANALYZE, VERBOSE, BUFFERS, WAL, SETTINGS"
@@ -28,11 +28,13 @@ FORMATS = ("json", "json", "json", "text", "json", "json", "yaml", "json", "text
 """Most are read as JSON; each scenario has other formats on other majors."""
 
 
-def capture(server: Server, *, jit: bool = False, half: bool = False) -> Iterator[Catalog | Captured]:
-    """The catalog and the plans of every theme, made on this server. jit: only the scenarios that need it; half: every other
-    one of the rest, those that the next major leaves out."""
+def capture(
+    server: Server, *, jit: bool = False, half: bool = False, only: Collection[str] = ()
+) -> Iterator[Catalog | Captured]:
+    """The catalog and the plans of every theme, or of these, made on this server. jit: only the scenarios that need it; half:
+    every other one of the rest, those that the next major leaves out."""
     major = server.binaries.major
-    for theme in themes():
+    for theme in (one for one in themes() if not only or one.name in only):
         wanted = [one for one in theme.scenarios if one.jit is jit and (jit or major in one.majors)]
         if half and theme.name != "parallel":
             wanted = [
@@ -117,20 +119,29 @@ def main() -> None:
     parser.add_argument("directory", type=Path, help="holds 13/native/bin … 18/native/bin")
     parser.add_argument("--jit", type=Path, help="bin directory of a PostgreSQL with JIT")
     parser.add_argument("--only", type=int, nargs="*", default=list(MAJORS), help="these majors")
+    parser.add_argument("--theme", nargs="*", default=[], help="these themes; the plans of the others stay")
     asked = parser.parse_args()
     for major in asked.only:
-        _store(f"postgresql_{major}", asked.directory / str(major) / "native" / "bin", jit=False)
+        _store(f"postgresql_{major}", asked.directory / str(major) / "native" / "bin", asked.theme, jit=False)
     if asked.jit:
-        _store("with_jit", asked.jit, jit=True)
+        _store("with_jit", asked.jit, asked.theme, jit=True)
 
 
-def _store(name: str, programs: Path, *, jit: bool) -> None:
+def _store(name: str, programs: Path, only: Sequence[str], *, jit: bool) -> None:
     begin = time.monotonic()
     with Server(find_binaries(programs)) as server:
-        made = list(capture(server, jit=jit, half=not jit))
+        made = list(capture(server, jit=jit, half=not jit, only=only))
+    catalogs = [one for one in made if isinstance(one, Catalog)]
     plans = [one for one in made if isinstance(one, Captured)]
-    write(name, [one for one in made if isinstance(one, Catalog)], plans)
-    sys.stdout.write(f"{name}: {len(plans)} plans in {time.monotonic() - begin:.0f} s\n")
+    if only:
+        schemas, kept = read(file_of(name))
+        order = {scenario: theme.name for theme in themes() for scenario in (one.name for one in theme.scenarios)}
+        catalogs += [Catalog(theme, schema) for theme, schema in schemas.items() if theme not in only]
+        plans += [one for one in kept if order.get(one.scenario, only[0]) not in only]
+        catalogs.sort(key=lambda one: one.theme)
+        plans.sort(key=lambda one: order[one.scenario])
+    write(name, catalogs, plans)
+    sys.stdout.write(f"{name}: {len(made)} catalogs and plans made in {time.monotonic() - begin:.0f} s\n")
 
 
 if __name__ == "__main__":

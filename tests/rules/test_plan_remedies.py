@@ -44,12 +44,15 @@ def connection(server: Server) -> Iterator[Connection]:
     opened.close()
 
 
-def judged(connection: Connection, sql: str, rule: str, *, catalog: bool = True) -> list[Finding]:
+SERIAL = "SET max_parallel_workers_per_gather = 0"
+
+
+def judged(connection: Connection, sql: str, rule: str, *, catalog: bool = True, before: str = SERIAL) -> list[Finding]:
     """The rule's findings on the plan of the last statement, really run after the others."""
-    *before, last = split_statements(sql)
+    *settings, last = split_statements(sql)
     with connection.cursor() as cursor:
         cursor.execute("RESET ALL")
-        for one in ("SET max_parallel_workers_per_gather = 0", *before):
+        for one in filter(None, (before, *settings)):
             cursor.execute(one)
         cursor.execute(f"EXPLAIN (ANALYZE, VERBOSE, BUFFERS, FORMAT JSON) {last}")
         ((document,),) = cursor.fetchall()
@@ -196,3 +199,77 @@ def test_a_plain_plan_counts_the_runs_of_a_subquery_as_its_own(connection: Conne
     assert most.relation == "other"
     assert sum(context.own_costs.values()) == pytest.approx(context.plan.root.total_cost, rel=0.01)
     assert context.share(most) > 0.9
+
+
+def test_a_functions_result_in_a_file_is_called_by_its_name(connection: Connection) -> None:
+    sql = "SET work_mem = '64kB'; SELECT count(*) FROM generate_series(1, 60000) n"
+    (finding,) = judged(connection, sql, "materialize-spill")
+    assert finding.remedy is not None
+    assert finding.message.startswith("The result of generate_series takes")
+    assert "select list" in finding.remedy.title
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT count(n) FROM (SELECT generate_series(1, 60000) AS n) s"
+        )
+        ((document,),) = cursor.fetchall()
+    assert all(not node.self_temp for node in read_plan(document).root.walk())
+
+
+SHARED = "SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0"
+
+
+def test_a_wrong_estimate_below_a_gather_is_named_where_it_begins(connection: Connection) -> None:
+    sql = f"{SHARED}; SELECT count(*) FROM visits v JOIN one ON one.k = 'k' || v.id WHERE v.site % 2 = 0"
+    (finding,) = judged(connection, sql, "row-misestimate", before="")
+    assert {fact.name: fact.value for fact in finding.facts}["node"] == "Seq Scan"
+    assert finding.subject.table == "public.visits"
+    assert "in each process" in finding.message
+
+
+PARTITIONED = """
+CREATE TABLE shops (region int, id int, name text) PARTITION BY LIST (region);
+CREATE TABLE bills (region int, shop int, total int, note text) PARTITION BY LIST (region);
+CREATE TABLE shops_north PARTITION OF shops FOR VALUES IN (1);
+CREATE TABLE shops_south PARTITION OF shops FOR VALUES IN (2);
+CREATE TABLE northern PARTITION OF bills FOR VALUES IN (1);
+CREATE TABLE southern PARTITION OF bills FOR VALUES IN (2);
+INSERT INTO shops SELECT 1 + n % 2, n, 's' || n FROM generate_series(1, 200) n;
+INSERT INTO bills SELECT 1 + n % 2, n % 200, n, repeat('x', 40) FROM generate_series(1, 60000) n;
+ANALYZE shops, bills;
+"""
+JOINED = "SET enable_partitionwise_join = on; SELECT s.name FROM shops s JOIN bills b ON b.region = s.region AND b.shop = s.id WHERE b.total % 900 = 7 AND b.total = 7"
+
+
+@pytest.mark.parametrize("catalog", [True, False])
+def test_joins_of_partitions_name_the_table_not_one_of_its_partitions(connection: Connection, catalog: bool) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(PARTITIONED)
+        try:
+            (finding,) = judged(connection, JOINED, "seq-scan-high-filter", catalog=catalog)
+        finally:
+            cursor.execute("ROLLBACK")
+    assert finding.remedy is not None
+    assert finding.message.endswith(f"the same in 1 more partition of {'bills' if catalog else 'b'}")
+    assert finding.subject.table == ("public.bills" if catalog else None)
+    assert finding.subject.detail == ("bills" if catalog else "partitions of b")
+    assert "northern" not in finding.remedy.title
+    told = " ".join(code.text for code in finding.remedy.code)
+    assert ('ON "public"."bills"' in told) is catalog
+    assert ('"northern"' in told and '"southern"' in told) is not catalog
+
+
+def test_a_conversion_is_told_by_the_rule_that_knows_the_remedy(connection: Connection) -> None:
+    sql = "SELECT pad FROM visits WHERE site = 33.0"
+    assert judged(connection, sql, "seq-scan-high-filter") == []
+    (finding,) = judged(connection, sql, "implicit-cast")
+    assert finding.remedy is not None
+    assert finding.remedy.title == "Compare site with a value of its own type, integer, and index it"
+    (code,) = finding.remedy.code
+    assert code.text == 'CREATE INDEX CONCURRENTLY ON "public"."visits" ("site");'
+    (indexed,) = judged(connection, "SELECT pad FROM visits WHERE id = 33.0", "implicit-cast")
+    assert indexed.remedy is not None
+    assert indexed.remedy.code == ()
+    (beside,) = judged(connection, f"{sql} AND pad = 'x'", "seq-scan-high-filter")
+    assert beside.remedy is not None
+    assert '("pad")' in beside.remedy.code[0].text

@@ -66,6 +66,7 @@ SET work_mem = '64MB';
 SELECT count(*) FROM orders a JOIN orders b ON a.note = b.note;
 
 -- plan: hash join with a small table
+-- finds: unindexed-join
 -- tempts: hash-batches
 -- may: seq-scan-high-filter slow-count
 SELECT count(*) FROM orders o JOIN pages p ON p.id = o.customer_id AND p.title = 't7';

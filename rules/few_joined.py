@@ -1,0 +1,114 @@
+"""A table read from end to end for a join that wants few of its rows: where an index on the join's key would be asked instead."""
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..analyzer.plan import PlanNode
+from .condition import column, columns, conjuncts, qualifier
+from .plan_context import rows, rows_read
+
+MIN_ROWS = 1_000.0
+"""A table of a page or two is read as quickly as any index."""
+REMOVED_PER_ROW = 2.0
+"""Of rows that a filter throws away: where more are, the filter's own index is the better one, and seq-scan-high-filter speaks."""
+CHEAPER = 2.0
+"""The look-ups must cost the planner this much less than the scan alone: then it takes them whatever we cannot see, and that it
+does not take them now tells that there is no index."""
+RANDOM_PAGE = 4.0
+DESCENT = 0.6
+"""Planner's units of CPU for one descent of a B-tree and the row found: about what a table of a million rows is charged."""
+MOST_COLUMNS = 3
+
+_JOINS = ("Hash Join", "Merge Join")
+_PASSED = ("Append", "Hash", "Sort", "Gather", "Gather Merge", "Materialize")
+"""Nodes between the scan and the join that hand all its rows on."""
+_FORBIDDING = ("enable_nestloop", "enable_indexscan", "enable_seqscan")
+"""With one of them off costs are not the planner's own."""
+_NUMBERED = re.compile(r"_\d+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class FewJoined:
+    """columns: of the scanned table, those that the join compares for equality. keys: rows of the other side, each of which asks
+    for its partners. wanted: rows of the table that find one. path: the scan and what handles its rows, and no others', up to
+    the join."""
+
+    join: PlanNode
+    columns: tuple[str, ...]
+    keys: float
+    wanted: float
+    path: tuple[PlanNode, ...]
+
+
+def few_joined(node: PlanNode, above: Iterable[PlanNode], settings: Sequence[tuple[str, str]] = ()) -> FewJoined | None:
+    """What the scan is read for, if look-ups would surely be cheaper by the planner's own figures; None where they would not be,
+    or where it cannot be told. above: the nodes above, the nearest first. settings: the plan's."""
+    told = dict(settings)
+    if node.type != "Seq Scan" or any(told.get(one) == "off" for one in _FORBIDDING):
+        return None
+    if rows_read(node) < MIN_ROWS or (node.actual_loops or 0.0) > node.processes or node.actual_loops == 0:
+        return None
+    if (node.removed or 0.0) > REMOVED_PER_ROW * rows(node):
+        return None
+    path, join = [node], None
+    for one in above:
+        if one.type not in _PASSED:
+            join = one
+            break
+        path.append(one)
+    if join is None or join.type not in _JOINS:
+        return None
+    other = _asking(join, path[-1])
+    names = _keys(join, node)
+    if other is None or not names:
+        return None
+    keys = max(rows(other), other.plan_rows)
+    wanted = _wanted(join, keys)
+    # A filter takes its part of what the look-ups fetch.
+    fetched = wanted * rows_read(node) / max(1.0, rows(node))
+    page = float(told.get("random_page_cost", RANDOM_PAGE)) if _number(told.get("random_page_cost")) else RANDOM_PAGE
+    if keys < 1 or CHEAPER * (keys * (page + DESCENT) + fetched * page) > node.total_cost - node.startup_cost:
+        return None
+    alone = itertools.takewhile(lambda one: one.type != "Append", path)
+    return FewJoined(join, names, rows(other), min(wanted, rows(join)), tuple(alone))
+
+
+def _asking(join: PlanNode, below: PlanNode) -> PlanNode | None:
+    """The other side, if its rows can be gone through one by one to ask for theirs on the scan's side."""
+    kind, side = join.join_type or "Inner", below.parent_relationship
+    if kind == "Full" or (kind in ("Left", "Anti") and side != "Inner") or (kind in ("Right", "Right Anti") and side != "Outer"):  # fmt: skip
+        return None
+    return next(
+        (one for one in join.children if one is not below and one.parent_relationship in ("Outer", "Inner")), None
+    )
+
+
+def _keys(join: PlanNode, node: PlanNode) -> tuple[str, ...]:
+    """The scan's own columns that stand alone on one side of an equality, with the other side's on the other."""
+    own = _NUMBERED.sub("", node.alias or node.relation or "")
+    found: list[str] = []
+    for one in conjuncts(join.hash_cond or join.merge_cond or ""):
+        for side, partner in ((one.left, one.right), (one.right, one.left)):
+            name, place = column(side), qualifier(side) if column(side) else None
+            if one.operator != "=" or name is None or place is None or _NUMBERED.sub("", place) != own:
+                continue
+            if any(_NUMBERED.sub("", qualifier(other) or own) == own for other in columns(partner)) or not columns(
+                partner
+            ):
+                continue
+            found.append(name)
+    return tuple(dict.fromkeys(found))[:MOST_COLUMNS]
+
+
+def _wanted(join: PlanNode, keys: float) -> float:
+    """Rows of the table that are fetched: those joined, and those that a join filter throws away; where one partner is enough,
+    one for each key."""
+    if (join.join_type or "").endswith(("Semi", "Anti")):
+        return keys
+    return max(rows(join) + (join.removed_by_join_filter or 0.0), join.plan_rows)
+
+
+def _number(text: str | None) -> bool:
+    return text is not None and re.fullmatch(r"\d+(?:\.\d+)?", text) is not None
