@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -120,12 +120,26 @@ def read_proofs(journal: Path) -> tuple[OrmProof, ...]:
 def with_proofs(recommendations: Iterable[Recommendation], proofs: Sequence[OrmProof]) -> list[Recommendation]:
     """The recommendations, those that a proof belongs to with its figures as evidence, or with the reason for its absence."""
     by_query = {(proof.origin, proof.root): proof for proof in proofs}
-    result = []
-    for one in recommendations:
-        proof = by_query.get((one.edit.place, one.edit.root)) if one.edit is not None else None
-        proven = proof is not None and _loads_relationships(one) and one.evidence.queries
-        result.append(_with_proof(one, proof) if proof is not None and proven else one)
-    return result
+    proven: defaultdict[tuple[CallSite, str], list[Recommendation]] = defaultdict(list)
+    given = list(recommendations)
+    for one in given:
+        if one.edit is not None and _loads_relationships(one) and one.evidence.queries:
+            proven[one.edit.place, one.edit.root].append(one)
+    shares = {one.id: shared for key, several in proven.items() if key in by_query for one, shared in _shares(several)}
+    return [
+        _with_proof(one, by_query[one.edit.place, one.edit.root], *shares[one.id])
+        if one.edit is not None and one.id in shares
+        else one
+        for one in given
+    ]
+
+
+def _shares(several: Sequence[Recommendation]) -> Iterator[tuple[Recommendation, tuple[float, int]]]:
+    """The edits of one query line, each with its share (0–1) of what they save together, by the time of their own loads, and
+    with the number of the others."""
+    whole = sum(one.saves_ms or 0.0 for one in several)
+    for one in several:
+        yield one, ((one.saves_ms or 0.0) / whole if whole else 1 / len(several), len(several) - 1)
 
 
 def lazy_edits(queries: Sequence[RecordedQuery]) -> tuple[TrialEdit, ...]:
@@ -257,7 +271,7 @@ def _loads_relationships(one: Recommendation) -> bool:
     return one.edit is not None and bool({"selectinload", "joinedload", "subqueryload"} & set(one.edit.loaders))
 
 
-def _with_proof(one: Recommendation, proof: OrmProof) -> Recommendation:
+def _with_proof(one: Recommendation, proof: OrmProof, share: float, others: int) -> Recommendation:
     if proof.refused is not None or proof.queries_after is None or proof.ms_after is None:
         origin = f"{one.evidence.origin}; the proof was tried and does not stand: {proof.refused}"
         return replace(one, evidence=replace(one.evidence, origin=origin))
@@ -269,5 +283,8 @@ def _with_proof(one: Recommendation, proof: OrmProof) -> Recommendation:
         Measurement(ms=proof.ms_after, queries=proof.queries_after),
     )
     # The difference of the figures that stand beside it; no more than there was in the recording.
-    saved = min(proof.ms_recorded, max(0.0, proof.ms_before - proof.ms_after))
+    saved = min(proof.ms_recorded, max(0.0, proof.ms_before - proof.ms_after)) * share
+    if others:
+        others_ = "another edit" if others == 1 else f"{others} other edits"
+        how += f". They are those of this edit and {others_} of the line together; what they save is shared out by the time of their loads"
     return replace(one, evidence=Evidence("measured", how, (evidence,)), saves_ms=saved)

@@ -6,7 +6,7 @@ from .. import __version__
 from ..analyzer.advise.index_plan import IndexPlan
 from ..analyzer.plan import ExplainedQuery, Plan
 from ..analyzer.postgres.plan_text import described, hide_literals
-from ..analyzer.recommendation import QueryEvidence, Recommendation
+from ..analyzer.recommendation import Recommendation
 from ..analyzer.sql.parse import NO_QUERY, format_sql
 from ..analyzer.sql.statement import Statement
 from ..analyzer.workload import QueryGroup, Skipped
@@ -24,6 +24,7 @@ from .report import (
     ReportedVariant,
     RulePage,
 )
+from .savings import savings
 
 
 def assemble(
@@ -49,6 +50,7 @@ def assemble(
     ranked = tuple(sorted(findings, key=lambda one: (-(one.at_stake_ms or 0.0), one.severity.rank, one.identity)))
     actions = tuple(sorted(recommendations, key=lambda one: (-(one.saves_ms or 0.0), -_per_call(one), one.id)))
     times = [source_time for group in workload.groups if (source_time := group.total_ms) is not None]
+    totals = {group.fingerprint: group.total_ms or 0.0 for group in workload.groups}
     unexplained = [
         Skipped(f"query {group.fingerprint}", explained.note)
         for group in workload.groups
@@ -66,7 +68,7 @@ def assemble(
         ended_at=workload.ended_at,
         server=_server(case),
         total_ms=sum(times) if times else None,
-        saved_ms=_saved(workload.groups, actions) if times else None,
+        saved_ms=sum(savings(actions, totals).values()) if times else None,
         calls=sum(group.calls for group in workload.groups),
         sources=workload.sources,
         recommendations=actions,
@@ -171,43 +173,6 @@ def _per_call(action: Recommendation) -> float:
         for one in action.evidence.queries
     ]  # fmt: skip
     return max(gains, default=0.0)
-
-
-def _saved(groups: Sequence[QueryGroup], actions: Sequence[Recommendation]) -> float:
-    """What all actions save together. Each query is counted once: several actions on it together save no more than its time.
-
-    What an action saves is spread over the queries of its evidence by their own savings, or evenly where those are not known;
-    what is more than they take is saved on queries that the evidence does not name, such as an N+1's origin. So one action
-    alone saves here what it says of itself.
-    """
-    totals = {group.fingerprint: group.total_ms or 0.0 for group in groups}
-    saved: dict[str, float] = {}
-    elsewhere = 0.0
-    for action in actions:
-        if action.saves_ms is None:
-            continue
-        named = {one.fingerprint: totals.get(one.fingerprint, 0.0) for one in action.evidence.queries}
-        here = min(action.saves_ms, sum(named.values()))
-        elsewhere += action.saves_ms - here
-        weights = {one.fingerprint: _share(one) * named[one.fingerprint] for one in action.evidence.queries}
-        whole = sum(weights.values())
-        if not whole:
-            elsewhere += here
-        for fingerprint, weight in weights.items():
-            if whole:
-                saved[fingerprint] = saved.get(fingerprint, 0.0) + here * weight / whole
-    once = sum(min(totals.get(fingerprint, 0.0), ms) for fingerprint, ms in saved.items())
-    return min(sum(totals.values()), once + elsewhere)
-
-
-def _share(proof: QueryEvidence) -> float:
-    """The share of a query's time that goes away, by its own figures (0–1); 1 where they do not tell."""
-    for before, after in (
-        (proof.before.ms, proof.after.ms), (proof.before.cost, proof.after.cost), (proof.before.rows_read, proof.after.rows_read)
-    ):  # fmt: skip
-        if before and after is not None:
-            return max(0.0, 1 - after / before)
-    return 1.0
 
 
 def _server(case: Case) -> str | None:

@@ -49,8 +49,7 @@ def followers(recorded: Recorded, executions: Sequence[Execution]) -> list[Execu
 
 def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Execution]) -> Iterator[Code]:
     """The statement of a repetition, asking for all of its values. loads: the followers of its executions."""
-    scan = next((scan for scan in statement.scans if any(one.kind == "equality" for one in scan.predicates)), None)
-    equal = [one for one in scan.predicates if one.kind == "equality" and not one.join] if scan is not None else []
+    equal = [one for scan in statement.scans for one in scan.predicates if one.kind == "equality" and not one.join]
     column = next((one.expression for one in equal if one.constant is None), None)
     if column is None:
         return

@@ -15,7 +15,7 @@ from .imports import add_imports
 from .locate import Located, locate
 from .names import Names
 from .option import option_for
-from .options_call import opened, replaced, with_arguments, with_call
+from .options_call import one_a_line, opened, replaced, with_arguments, with_call
 from .tree import Tree, last_name
 
 WIDTHS = (88, 100, 120)
@@ -145,6 +145,8 @@ def _get(
     if given is not None and isinstance(given.value, (cst.List, cst.Tuple)):
         elements = [*given.value.elements, *(cst.Element(one) for one in options)]
         value = given.value.with_changes(elements=elements)
+        if wrap is not None and isinstance(value, cst.List):
+            value = one_a_line(value, tree.indentation(tree.first_line(call)) + wrap, tree.module.default_indent)
         return call.with_changes(args=[arg.with_changes(value=value) if arg is given else arg for arg in call.args])
     listed = cst.List([cst.Element(one) for one in options])
     equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))

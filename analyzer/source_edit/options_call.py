@@ -184,13 +184,24 @@ def _spaced(args: Sequence[cst.Arg]) -> list[cst.Arg]:
     return [*(arg.with_changes(comma=comma) for arg in args[:-1]), *args[-1:]]
 
 
+def one_a_line(listed: cst.List, indentation: str, unit: str) -> cst.List:
+    """The list with each element on a line of its own."""
+    inner, end = _line(indentation + unit), _line(indentation)
+    last = len(listed.elements) - 1
+    elements = [
+        cst.Element(one.value, cst.Comma(whitespace_after=end if number == last else inner))
+        for number, one in enumerate(listed.elements)
+    ]
+    return listed.with_changes(lbracket=cst.LeftSquareBracket(whitespace_after=inner), elements=elements)
+
+
 def _wrapped(call: cst.Call, indentation: str, unit: str) -> cst.Call:
     """One argument a line, as formatters lay it out."""
-
-    def line(space: str) -> cst.ParenthesizedWhitespace:
-        return cst.ParenthesizedWhitespace(indent=False, last_line=cst.SimpleWhitespace(space))
-
-    inner, end = line(indentation + unit), line(indentation)
+    inner, end = _line(indentation + unit), _line(indentation)
     args = [arg.with_changes(comma=cst.Comma(whitespace_after=inner)) for arg in call.args[:-1]]
     args.append(call.args[-1].with_changes(comma=cst.Comma(whitespace_after=end)))
     return call.with_changes(whitespace_before_args=inner, args=args)
+
+
+def _line(space: str) -> cst.ParenthesizedWhitespace:
+    return cst.ParenthesizedWhitespace(indent=False, last_line=cst.SimpleWhitespace(space))

@@ -18,6 +18,7 @@ from ..advice_words import limits, plan_headline
 from ..headline import headline
 from ..numbers import duration, factor, figure, percent, plural, size, visible
 from ..report import Report, ReportedBucket, ReportedFinding, ReportedQuery
+from ..savings import savings
 from .curve import curve_line, curve_points
 from .markdown import blocks, prose
 from .plan_tree import MOST_NODES, conditions, drawn_nodes, longest_self_ms, misestimate, remarks, text_lines
@@ -148,14 +149,18 @@ def _bar(report: Report) -> list[tuple[str, float, str]]:
     """Parts of the recorded time: (kind, share of the whole in per cent, words)."""
     if not report.total_ms:
         return []
-    parts, left = [], report.total_ms
+    parts: list[tuple[str, float, str]] = []
+    left = report.total_ms
+    totals = {query.fingerprint: query.total_ms or 0.0 for query in report.queries}
+    saved = savings(report.recommendations, totals)
     for kind, words in KINDS.items():
-        actions = [action for action in report.recommendations if action.kind == kind]
-        saved = min(left, sum(action.saves_ms or 0.0 for action in actions))
-        if saved > 0:
-            certain = all(action.evidence.kind == "measured" for action in actions)
-            parts.append((kind, 100 * saved / report.total_ms, f"{words}: {'' if certain else '≈ '}{duration(saved)}"))
-            left -= saved
+        if kind in saved:
+            certain = all(
+                action.evidence.kind == "measured" for action in report.recommendations if action.kind == kind
+            )
+            share, ms = 100 * saved[kind] / report.total_ms, duration(saved[kind])
+            parts.append((kind, share, f"{words}: {'' if certain else '≈ '}{ms}"))
+            left -= saved[kind]
     parts.append(("stays", 100 * left / report.total_ms, f"stays: {duration(left)}"))
     return parts
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ...analyzer.recommendation import Code
 from ...analyzer.workload import Execution
@@ -83,7 +84,10 @@ class InterleavedNPlusOne(OrmRule):
         for alike in places.values():
             statement = recorded.statement(alike[0])
             if statement is not None:
-                codes += at_once(statement, alike, followers(recorded, alike))
+                asked = at_once(statement, alike, followers(recorded, alike))
+                codes += [
+                    replace(code, label=f"{code.label}, in place of the one at {sites(alike, 1)}") for code in asked
+                ]
         total = finding.at_stake_ms or 0.0
         return with_remedy(
             finding, "Ask for each of them once, before the loop",

@@ -154,6 +154,20 @@ def test_long_lines_are_broken() -> None:
     ]
 
 
+def test_options_of_get_are_broken_too() -> None:
+    text = (
+        f"{HEAD}def f(session):\n    author = session.get(Author, 1, options=[selectinload(Author.prizes)])\n".replace(
+            WIDE, ""
+        )
+    )
+    assert changed(text, TAGS) == [
+        "    author = session.get(Author, 1, options=[",
+        "        selectinload(Author.prizes),",
+        "        selectinload(Author.books).selectinload(Book.tags),",
+        "    ])",
+    ]
+
+
 def test_tabs_line_ends_encodings_and_the_last_line_stay(tmp_path: Path) -> None:
     bom = b"\xef\xbb\xbf"
     text = "from sqlalchemy.orm import Session\r\nfrom shop.models import Author\r\n\r\ndef f(session):\r\n\tname = 'é'\r\n\treturn session.scalars(select(Author))"  # fmt: skip
