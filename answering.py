@@ -20,6 +20,7 @@ from .analyzer.errors import StatementError
 from .analyzer.plan import Plan
 from .analyzer.recommendation import Recommendation
 from .rules.finding import Finding, LookedAt
+from .rules.judge import released
 from .rules.rule import Case
 
 INDEX_RULE = "missing-index"
@@ -60,15 +61,17 @@ def answer(
             open_questions[finding.identity] = (question, f"not measured: {error}" if prover else "")
     replies |= _unmeasured(case, open_questions, planner)
     index_answers: list[IndexAnswer] = []
+    withdrawn: list[Finding] = []
     for finding in missing:
         reply = replies[finding.identity]
         if isinstance(reply, IndexAnswer):
             index_answers.append(reply)
             result.findings.append(finding)
         else:
+            withdrawn.append(finding)
             result.looked_at.append(LookedAt(finding.rule, finding.subject, _because(reply)))
     result.recommendations += recommendations(consolidate(index_answers, prover), result.plans)
-    for finding in findings:
+    for finding in (*findings, *released(case, withdrawn)):
         if finding.rule != INDEX_RULE:
             result.findings.append(finding)
             if finding.remedy is not None:

@@ -1,6 +1,13 @@
 """Runs every rule over a case."""
 
-from .finding import Finding, LookedAt
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from .finding import Finding, LookedAt, Severity
+from .judge_plan import plan_rules
+from .plan.missing_index import claimed_nodes
+from .plan_context import PlanContext
+from .plan_rule import contexts
 from .rule import Case, all_rules
 
 
@@ -18,3 +25,26 @@ def judge(case: Case) -> tuple[list[Finding], list[LookedAt]]:
             else:
                 findings.setdefault(verdict.identity, verdict)
     return list(findings.values()), list(looked_at)
+
+
+def released(case: Case, withdrawn: Sequence[Finding]) -> Iterator[Finding]:
+    """Findings on the scans for which missing-index was withdrawn, since no index helps: what other rules say of them, as far as
+    their remedy is no index either."""
+    tables = {(one.subject.fingerprint, one.subject.table) for one in withdrawn}
+    claimed = claimed_nodes(case) if tables else {}
+    for context in contexts(case) if tables else ():
+        fingerprint = context.around.fingerprint or ""
+        nodes = {node for node, table in claimed.get(fingerprint, {}).items() if (fingerprint, table) in tables}
+        if not nodes:
+            continue
+        around = replace(context.around, claimed=context.around.claimed - nodes)
+        for rule in plan_rules():
+            for verdict in rule.verdicts(PlanContext(context.plan, around)):
+                if (
+                    isinstance(verdict, Finding)
+                    and verdict.plan_node in nodes
+                    and verdict.severity is not Severity.INFO
+                    and verdict.remedy is not None
+                    and verdict.remedy.kind != "index"
+                ):
+                    yield verdict

@@ -133,15 +133,18 @@ class _Place:
     timed_out_s: float | None
 
 
-def claimed_nodes(case: Case) -> dict[str, frozenset[int]]:
-    """By fingerprint, the scans that this rule speaks of, so that no other rule tells the same of them again."""
-    found: dict[str, set[int]] = {}
+def claimed_nodes(case: Case) -> dict[str, dict[int, str]]:
+    """By fingerprint, the scans that this rule speaks of, so that no other rule tells the same of them again: by the node's id
+    the table, as the finding's subject names it."""
+    found: dict[str, dict[int, str]] = {}
     rule = MissingIndex()
     for group in case.workload.groups:
         for place in _wasteful(case, group):
-            if isinstance(rule._verdict(case, group, place), Finding):
-                found.setdefault(group.fingerprint, set()).update(one.node.id for one in place.scans)
-    return {fingerprint: frozenset(nodes) for fingerprint, nodes in found.items()}
+            verdict = rule._verdict(case, group, place)
+            if isinstance(verdict, Finding):
+                nodes = dict.fromkeys((one.node.id for one in place.scans), verdict.subject.table or "")
+                found.setdefault(group.fingerprint, {}).update(nodes)
+    return found
 
 
 def _wasteful(case: Case, group: QueryGroup) -> list[_Place]:

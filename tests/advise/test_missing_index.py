@@ -75,6 +75,48 @@ def test_tables_that_are_hard_to_name_are_advised(server: Server, name: str, tmp
     assert not headline(report).startswith("0 ms")
 
 
+CONVERTED = """
+CREATE TABLE bills (id int PRIMARY KEY, code bigint NOT NULL, filler text NOT NULL);
+INSERT INTO bills SELECT n, n, repeat('x', 60) FROM generate_series(1, 60000) n;
+CREATE INDEX ON bills (code);
+CREATE TABLE few (id int PRIMARY KEY, code int NOT NULL);
+INSERT INTO few SELECT n, 13 * n FROM generate_series(1, 4000) n;
+CREATE TABLE loose (id int PRIMARY KEY, code int NOT NULL, filler text NOT NULL);
+INSERT INTO loose SELECT n, n % 30000, repeat('x', 60) FROM generate_series(1, 60000) n;
+"""
+
+
+@pytest.fixture(scope="module")
+def converted(fill: Callable[[str, str], None]) -> str:
+    fill("converted", CONVERTED)
+    return "converted"
+
+
+def test_a_scan_that_no_index_helps_is_left_to_the_rule_that_knows_why(
+    server: Server, converted: str, tmp_path: Path
+) -> None:
+    (tmp_path / "q.sql").write_text("SELECT id FROM bills WHERE code = 77.0;")
+    report = analyze(AnalysisRequest(files=(tmp_path / "q.sql",), url=server.url(converted, "reader"), analyze=True))
+    (finding,) = [one for one in report.findings if one.severity != "info"]
+    assert finding.rule == "implicit-cast"
+    assert [one.title for one in report.recommendations] == ["Compare code with a value of its own type, bigint"]
+    assert any(one.rule == "missing-index" for one in report.looked_at)
+
+
+def test_a_table_read_whole_for_a_join_of_few_rows_is_indexed(server: Server, converted: str, tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_text(
+        "SELECT f.id, l.filler FROM few f JOIN loose l ON l.code = f.code WHERE f.id <= 40;\n"
+        "SELECT f.id, l.filler FROM few f JOIN loose l ON l.code = f.code;"
+    )
+    report = analyze(AnalysisRequest(files=(tmp_path / "q.sql",), url=server.url(converted, "reader"), analyze=True))
+    (finding,) = [one for one in report.findings if "join few" in one.message]
+    assert finding.rule == "missing-index"
+    (advice,) = [one for one in report.recommendations if one.kind == "index"]
+    assert 'ON "public"."loose" ("code");' in advice.code[0].text
+    assert advice.evidence.kind == "planned"
+    assert not [one for one in report.findings if one.rule == "unindexed-join"]
+
+
 def test_a_refused_proof_falls_back_and_says_why(server: Server, name: str, tmp_path: Path) -> None:
     report = report_of(server, tmp_path, "SELECT * FROM elsewhere.far WHERE a = 7", prove="measure")
     (action,) = [action for action in report.recommendations if action.kind == "index"]
