@@ -3,7 +3,8 @@
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -18,6 +19,8 @@ from .analyzer.record.launcher import run
 from .analyzer.record.trial import TrialEdit, told_file, write_trial
 from .analyzer.sources.journal import Recording, read_journal, read_recording
 from .analyzer.sql.tokens import significant
+from .rules.loader_option import fold
+from .rules.orm.n_plus_one import MIN_CHAIN, MIN_PARENTS
 
 FILE = "proof.json"
 VERSION = 1
@@ -143,19 +146,31 @@ def _shares(several: Sequence[Recommendation]) -> Iterator[tuple[Recommendation,
 
 
 def lazy_edits(queries: Sequence[RecordedQuery]) -> tuple[TrialEdit, ...]:
-    """An edit for each query line whose instances were asked one by one for a relationship, by two parents at least."""
-    parents: defaultdict[tuple[CallSite, str], defaultdict[tuple[str, ...], set[str | None]]]
-    parents = defaultdict(lambda: defaultdict(set))
+    """An edit for each query line whose instances were asked one by one for a relationship: by two parents at least of one run
+    of the query, or along one self-referential relationship. It is what the rule n-plus-one speaks of."""
+    runs: defaultdict[tuple[CallSite, str], defaultdict[object, defaultdict[tuple[str, ...], set[str | None]]]]
+    runs = defaultdict(lambda: defaultdict(lambda: defaultdict(set)))
     for query in queries:
         load = query.orm
         if load is not None and load.kind == "lazy" and load.origin is not None and load.root and load.path:
-            parents[load.origin, load.root][load.path].add(load.parent)
+            runs[load.origin, load.root][query.process, load.origin_sequence][load.path].add(load.parent)
     edits = []
-    for (place, root), paths in sorted(parents.items()):
-        wanted = tuple(sorted(path for path, of in paths.items() if len(of) > 1))
+    for (place, root), of_runs in sorted(runs.items()):
+        wanted = tuple(sorted({path for paths in of_runs.values() for path in _one_by_one(paths)}))
         if wanted:
             edits.append(TrialEdit(place.file, place.line, place.function, root, wanted))
     return tuple(edits)
+
+
+def _one_by_one(paths: Mapping[tuple[str, ...], AbstractSet[str | None]]) -> Iterator[tuple[str, ...]]:
+    """The paths of one run that were loaded for several parents. Levels of one relationship count together."""
+    walked: defaultdict[tuple[str, ...], set[str | None]] = defaultdict(set)
+    for path, parents in paths.items():
+        walked[fold(path, [True] * len(path))[0]] |= parents
+    for path, parents in paths.items():
+        folded = fold(path, [True] * len(path))[0]
+        if len(parents) >= MIN_PARENTS or (len(folded) < len(path) and len(walked[folded]) >= MIN_CHAIN):
+            yield path
 
 
 @dataclass(frozen=True, slots=True)
