@@ -153,6 +153,8 @@ def advise(
     if ddl is not None:
         paths.append(write_text(ddl, ddl_script(report)))
     _print(report, shown, paths)
+    if report.index_plan is not None and not report.index_plan.queries:
+        fail("no statement could be planned, so nothing was advised; the reasons stand in the report")
 
 
 def _print(report: "Report", shown: str, paths: list[Path]) -> None:

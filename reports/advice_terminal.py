@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ..analyzer.advise.index_plan import IndexPlan, PlannedIndex
 from ..analyzer.recommendation import Recommendation
-from .advice_words import limits, plan_headline
+from .advice_words import known_by, limits, plan_headline
 from .numbers import duration, figure, plural, size, visible
 from .report import Report
 from .terminal import print_report
@@ -30,7 +30,7 @@ def print_advice(report: Report, console: Console, paths: Sequence[Path] = ()) -
     actions = {action.id: action for action in report.recommendations}
     console.print()
     console.print(_plain(plan_headline(plan), "bold"))
-    console.print(_plain(f"{plan.evidence}: plans of a {plan.door}{limits(plan)}", "dim"))
+    console.print(_plain(f"{known_by(plan)}{limits(plan)}", "dim"))
     for rank, one in enumerate(plan.indexes[:MOST_INDEXES], 1):
         _print_index(console, rank, one, actions[one.recommendation])
     if len(plan.indexes) > MOST_INDEXES:
@@ -75,7 +75,7 @@ def _print_dropped(console: Console, plan: IndexPlan, actions: dict[str, Recomme
 
 
 def _print_curve(console: Console, plan: IndexPlan) -> None:
-    if len(plan.curve) < 2:
+    if len(plan.curve) < 2 or not any(point.indexes for point in plan.curve):
         return
     table = Table(title="What a budget buys", title_justify="left", box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for name in ("budget", "used", "indexes", "cost left"):

@@ -9,6 +9,8 @@ def plan_headline(plan: IndexPlan) -> str:
     examined = plural(len(plan.queries), "query", "queries")
     gone = f" {plural(len(plan.dropped), 'existing index', 'existing indexes')} can go." if plan.dropped else ""
     stopped = "" if plan.complete else " Time ran out: this is the best set found by then."
+    if not plan.queries:
+        return "Nothing was looked at: no statement could be planned. The reasons stand under what was left out."
     if not plan.indexes:
         return f"Nothing to add: no index would make the {examined} examined cheaper.{gone}{stopped}"
     if plan.ms_before and plan.ms_after is not None:
@@ -19,6 +21,13 @@ def plan_headline(plan: IndexPlan) -> str:
         change = f"planned cost falls to {figure(100 * left)} % of today's, {factor(plan.cost_before, plan.cost_after)}"
     about = "" if plan.ms_before else "≈ "
     return f"Add {plural(len(plan.indexes), 'index', 'indexes')} ({about}{size(plan.size_bytes)}): {change}, over {examined}.{gone}{stopped}"
+
+
+def known_by(plan: IndexPlan) -> str:
+    """Where the figures come from: the beginning of a sentence that `limits` ends."""
+    if plan.evidence == "measured":
+        return f"measured: chosen by plans of a {plan.door}, then built and run"
+    return f"{plan.evidence}: plans of a {plan.door}"
 
 
 def limits(plan: IndexPlan) -> str:

@@ -1,12 +1,15 @@
 """Case, findings and recommendations → Report."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from .. import __version__
 from ..analyzer.advise.index_plan import IndexPlan
 from ..analyzer.plan import ExplainedQuery, Plan
+from ..analyzer.postgres.literals import without_literals
 from ..analyzer.postgres.plan_text import described, hide_literals
-from ..analyzer.recommendation import Recommendation
+from ..analyzer.recommendation import Alternative, Recommendation
 from ..analyzer.sql.parse import NO_QUERY, format_sql
 from ..analyzer.sql.statement import Statement
 from ..analyzer.workload import QueryGroup, Skipped
@@ -25,6 +28,8 @@ from .report import (
     RulePage,
 )
 from .savings import savings
+
+_OPTIONS = re.compile(r"( WITH \([a-z_]+ = \d+\))")
 
 
 def assemble(
@@ -48,6 +53,11 @@ def assemble(
     }
     shown = {key: described(plan if show_parameters else hide_literals(plan)) for key, plan in plans.items()}
     ranked = tuple(sorted(findings, key=lambda one: (-(one.at_stake_ms or 0.0), one.severity.rank, one.identity)))
+    if not show_parameters:
+        recommendations = [replace(one, alternatives=_outlined(one.alternatives)) for one in recommendations]
+        if index_plan is not None:
+            rejected, taken_out = _outlined(index_plan.rejected), _outlined(index_plan.taken_out)
+            index_plan = replace(index_plan, rejected=rejected, taken_out=taken_out)
     actions = tuple(sorted(recommendations, key=lambda one: (-(one.saves_ms or 0.0), -_per_call(one), one.id)))
     times = [source_time for group in workload.groups if (source_time := group.total_ms) is not None]
     totals = {group.fingerprint: group.total_ms or 0.0 for group in workload.groups}
@@ -82,6 +92,19 @@ def assemble(
         rules=tuple(RulePage(rule.name, rule.code, rule.page) for rule in all_rules() if rule.name in rules),
         examined=_examined(case),
         index_plan=index_plan,
+    )
+
+
+def _outlined(alternatives: Sequence[Alternative]) -> tuple[Alternative, ...]:
+    """Indexes that are not recommended need no values in their conditions; storage parameters are no values."""
+    return tuple(
+        replace(
+            one,
+            what="".join(
+                part if number % 2 else without_literals(part) for number, part in enumerate(_OPTIONS.split(one.what))
+            ),
+        )
+        for one in alternatives
     )
 
 

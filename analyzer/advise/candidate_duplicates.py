@@ -6,10 +6,14 @@ from typing import Any
 from ..schema import Index, Table
 from ..sql.deparse import NotIndexable, deparse, identifier
 from ..sql.statement import TableScan
+from ..sql.tokens import significant
 from ..sql.tree import Node, TreeError, body, kind, operator, parse_tree, strings, walk
 from .candidate_index import CandidateIndex, Key
 
 _DEFAULT_CLASSES = {"jsonb_path_ops": ("jsonb_path_ops", "jsonb_ops")}
+_NARROW = ("_path_ops", "trgm_ops", "_bloom_ops")
+"""Ends of the names of operator classes that serve fewer operators than the default ones of their access methods."""
+_BYTEWISE = frozenset(("C", "POSIX", "ucs_basic", "pg_c_utf8"))
 _MAX_TEXT = 10_000
 """Characters; a longer expression is compared as it stands."""
 
@@ -28,7 +32,9 @@ def already_there(
     partial index on one of them serves the scan like a full one. A B-tree serves when the
     candidate's keys are its prefix (forwards or backwards) and its columns cover the candidate's.
     """
-    return next((index.name for index in table.indexes if _serves(index, candidate, free, patterns, implied)), None)
+    return next(
+        (index.name for index in table.indexes if _serves(index, candidate, table, free, patterns, implied)), None
+    )
 
 
 def unique_lookup(table: Table, equal: frozenset[str]) -> str | None:
@@ -39,6 +45,7 @@ def unique_lookup(table: Table, equal: frozenset[str]) -> str | None:
             and index.valid
             and index.predicate is None
             and {_bare(name) for name in index.columns} <= equal
+            and all(collated(index, place, name, table) for place, name in enumerate(index.columns))
         ):
             return index.name
     return None
@@ -61,8 +68,30 @@ def conditions(scan: TableScan) -> frozenset[str]:
     return frozenset(found)
 
 
+def collated(index: Index, position: int, key: str, table: Table) -> bool:
+    """Whether the index orders this key of its as a query on the key would: PostgreSQL uses no index of another collation, not
+    even for equality."""
+    own = index.collations[position] if position < len(index.collations) else ""
+    column = table.column(key) or table.column(_bare(key))
+    if not own or " COLLATE " in key:
+        return True
+    if column is not None:
+        return own == (column.collation or own)
+    named = {one.collation for one in table.columns if one.collation and one.name in _words(key)}
+    return own in (named or {"default"})
+
+
+def _words(expression: str) -> set[str]:
+    return {token.text.strip('"').replace('""', '"') for token in significant(expression)}
+
+
 def _serves(
-    index: Index, candidate: CandidateIndex, free: int, patterns: frozenset[str], implied: frozenset[str]
+    index: Index,
+    candidate: CandidateIndex,
+    table: Table,
+    free: int,
+    patterns: frozenset[str],
+    implied: frozenset[str],
 ) -> bool:
     if not index.valid:
         return False
@@ -80,19 +109,26 @@ def _serves(
         # A full index does not hold what the condition asks, so the partial one may still be worth it.
         return False
     if candidate.method == "btree" == index.method:
-        return _prefix(index, candidate, free, patterns) and _covers(index, candidate)
+        return _prefix(index, candidate, table, free, patterns) and _covers(index, candidate)
     if candidate.method in ("hash", "brin") and index.method == "btree":
-        return _columns(index)[:1] == [_text(candidate.keys[0])] and not _pattern(index, 0)
-    return index.method == candidate.method and _same_keys(index, candidate)
+        first = candidate.keys[0]
+        same = _columns(index)[:1] == [_text(first)] and not _pattern(index, 0)
+        return same and collated(index, 0, _named(first), table)
+    return index.method == candidate.method and _same_keys(index, candidate, table)
 
 
-def _prefix(index: Index, candidate: CandidateIndex, free: int, patterns: frozenset[str]) -> bool:
+def _prefix(index: Index, candidate: CandidateIndex, table: Table, free: int, patterns: frozenset[str]) -> bool:
     own, wanted = _columns(index), [_text(key) for key in candidate.keys]
     if len(wanted) > len(own):
         return False
     # A pattern operator class serves equality and LIKE; the default one serves LIKE under the C collation only.
     for position, key in enumerate(candidate.keys):
-        if key.operator_class and not _pattern(index, own.index(_text(key)) if _text(key) in own else position):
+        place = own.index(_text(key)) if _text(key) in own else position
+        prefixes = _pattern(index, place) or _bytewise(index, place)
+        if key.operator_class:
+            if not prefixes:
+                return False
+        elif not collated(index, place, _named(key), table) and not (_text(key) in patterns and prefixes):
             return False
         asked = key.operator_class is None and position >= free and _text(key) not in patterns
         if asked and position < len(own) and _pattern(index, position):
@@ -111,7 +147,7 @@ def _covers(index: Index, candidate: CandidateIndex) -> bool:
     return set(candidate.include) <= carried
 
 
-def _same_keys(index: Index, candidate: CandidateIndex) -> bool:
+def _same_keys(index: Index, candidate: CandidateIndex, table: Table) -> bool:
     own = _columns(index)
     for key in candidate.keys:
         if _text(key) not in own:
@@ -119,9 +155,11 @@ def _same_keys(index: Index, candidate: CandidateIndex) -> bool:
         allowed = _DEFAULT_CLASSES.get(key.operator_class or "", (key.operator_class,))
         position = own.index(_text(key))
         classes = index.operator_classes
+        if not collated(index, position, _named(key), table):
+            return False
         if key.operator_class and position < len(classes) and classes[position] not in allowed:
             return False
-        if not key.operator_class and position < len(classes) and classes[position].endswith(("_path_ops", "trgm_ops")):
+        if not key.operator_class and position < len(classes) and classes[position].endswith(_NARROW):
             return False
     return candidate.method in ("gin", "gist", "brin") or len(own) == len(candidate.keys)
 
@@ -146,6 +184,14 @@ def _text(key: Key) -> str:
 def _pattern(index: Index, position: int) -> bool:
     classes = index.operator_classes
     return position < len(classes) and classes[position].endswith("_pattern_ops")
+
+
+def _bytewise(index: Index, position: int) -> bool:
+    return position < len(index.collations) and index.collations[position] in _BYTEWISE
+
+
+def _named(key: Key) -> str:
+    return key.column if key.column is not None else key.expression
 
 
 def _flags(index: Index, position: int) -> tuple[bool, bool]:

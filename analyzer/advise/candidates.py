@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ..schema import Schema, Table
 from ..sql.predicates import CONVERTED, SAME_ROW, VOLATILE
 from ..sql.statement import Predicate, TableScan
-from .candidate_duplicates import already_there, conditions, unique_lookup
+from .candidate_duplicates import already_there, collated, conditions, unique_lookup
 from .candidate_index import CandidateIndex
 from .candidate_types import why_not_indexable
 from .candidates_btree import Option, btrees, covering, ordered, wanted
@@ -89,7 +89,12 @@ def _repeats_key(option: Option, table: Table, equal: frozenset[str]) -> bool:
             continue
         names = {name.strip('"') for name in existing.columns}
         leading = [key.column for key in index.keys[: len(names)]]
-        if len(index.keys) >= len(names) and set(leading) == names and names <= equal:
+        if (
+            len(index.keys) >= len(names)
+            and set(leading) == names
+            and names <= equal
+            and all(collated(existing, place, name, table) for place, name in enumerate(existing.columns))
+        ):
             return True
     return False
 

@@ -229,9 +229,13 @@ def measurement(plan: Plan) -> Measurement:
     return Measurement(plan.execution_ms, plan.root.total_cost, _buffers(plan), rows_read)
 
 
+METHODS = {"btree": "B-tree", "hash": "Hash", "gin": "GIN", "gist": "GiST", "spgist": "SP-GiST", "brin": "BRIN"}
+"""Access methods as PostgreSQL's documentation writes them."""
+
+
 def describe(index: CandidateIndex) -> str:
     """The index in one phrase, such as `B-tree on task_refs (project_id, created_at) where …`."""
-    method = {"btree": "B-tree", "hash": "Hash", "gin": "GIN"}.get(index.method, index.method)
+    method = METHODS.get(index.method, index.method)
     if index.unique:
         method = f"unique {method}"
     text = f"{method} on {index.table} ({', '.join(key.sql.replace(chr(34), '') for key in index.keys)})"

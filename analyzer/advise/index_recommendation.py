@@ -10,7 +10,7 @@ from ..recommendation import Cost, Evidence, Measurement, QueryEvidence, Recomme
 from ..schema import Index, Table
 from ..sql.identifier import quote_identifier
 from .builder import TRIAL_PREFIX, Builder
-from .candidate_duplicates import canonical
+from .candidate_duplicates import canonical, collated
 from .candidate_index import CandidateIndex
 from .index_advice import IndexAnswer, Measure, describe, measurement
 
@@ -188,11 +188,11 @@ def replaced(index: CandidateIndex, table: Table) -> list[str]:
     return [
         f"It does all that {existing.name} does: drop that one once this one is built and used."
         for existing in table.indexes
-        if _does_the_work_of(index, existing)
+        if _does_the_work_of(index, existing, table)
     ]
 
 
-def _does_the_work_of(index: CandidateIndex, existing: Index) -> bool:
+def _does_the_work_of(index: CandidateIndex, existing: Index, table: Table) -> bool:
     """B-trees of the whole table alone: the new one begins with the old one's keys, in their order, and carries its columns."""
     if existing.unique or existing.constraint or existing.replica_identity or not existing.valid:
         return False
@@ -208,6 +208,8 @@ def _does_the_work_of(index: CandidateIndex, existing: Index) -> bool:
     for place, key in enumerate(index.keys[: len(old)]):
         nulls_first = key.descending if key.nulls_first is None else key.nulls_first
         if (key.descending, nulls_first) != (_flag(existing.descending, place), _flag(existing.nulls_first, place)):
+            return False
+        if not collated(existing, place, existing.columns[place], table):
             return False
         pattern = place < len(existing.operator_classes) and existing.operator_classes[place].endswith("_pattern_ops")
         if pattern != bool(key.operator_class):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from ..plan import Plan, PlanNode
 from ..recommendation import Alternative
 from ..schema import Schema, Table
+from ..sql.identifier import quote_identifier, quote_qualified
 from ..sql.statement import Statement, TableScan
 from .candidate_pool import CandidatePool
 from .index_plan import KeptScan
@@ -14,6 +15,8 @@ MIN_ROWS = 1_000
 """Below this many rows reading a table whole takes well under a millisecond."""
 MIN_SHARE = 0.05
 """Of the query's cost: below it nobody asks."""
+UNUSED = "no plan "
+"""How the reason begins for a candidate that no query would use."""
 ADVISING = ("write ", "give ", "name ", "use ")
 """How the second half of an obstacle begins where it says what to do."""
 
@@ -47,6 +50,19 @@ def kept_scans(
     return tuple(found)
 
 
+def _not_taken(table: Table, scans: tuple[TableScan, ...], rejected: tuple[Alternative, ...]) -> list[str]:
+    """Why candidates on the table's columns that the scans ask for were not taken."""
+    start = f"{quote_qualified(table.schema, table.name)} "
+    asked = [one for scan in scans for one in scan.predicates]
+    asked += [one for scan in scans for branches in scan.or_branches for branch in branches for one in branch]
+    columns = {quote_identifier(one.column) for one in asked if one.column is not None}
+    return [
+        one.reason
+        for one in rejected
+        if one.what.startswith(start) and any(column in one.what[len(start) :] for column in columns)
+    ]
+
+
 def _scans(root: PlanNode) -> Iterator[PlanNode]:
     return (node for node in root.walk() if node.type in ("Seq Scan", "Parallel Seq Scan") and node.relation)
 
@@ -75,11 +91,11 @@ def _reason(
             return "its conditions are joined by OR and do not each restrict this table", "a UNION of two queries"
         return "the query asks for every row of the table: reading it from start to end is the cheapest way", ""
     share = node.plan_rows / rows if rows else 0.0
-    tried = [one.reason for one in rejected if f" on {table.name} (" in one.what]
     if share > 0.1:
         return f"the condition keeps ≈ {share:.0%} of the rows: so many single visits cost more than reading all", ""
-    if tried:
-        return f"{len(tried)} candidate indexes were tried; of the first: {tried[0]}", ""
+    helpful = [reason for reason in _not_taken(table, scans, rejected) if not reason.startswith(UNUSED)]
+    if helpful:
+        return f"an index was planned cheaper and not taken: {helpful[0]}", ""
     return f"the planner expects ≈ {node.plan_rows:,.0f} rows and finds reading the table cheaper".replace(
         ",", "\u202f"
     ), ""

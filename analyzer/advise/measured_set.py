@@ -18,6 +18,7 @@ MIN_GAIN = 1.1
 SLOWED = 1.2
 """A query that becomes slower by this factor, and by SLOWED_MS, counts against the indexes in its plan."""
 SLOWED_MS = 100.0
+NOT_RUN = "none of its queries could be run: it is known by its plan alone"
 MAX_ROUNDS = 3
 """Of selecting again in the place of what does not help."""
 
@@ -35,8 +36,8 @@ class MeasuredQuery:
 @dataclass(frozen=True, slots=True)
 class MeasuredSet:
     """kept: those that helped, as they were built. taken_out: those that did not, with the reason. refused: those that
-    PostgreSQL did not build, of which nothing is known but their plan. queries: those that could
-    be run; unmeasured: the rest, with the reason. plain: UNIQUE ones that the data refused, with those built in their place."""
+    PostgreSQL did not build, or none of whose queries could be run: nothing is known of them but their plan. queries: those
+    that could be run; unmeasured: the rest, with the reason. plain: UNIQUE ones that the data refused, with those built in their place."""
 
     kept: Mapping[CandidateIndex, Built]
     taken_out: tuple[tuple[CandidateIndex, str], ...]
@@ -86,8 +87,10 @@ class SetTrial:
         while self._built:
             self._builder.drop(*self._built.popitem())
 
-    def measure(self, indexes: Sequence[CandidateIndex]) -> MeasuredSet:
-        """This set, without what does not help in truth."""
+    def measure(
+        self, indexes: Sequence[CandidateIndex], serves: Mapping[CandidateIndex, Collection[str]]
+    ) -> MeasuredSet:
+        """This set, without what does not help in truth. serves: by index, fingerprints of the queries that it is for."""
         if not self._before:
             self._run("Measuring before", self._ran, self._before, "")
             self._after = dict(self._before)
@@ -95,6 +98,7 @@ class SetTrial:
         pending = [one for one in self._ran if changed & _tables(self._before[one[0]].root)]
         while True:
             self._run("Measuring after", pending, self._after, "with the indexes built: ")
+            self._set_aside(serves)
             useless = _useless(self._built, self._ran, self._before, self._after)
             if useless is None:
                 break
@@ -109,6 +113,15 @@ class SetTrial:
             tuple(MeasuredQuery(key, calls, self._before[key], self._after[key]) for key, calls, _ in self._ran),
             tuple(self._unmeasured), dict(self._plain),
         )  # fmt: skip
+
+    def _set_aside(self, serves: Mapping[CandidateIndex, Collection[str]]) -> None:
+        """Take away what cannot be judged, since none of its queries could be run: writes, and runs that were lost."""
+        could = {fingerprint for fingerprint, _, _ in self._ran}
+        for index in list(self._built):
+            own = serves.get(index, ())
+            if own and could.isdisjoint(own):
+                self._drop(index)
+                self._refused.append((index, NOT_RUN))
 
     def _run(
         self, stage: str, statements: Sequence[tuple[str, float, str]], found: dict[str, Plan], where: str
@@ -152,7 +165,7 @@ def prove_set(
     select: the best set without the given indexes. Returns the last selection with what was measured of it: `kept` are those
     that help.
     """
-    found = trial.measure([one.index for one in selection.chosen])
+    found = trial.measure(*_asked(selection))
     for _ in range(MAX_ROUNDS):
         out = found.useless
         if not any(one.index in out for one in selection.chosen):
@@ -161,8 +174,12 @@ def prove_set(
         if other.chosen == selection.chosen:
             break
         selection = other
-        found = trial.measure([one.index for one in selection.chosen])
+        found = trial.measure(*_asked(selection))
     return selection, found
+
+
+def _asked(selection: Selection) -> tuple[list[CandidateIndex], dict[CandidateIndex, Collection[str]]]:
+    return [one.index for one in selection.chosen], {one.index: one.serves for one in selection.chosen}
 
 
 def _useless(

@@ -20,13 +20,17 @@ class Limits:
         """Whether size and numbers are within the limits."""
         if on & self.banned or (self.budget is not None and self._costs.size(on) > self.budget):
             return False
+        return not self.crowd(on)
+
+    def crowd(self, on: IndexSet) -> IndexSet:
+        """Those that are too many together, one of which has to go; nothing when the numbers are within the limits."""
         most, most_per_table = self._constraints.max_indexes, self._constraints.max_per_table
-        if most is not None and on.bit_count() > most:
-            return False
-        if most_per_table is None:
-            return True
-        self._place()
-        return all((on & table).bit_count() <= most_per_table for table in self._tables.values())
+        if most_per_table is not None:
+            self._place()
+            for table in self._tables.values():
+                if (on & table).bit_count() > most_per_table:
+                    return on & table
+        return on if most is not None and on.bit_count() > most else 0
 
     def slowed(self, on: IndexSet) -> list[str]:
         """Fingerprints of the queries that would be planned at more than the allowed factor of their cost today."""

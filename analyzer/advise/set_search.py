@@ -57,7 +57,7 @@ class SetSearch:
         """The best set found from nothing and from these starts. relaxed: look with a price on each byte too."""
         found = [self._filled(self._nothing, per_byte=True), self._filled(self._nothing, per_byte=False)]
         found += [self._filled(self._state(on), per_byte=True) for on in starts if self._limits.allow(on)]
-        found += self._relaxed() if relaxed else []
+        found += [self._within(state) for state in self._relaxed()] if relaxed else []
         ranked = sorted({state.on: state for state in found}.values(), key=_rank)
         return min((self._polished(state) for state in ranked[:POLISHED]), key=_rank).on
 
@@ -158,6 +158,14 @@ class SetSearch:
             if state.losses[number] <= self._least / 100:
                 state.change(1 << number)
         return state
+
+    def _within(self, start: MoveState) -> MoveState:
+        """The set without what is lost least of those that are too many, filled again; a price on bytes knows no numbers."""
+        state = start.copy()
+        while crowd := self._limits.crowd(state.on):
+            inside = np.array(members(crowd), dtype=np.intp)
+            state.change(1 << int(inside[state.losses[inside].argmin()]))
+        return state if state.on == start.on else self._filled(state, per_byte=True)
 
     def _room(self, state: MoveState) -> float:
         return math.inf if self._limits.budget is None else self._limits.budget - state.size

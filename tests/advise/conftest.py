@@ -49,6 +49,12 @@ CREATE INDEX keyed_a_b ON keyed (a, b);
 CREATE UNIQUE INDEX keyed_c ON keyed (c);
 CREATE INDEX keyed_lower ON keyed (lower(c) text_pattern_ops);
 CREATE INDEX keyed_b_part ON keyed (b) WHERE d = 3;
+CREATE TABLE worded (id int PRIMARY KEY, a text NOT NULL, b text NOT NULL, c text NOT NULL, filler text NOT NULL);
+INSERT INTO worded SELECT n, 'a' || n % 9000, 'b' || n, 'c' || n % 9000, repeat('z', 80) FROM generate_series(1, 20000) n;
+CREATE INDEX worded_a ON worded (a COLLATE "POSIX");
+CREATE UNIQUE INDEX worded_b ON worded (b COLLATE "POSIX");
+CREATE INDEX worded_c ON worded (c text_pattern_ops);
+CREATE INDEX worded_lower ON worded (lower(c) COLLATE "POSIX");
 CREATE TABLE events (id bigint NOT NULL, at timestamptz NOT NULL, kind int NOT NULL, payload text NOT NULL);
 INSERT INTO events SELECT n, timestamptz '2024-01-01' + n * interval '1 second', n % 50, repeat('e', 160) FROM generate_series(1, 60000) n;
 CREATE TABLE parted (id int NOT NULL, day date NOT NULL, account int NOT NULL, filler text NOT NULL) PARTITION BY RANGE (day);
@@ -148,6 +154,7 @@ def advisor(server: Server) -> Iterator[Advisor]:
             "orders",
             "small",
             "keyed",
+            "worded",
             "events",
             "parted",
             "totals",

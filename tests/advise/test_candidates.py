@@ -27,6 +27,10 @@ RIGHT = [
     ("SELECT * FROM people WHERE big = 7::bigint", "people (big)"),
     ("SELECT * FROM people WHERE code = 'c5'", "people (code)"),
     ("SELECT * FROM people WHERE created_at > now() - interval '1 hour'", "people (created_at)"),
+    # an index of another collation serves neither equality nor order
+    ("SELECT * FROM worded WHERE a = 'a77'", "worded (a)"),
+    ("SELECT * FROM worded WHERE b = 'b77'", "worded (b)"),
+    ("SELECT * FROM worded WHERE lower(c) = 'c77'", "worded ((lower(c)))"),
     # joins, subqueries, writes, views
     ("SELECT * FROM orders WHERE person_id = 7", "orders (person_id)"),
     ("SELECT o.* FROM people p JOIN orders o ON o.person_id = p.id WHERE p.id = 5", "orders (person_id)"),
@@ -235,6 +239,9 @@ NOTHING = [
     ("SELECT * FROM keyed WHERE lower(c) = 'c77'", ""),
     ("SELECT * FROM keyed WHERE lower(c) LIKE 'c77%'", ""),
     ("SELECT * FROM keyed WHERE LOWER(keyed.c::text) = 'c77'", ""),
+    ("SELECT * FROM worded WHERE a LIKE 'a77%'", ""),
+    ("SELECT * FROM worded WHERE c = 'c77'", ""),
+    ("SELECT * FROM worded WHERE c LIKE 'c77%'", ""),
     ("SELECT count(*) FROM keyed k JOIN keyed l ON l.id = k.a WHERE k.a = 5", ""),
     ("SELECT * FROM people p JOIN orders o ON o.id = p.id", ""),
     ("SELECT * FROM people p LEFT JOIN orders o ON o.id = p.id WHERE o.id IS NULL", ""),

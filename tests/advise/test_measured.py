@@ -96,7 +96,7 @@ def test_what_helps_stays_and_what_does_not_is_taken_out(
     root: Connection, builder: Builder, explainer: Explainer
 ) -> None:
     with SetTrial([("q", 10.0, QUERY)], builder, lambda sql: explainer.measure(sql, 3), quiet) as trial:
-        found = trial.measure([USELESS, GOOD])
+        found = trial.measure([USELESS, GOOD], {})
         assert len(left_behind(root)) == 1
     assert list(found.kept) == [GOOD]
     assert found.kept[GOOD].size_bytes > 100_000
@@ -161,9 +161,11 @@ def test_backends_killed_on_the_way_leave_nothing_and_stop_nothing(
 
     statements = [("p", 1.0, QUERY), ("q", 1.0, QUERY), ("r", 1.0, QUERY)]
     with SetTrial(statements, builder, measure, quiet) as trial:
-        found = trial.measure([GOOD, USELESS])
+        found = trial.measure([GOOD, USELESS], {GOOD: ["p"], USELESS: ["q", "r"]})
     assert [one.what for one in found.unmeasured] == ["q", "r"]
     assert [one.fingerprint for one in found.queries] == ["p"]
+    assert {index for index, _ in found.refused} == {GOOD, USELESS}
+    assert found.taken_out == ()
     builder.close()
     assert left_behind(root) == []
 
@@ -246,6 +248,19 @@ def test_advise_measures_and_says_so(root: Connection, server: Server, name: str
     assert {one.proof for one in plan.indexes} == {"measured"}, report.skipped
     assert any(one.definition == "B-tree on things (a)" for one in plan.indexes)
     assert all("queryproof_" not in one.text for one in report.plans.values())
+    assert left_behind(root) == []
+
+
+def test_an_index_for_a_write_stays_and_says_that_it_is_planned(
+    root: Connection, server: Server, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "q.sql").write_text("DELETE FROM things WHERE a = 77")
+    report = advise(AdviceRequest(files=(tmp_path / "q.sql",), url=server.url(name, "app"), prove="measure"))
+    plan = report.index_plan
+    assert plan is not None
+    assert [(one.definition, one.proof) for one in plan.indexes] == [("B-tree on things (a)", "planned")]
+    assert plan.taken_out == ()
+    assert any("none of its queries could be run" in one.reason for one in report.skipped)
     assert left_behind(root) == []
 
 

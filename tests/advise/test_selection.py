@@ -122,10 +122,18 @@ def test_a_budget_is_kept(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    "constraints", [Constraints(max_indexes=1), Constraints(max_per_table=1), Constraints(max_width=1)], ids=repr
+    "constraints",
+    [
+        Constraints(max_indexes=1),
+        Constraints(max_per_table=1),
+        Constraints(max_width=1),
+        Constraints(budget_bytes=2_000_000, max_indexes=2),
+        Constraints(budget_bytes=2_000_000, max_per_table=1),
+    ],
+    ids=repr,
 )
 def test_limits_are_kept(shop: Shop, constraints: Constraints) -> None:
-    found = shop.select(BY_BUYER, BY_EMAIL, OPEN, constraints=constraints)
+    found = shop.select(BY_BUYER, BY_EMAIL, OPEN, BY_DAY, constraints=constraints)
     assert found.chosen
     assert len(found.chosen) <= (constraints.max_indexes or 99)
     tables = [one.index.table for one in found.chosen]

@@ -1,0 +1,73 @@
+"""What the report of advise says where indexes were kept out by limits, where nothing could be planned, and of literals."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from queryproof.advising import AdviceRequest, advise
+from queryproof.analyzer.advise.selection_types import Constraints
+from queryproof.analyzer.postgres.server import Server
+from queryproof.cli import main
+from queryproof.reports.html.html import to_html
+from queryproof.reports.json_report import to_json
+
+SETUP = """
+CREATE TABLE deeds (id int PRIMARY KEY, buyer int NOT NULL, town text NOT NULL, filler text NOT NULL);
+INSERT INTO deeds SELECT n, n % 4000, CASE WHEN n % 300 = 0 THEN 'Hidden Hollow' WHEN n % 2 = 0 THEN 'Big City' ELSE 'Old Town' END,
+  repeat('x', 100) FROM generate_series(1, 20000) n;
+CREATE TABLE plots (id int PRIMARY KEY, owner int NOT NULL, filler text NOT NULL);
+INSERT INTO plots SELECT n, n % 4000, repeat('y', 100) FROM generate_series(1, 20000) n;
+"""
+
+
+@pytest.fixture(scope="module")
+def url(server: Server, fill: Callable[[str, str], None]) -> str:
+    fill("advice_report", SETUP)
+    return server.url("advice_report", "reader")
+
+
+def written(place: Path, text: str) -> tuple[Path, ...]:
+    (place / "q.sql").write_text(text)
+    return (place / "q.sql",)
+
+
+def test_a_scan_that_only_a_limit_keeps_is_not_called_the_cheaper_way(url: str, tmp_path: Path) -> None:
+    files = written(tmp_path, "SELECT * FROM deeds WHERE buyer = 7;\nSELECT * FROM plots WHERE owner = 7;\n")
+    report = advise(AdviceRequest(files=files, url=url, constraints=Constraints(max_indexes=1), curve=False))
+    plan = report.index_plan
+    assert plan is not None
+    assert len(plan.indexes) == 1
+    (scan,) = plan.kept_scans
+    assert "saves less than the chosen indexes" in scan.reason
+
+
+def test_literals_of_conditions_not_taken_stay_out(url: str, tmp_path: Path) -> None:
+    files = written(
+        tmp_path,
+        "SELECT id, buyer FROM deeds WHERE town = 'Hidden Hollow';\nSELECT * FROM deeds WHERE town = 'Big City';",
+    )
+    hidden = advise(AdviceRequest(files=files, url=url, curve=False))
+    assert hidden.index_plan is not None
+    assert hidden.index_plan.rejected
+    chosen = {one.definition for one in hidden.index_plan.indexes}
+    assert not any("'" in one for one in chosen)
+    assert "Hidden Hollow" not in to_json(hidden).decode() + to_html(hidden)
+    shown = advise(AdviceRequest(files=files, url=url, curve=False, show_parameters=True))
+    assert "Hidden Hollow" in to_json(shown).decode()
+
+
+def test_no_curve_where_no_budget_buys_anything(url: str, tmp_path: Path) -> None:
+    report = advise(AdviceRequest(files=written(tmp_path, "SELECT * FROM deeds WHERE id = 7"), url=url))
+    assert report.index_plan is not None
+    assert report.index_plan.curve
+    assert "What a budget buys" not in to_html(report)
+
+
+def test_a_workload_of_which_nothing_can_be_planned_is_no_success(url: str, tmp_path: Path) -> None:
+    (file,) = written(tmp_path, "SELECT * FROM elsewhere WHERE a = 1")
+    done = CliRunner().invoke(main, ["advise", str(file), "--url", url, "--output", str(tmp_path / "report")])
+    assert done.exit_code == 2
+    assert "no statement could be planned" in done.stderr
+    assert "42P01" in done.stdout
