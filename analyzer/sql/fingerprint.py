@@ -40,29 +40,25 @@ _WITHOUT_ZONE = ["without", "time", "zone"]
 
 def normalize(sql: str) -> str:
     """The statement without literals. Idempotent; never raises."""
-    return _normalize(sql)
+    return _normal(sql)[0]
 
 
-@lru_cache(maxsize=4096)
 def fingerprint(sql: str) -> str:
     """16 hexadecimal digits that are equal for normalised texts that differ in the casts of values at most.
 
     One statement reaches the server as `d = $1`, `d = $1::DATE` or `d = '2026-01-01'::date`, as each driver writes it.
     """
-    text = _text(_uncast(_normal_words(sql)))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return _normal(sql)[1]
 
 
 @lru_cache(maxsize=4096)
-def _normalize(sql: str) -> str:
-    return _text(_normal_words(sql))
-
-
-def _normal_words(sql: str) -> list[str]:
+def _normal(sql: str) -> tuple[str, str]:
+    """The normalised text and the fingerprint: whoever asks for one asks for the other, and the tokens cost most."""
     words = _collapse_lists(_words(_without_copy_data(sql)))
     while words and words[-1] == ";":
         words.pop()
-    return words
+    text = _text(_uncast(words))
+    return _text(words), hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _text(words: Sequence[str]) -> str:

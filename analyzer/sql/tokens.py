@@ -61,6 +61,15 @@ class Token(NamedTuple):
 
 def tokenize(sql: str) -> list[Token]:
     """All tokens; their texts joined give `sql` back."""
+    return _tokens(sql, frozenset())
+
+
+def significant(sql: str) -> list[Token]:
+    """Tokens without spaces and comments."""
+    return _tokens(sql, frozenset(("space", "comment")))
+
+
+def _tokens(sql: str, left_out: frozenset[str]) -> list[Token]:
     tokens: list[Token] = []
     position, end = 0, len(sql)
     while position < end:
@@ -70,17 +79,15 @@ def tokenize(sql: str) -> list[Token]:
             name = match.lastgroup or "operator"
             if name == "open":
                 position = _comment_end(sql, match.end())
-                tokens.append(Token("comment", sql[start:position], start))
+                if "comment" not in left_out:
+                    tokens.append(Token("comment", sql[start:position], start))
                 break
-            tokens.append(Token(_KINDS[name], match[0], start))
+            kind = _KINDS[name]
+            if kind not in left_out:
+                tokens.append(Token(kind, match[0], start))
         else:
             break
     return tokens
-
-
-def significant(sql: str) -> list[Token]:
-    """Tokens without spaces and comments."""
-    return [token for token in tokenize(sql) if token.kind not in ("space", "comment")]
 
 
 def split_statements(sql: str, *, routines: bool = False) -> list[str]:
