@@ -19,11 +19,17 @@ does not take them now tells that there is no index."""
 RANDOM_PAGE = 4.0
 DESCENT = 0.6
 """Planner's units of CPU for one descent of a B-tree and the row found: about what a table of a million rows is charged."""
+MOST_COMPARED = 10_000.0
+"""Rows thrown away by a nested loop's own condition: from here on join-filter-waste speaks of it."""
+ROW = 0.0125
+"""The same for a row that is read and compared."""
 MOST_COLUMNS = 3
 
-_JOINS = ("Hash Join", "Merge Join")
+_JOINS = ("Hash Join", "Merge Join", "Nested Loop")
 _PASSED = ("Append", "Hash", "Sort", "Gather", "Gather Merge", "Materialize")
 """Nodes between the scan and the join that hand all its rows on."""
+_GATHERING = ("HashAggregate", "Unique")
+"""What makes the keys of a semi-join unique looks like a GROUP BY, into which no join's key can be handed down."""
 _FORBIDDING = ("enable_nestloop", "enable_indexscan", "enable_seqscan")
 """With one of them off costs are not the planner's own."""
 _NUMBERED = re.compile(r"_\d+\Z")
@@ -42,9 +48,13 @@ class FewJoined:
     path: tuple[PlanNode, ...]
 
 
-def few_joined(node: PlanNode, above: Iterable[PlanNode], settings: Sequence[tuple[str, str]] = ()) -> FewJoined | None:
+def few_joined(
+    node: PlanNode, above: Iterable[PlanNode], settings: Sequence[tuple[str, str]] = (), *, sure: bool = True
+) -> FewJoined | None:
     """What the scan is read for, if look-ups would surely be cheaper by the planner's own figures; None where they would not be,
-    or where it cannot be told. above: the nodes above, the nearest first. settings: the plan's."""
+    or where it cannot be told. above: the nodes above, the nearest first. settings: the plan's. sure: otherwise it is enough that
+    they may be cheaper, if the rows wanted lie side by side; the planner itself has to be asked then.
+    """
     told = dict(settings)
     if node.type != "Seq Scan" or any(told.get(one) == "off" for one in _FORBIDDING):
         return None
@@ -54,22 +64,25 @@ def few_joined(node: PlanNode, above: Iterable[PlanNode], settings: Sequence[tup
         return None
     path, join = [node], None
     for one in above:
-        if one.type not in _PASSED:
+        if one.type not in _PASSED and (sure or one.type not in _GATHERING):
             join = one
             break
         path.append(one)
     if join is None or join.type not in _JOINS:
         return None
+    if join.type == "Nested Loop" and (join.removed_by_join_filter or 0.0) >= MOST_COMPARED:
+        return None
     other = _asking(join, path[-1])
     names = _keys(join, node)
+    one_partner = _one_partner(join, path[-1])
     if other is None or not names:
         return None
     keys = max(rows(other), other.plan_rows)
-    wanted = _wanted(join, keys)
+    wanted = keys if one_partner else max(rows(join) + (join.removed_by_join_filter or 0.0), join.plan_rows)
     # A filter takes its part of what the look-ups fetch.
     fetched = wanted * rows_read(node) / max(1.0, rows(node))
-    page = float(told.get("random_page_cost", RANDOM_PAGE)) if _number(told.get("random_page_cost")) else RANDOM_PAGE
-    if keys < 1 or CHEAPER * (keys * (page + DESCENT) + fetched * page) > node.total_cost - node.startup_cost:
+    cost = _look_ups(node, keys, fetched, told, sure=sure)
+    if keys < 1 or (CHEAPER if sure else 1.0) * cost > node.total_cost - node.startup_cost:
         return None
     alone = itertools.takewhile(lambda one: one.type != "Append", path)
     return FewJoined(join, names, rows(other), min(wanted, rows(join)), tuple(alone))
@@ -78,6 +91,8 @@ def few_joined(node: PlanNode, above: Iterable[PlanNode], settings: Sequence[tup
 def _asking(join: PlanNode, below: PlanNode) -> PlanNode | None:
     """The other side, if its rows can be gone through one by one to ask for theirs on the scan's side."""
     kind, side = join.join_type or "Inner", below.parent_relationship
+    if join.type == "Nested Loop" and side != "Inner":
+        return None
     if kind == "Full" or (kind in ("Left", "Anti") and side != "Inner") or (kind in ("Right", "Right Anti") and side != "Outer"):  # fmt: skip
         return None
     return next(
@@ -89,7 +104,7 @@ def _keys(join: PlanNode, node: PlanNode) -> tuple[str, ...]:
     """The scan's own columns that stand alone on one side of an equality, with the other side's on the other."""
     own = _NUMBERED.sub("", node.alias or node.relation or "")
     found: list[str] = []
-    for one in conjuncts(join.hash_cond or join.merge_cond or ""):
+    for one in conjuncts(join.hash_cond or join.merge_cond or join.join_filter or ""):
         for side, partner in ((one.left, one.right), (one.right, one.left)):
             name, place = column(side), qualifier(side) if column(side) else None
             if one.operator != "=" or name is None or place is None or _NUMBERED.sub("", place) != own:
@@ -102,13 +117,19 @@ def _keys(join: PlanNode, node: PlanNode) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))[:MOST_COLUMNS]
 
 
-def _wanted(join: PlanNode, keys: float) -> float:
-    """Rows of the table that are fetched: those joined, and those that a join filter throws away; where one partner is enough,
-    one for each key."""
-    if (join.join_type or "").endswith(("Semi", "Anti")):
-        return keys
-    return max(rows(join) + (join.removed_by_join_filter or 0.0), join.plan_rows)
+def _one_partner(join: PlanNode, below: PlanNode) -> bool:
+    """Whether the other side is content with the first partner that it finds on this one."""
+    wants = "Outer" if (join.join_type or "").startswith("Right ") else "Inner"
+    return (join.join_type or "").endswith(("Semi", "Anti")) and below.parent_relationship == wants
 
 
-def _number(text: str | None) -> bool:
-    return text is not None and re.fullmatch(r"\d+(?:\.\d+)?", text) is not None
+def _look_ups(node: PlanNode, keys: float, fetched: float, settings: dict[str, str], *, sure: bool) -> float:
+    """What the planner would charge for them at most, in its units: a page of the index for each key, and for each row a page
+    of the table, which by Mackert and Lohman's formula are fewer where a table has few. At least, if not `sure`: with rows
+    that lie side by side."""
+    told = settings.get("random_page_cost", "")
+    page = float(told) if re.fullmatch(r"\d+(?:\.\d+)?", told) else RANDOM_PAGE
+    pages = max(1.0, node.total_cost - node.startup_cost - ROW * rows_read(node))
+    if not sure:
+        return keys * DESCENT + fetched * pages / rows_read(node) + ROW * fetched
+    return keys * (page + DESCENT) + page * min(fetched, 2 * pages * fetched / (2 * pages + fetched)) + ROW * fetched

@@ -162,7 +162,7 @@ def _wasteful(case: Case, group: QueryGroup) -> list[_Place]:
         own = read_table(node, table, case.schema)
         why = _waste(node, parents, asked, own)
         kept = node.rows if node.rows is not None else node.plan_rows
-        joined = few_joined(node, reversed(parents), plan.settings) if why is None else None
+        joined = few_joined(node, reversed(parents), plan.settings, sure=False) if why is None else None
         if joined is not None:
             why, kept = "The whole table is read to join few of its rows", joined.wanted
         if why is not None:
