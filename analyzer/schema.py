@@ -60,6 +60,8 @@ class Index:
     replica_identity: bool = False
     scans: int | None = None
     """Index scans since the statistics were reset; None when they are not kept."""
+    clustered: bool = False
+    """Whether CLUSTER orders the table by it."""
     collations: tuple[str, ...] = ()
     """Name of each key's collation; empty for types without."""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..schema import ForeignKey, Index, Schema, Table
+from ..sql.identifier import quote_identifier
 from .candidate_duplicates import canonical
 from .candidate_index import CandidateIndex, Key
 from .selection_types import DroppedIndex
@@ -24,7 +25,7 @@ def dropped_indexes(
 ) -> tuple[DroppedIndex, ...]:
     """Indexes without which no recorded query is planned worse, given the chosen set; names: of its members.
 
-    Never one that upholds a constraint or is unique, a replica identity, a partition's own, or the only one that finds the rows
+    Never one that upholds a constraint or is unique, a replica identity, the order of CLUSTER, a partition's own, or the only one that finds the rows
     of a foreign key. One that has been scanned, but not by a recorded query, goes only when another can do all that it does.
     """
     without: dict[str, DroppedIndex] = {}
@@ -94,6 +95,7 @@ def protected(index: Index, table: Table) -> bool:
         or index.primary
         or index.constraint
         or index.replica_identity
+        or index.clustered
         or not index.valid
         or table.partition_of
     )
@@ -138,9 +140,12 @@ def _keys_kept(table: Table, index: Index, gone: set[str], chosen: IndexSet, cos
 
 
 def _finds(index: Index, key: ForeignKey) -> bool:
-    """Whether the index begins with the foreign key's columns, in any order."""
+    """Whether the index begins with the foreign key's columns, in any order. Its check compares them for equality: a hash index
+    serves it, and one of the rows alone where they are not NULL."""
     leading = {_bare(name) for name in index.columns[: len(key.columns)]}
-    return index.valid and index.method == "btree" and index.predicate is None and leading == set(key.columns)
+    present = {canonical(f"{quote_identifier(name)} IS NOT NULL") for name in key.columns}
+    whole = index.predicate is None or canonical(index.predicate) in present
+    return index.valid and index.method in ("btree", "hash") and whole and leading == set(key.columns)
 
 
 def _same(one: Index, other: Index) -> bool:

@@ -66,7 +66,7 @@ SELECT x.indrelid, c.relname, m.amname, x.indisunique, x.indisprimary, x.indisva
        COALESCE((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false),
        x.indisreplident, s.idx_scan,
        ARRAY(SELECT COALESCE(l.collname::text, '') FROM pg_catalog.unnest(x.indcollation::oid[]) WITH ORDINALITY u(oid, k)
-             LEFT JOIN pg_catalog.pg_collation l ON l.oid = u.oid ORDER BY u.k)
+             LEFT JOIN pg_catalog.pg_collation l ON l.oid = u.oid ORDER BY u.k), x.indisclustered
 FROM pg_catalog.pg_index x
 JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
 JOIN pg_catalog.pg_am m ON m.oid = c.relam
@@ -260,10 +260,10 @@ def _elements(
 def _index(row: tuple[Any, ...]) -> Index:
     (
         _, name, method, unique, primary, valid, size, predicate, keys, columns, classes, descending, nulls_first,
-        constraint, not_distinct, replica, scans, collations,
+        constraint, not_distinct, replica, scans, collations, clustered,
     ) = row  # fmt: skip
     return Index(
         name, method, tuple(columns[:keys]), tuple(columns[keys:]), predicate, unique, primary, valid, size,
         tuple(classes), tuple(descending), tuple(nulls_first), constraint, not_distinct,
-        replica, scans, tuple(collations),
+        replica, scans, clustered, tuple(collations),
     )  # fmt: skip

@@ -1,7 +1,10 @@
 """The true ends of indexed columns, which the source's planner looks up in the index and a clone cannot."""
 
+import re
 import time
+from collections import defaultdict
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 import psycopg2
@@ -16,9 +19,11 @@ TIMEOUT_MS = 100
 BUDGET_S = 3.0
 """For all columns together."""
 
-# The planner itself uses any valid B-tree that is not partial and has the column in front, in its default order.
+# The planner itself uses any valid B-tree that is not partial and has the column in front, in its default order. Its own look-ups
+# are counted as scans: where none was counted, no statement has asked for the ends yet, and ours would be the first, after which
+# nobody could tell any more that the index is not used.
 _INDEXED = """
-SELECT DISTINCT n.nspname, c.relname, a.attname
+SELECT n.nspname, c.relname, a.attname, pg_catalog.quote_ident(i.relname)
 FROM pg_catalog.pg_index x
 JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
 JOIN pg_catalog.pg_am m ON m.oid = i.relam AND m.amname = 'btree'
@@ -26,19 +31,25 @@ JOIN pg_catalog.pg_class c ON c.oid = x.indrelid AND c.relkind IN ('r', 'm')
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.indkey[0]
 JOIN pg_catalog.pg_opclass o ON o.oid = x.indclass[0] AND o.opcdefault
+JOIN pg_catalog.pg_stat_all_indexes s ON s.indexrelid = x.indexrelid AND s.idx_scan > 0
 WHERE x.indisvalid AND x.indpred IS NULL AND x.indcollation[0] = a.attcollation
 """
+
+
+_CHOSEN = re.compile(r" using (\"(?:[^\"]|\"\")+\"|\S+) on ")
 
 
 def repair_ranges(connection: Connection, columns: Sequence[ColumnStatistics]) -> list[ColumnStatistics]:
     """The columns with both ends of their histograms as they are now, where an index tells them quickly.
 
-    Reads one row at each end of the index in a read-only session, each pair within 0.1 s and all within 3 s; what cannot be
-    read in that time, or not without sorting or scanning, keeps its histogram.
+    Reads one row at each end of an index that is in use, in a read-only session, each pair within 0.1 s and all within 3 s; what
+    cannot be read in that time, or not without sorting, scanning or an index that nobody has used yet, keeps its histogram.
     """
     with connection.cursor() as cursor:
         cursor.execute(_INDEXED)
-        indexed = set(cursor.fetchall())
+        indexed: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
+        for schema, table, column, index in cursor.fetchall():
+            indexed[schema, table, column].add(index)
         cursor.execute(
             "SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('lock_timeout')"
         )
@@ -49,8 +60,8 @@ def repair_ranges(connection: Connection, columns: Sequence[ColumnStatistics]) -
         cursor.execute("SET enable_seqscan = off")
         try:
             return [
-                _repaired(connection, column)
-                if (column.schema, column.relation, column.column) in indexed
+                _repaired(connection, column, used)
+                if (used := indexed.get((column.schema, column.relation, column.column)))
                 and not column.inherited
                 and any(slot.kind == HISTOGRAM for slot in column.slots)
                 and time.monotonic() < deadline
@@ -64,7 +75,7 @@ def repair_ranges(connection: Connection, columns: Sequence[ColumnStatistics]) -
                 cursor.execute("RESET enable_seqscan")
 
 
-def _repaired(connection: Connection, column: ColumnStatistics) -> ColumnStatistics:
+def _repaired(connection: Connection, column: ColumnStatistics, used: AbstractSet[str]) -> ColumnStatistics:
     name, table = quote_identifier(column.column), quote_qualified(column.schema, column.relation)
     ends = ", ".join(
         f"(SELECT {name}::text FROM ONLY {table} t WHERE {name} IS NOT NULL ORDER BY t.{name} {order} LIMIT 1)"  # noqa: S608 - quoted
@@ -74,7 +85,8 @@ def _repaired(connection: Connection, column: ColumnStatistics) -> ColumnStatist
         with connection.cursor() as cursor:
             cursor.execute(f"EXPLAIN SELECT {ends}")
             plan = "\n".join(line for (line,) in cursor.fetchall())
-            if "Sort" in plan or "Seq Scan" in plan or plan.count(" using ") != 2:
+            chosen = _CHOSEN.findall(plan)
+            if "Sort" in plan or "Seq Scan" in plan or len(chosen) != 2 or not used >= set(chosen):
                 return column
             cursor.execute(f"SELECT {OURS} {ends}")
             low, high = cursor.fetchone() or (None, None)

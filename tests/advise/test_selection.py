@@ -41,6 +41,13 @@ CREATE INDEX visits_filler ON visits (filler);
 CREATE INDEX visits_filler_again ON visits (filler);
 CREATE INDEX visits_filler_id ON visits (filler, id);
 CREATE INDEX visits_needed ON visits (id) WHERE page = 5;
+CREATE TABLE notes (id int PRIMARY KEY, buyer int REFERENCES buyers, other int REFERENCES buyers, page int NOT NULL, word text);
+INSERT INTO notes SELECT n, n, n, n % 10, 'w' || n FROM generate_series(1, 20000) n;
+CREATE INDEX notes_buyer ON notes USING hash (buyer);
+CREATE INDEX notes_other ON notes (other) WHERE other IS NOT NULL;
+CREATE INDEX notes_page ON notes (page);
+ALTER TABLE notes CLUSTER ON notes_page;
+CREATE INDEX notes_word ON notes (word);
 CREATE TABLE "Old Sales" (id int PRIMARY KEY, "the ""buyer"" id" int NOT NULL, "first name" text NOT NULL);
 INSERT INTO "Old Sales" SELECT n, n % 3000, repeat('x', 60) FROM generate_series(1, 30000) n;
 """
@@ -203,6 +210,12 @@ def test_what_stands_in_for_an_index_that_goes_stays_itself(shop: Shop) -> None:
         assert found[name] == ("visits_filler_id",)
     assert "visits_filler_id" not in found
     assert not {other for others in found.values() for other in others} & set(found)
+
+
+def test_what_foreign_keys_and_cluster_need_stays(shop: Shop) -> None:
+    found = gone(shop.select("SELECT * FROM notes WHERE id = 7"))
+    assert "notes_word" in found
+    assert not {"notes_buyer", "notes_other", "notes_page"} & found.keys()
 
 
 def test_an_index_that_was_scanned_by_others_stays(shop: Shop) -> None:

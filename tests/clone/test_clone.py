@@ -1,5 +1,6 @@
 """A hollow clone plans as its source does, with and without hypothetical indexes."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from queryproof.analyzer.errors import StatementError
 from queryproof.analyzer.postgres.clone import HollowClone
 from queryproof.analyzer.postgres.clone_file import CloneFile, load_clone
 from queryproof.analyzer.postgres.clone_source import read_source
+from queryproof.analyzer.postgres.clone_statistics import HISTOGRAM
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.server import Server
 
@@ -126,3 +128,40 @@ def test_statements_that_are_not_plannable_or_more_than_one_are_refused(clone: H
     for sql in ("DROP TABLE users", "SELECT 1; SELECT 2", "ANALYZE SELECT 1", "VACUUM users"):
         with pytest.raises(StatementError):
             clone.explain(sql)
+
+
+def test_reading_uses_no_index_that_nobody_uses(database: str) -> None:
+    connection = connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE grown AS SELECT n AS a, n AS b FROM generate_series(1, 5000) n")
+        cursor.execute("CREATE INDEX grown_a ON grown (a); CREATE INDEX grown_b ON grown (b); ANALYZE grown")
+        cursor.execute("INSERT INTO grown SELECT n, n FROM generate_series(5001, 6000) n")
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute("SELECT 1 FROM grown WHERE a = 7")
+
+        def scans(index: str) -> int:
+            cursor.execute("SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = %s", (index,))
+            return int((cursor.fetchone() or (0,))[0])
+
+        wait_until(lambda: scans("grown_a") == 1)
+        taken = read_source(database)
+        wait_until(lambda: scans("grown_a") > 1)  # both ends were read, and counted
+        assert scans("grown_b") == 0
+    connection.close()
+    bounds = {
+        one.column: slot.values[-1]
+        for one in taken.statistics.columns
+        for slot in one.slots
+        if slot.kind == HISTOGRAM and slot.values
+    }
+    assert bounds == {"a": "6000", "b": "5000"}
+    assert {one.name: one.scans for one in taken.manifest.relations if one.kind == "i"} == {"grown_a": 1, "grown_b": 0}
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Counters of use come a moment after what they count."""
+    for _ in range(200):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never came")
