@@ -69,6 +69,8 @@ def advise(
     with ExitStack() as stack:
         workload = _workload(request, stack)
         builder = _builder(request, stack)
+        if builder is not None:
+            builder()  # Trial indexes that a killed run left behind must be gone before the database is read.
         door = open_door(request.url, request.clone, stack, builder)
         explainer = Explainer(door.connection, analyze=False, allow_superuser=request.allow_superuser)
         queries, unbound = weighted_queries(workload, explainer, progress)
@@ -143,7 +145,7 @@ def _workload(request: AdviceRequest, stack: ExitStack) -> Workload:
 
 
 def _builder(request: AdviceRequest, stack: ExitStack) -> Callable[[], Builder] | None:
-    """Opened when it is first needed, and once."""
+    """Opened once."""
     if request.prove != "measure" or request.url is None:
         return None
     url = request.url

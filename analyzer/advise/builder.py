@@ -12,11 +12,10 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from ..errors import QueryproofError, ServerError, StatementError
+from ..postgres.leftovers import TRIAL_PREFIX
 from ..sql.identifier import quote_identifier, quote_qualified
 from .candidate_index import CandidateIndex
 
-TRIAL_PREFIX = "queryproof_trial_"
-"""Names of trial indexes; a leftover of a killed run is recognised by it and dropped at the next start."""
 LOCK = 1_903_260_017
 """Key of the advisory lock that two runs at once on one database would both ask for."""
 CHECK_MS = 1_000

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from ..errors import StatementError
 from ..plan import Plan
+from ..postgres.leftovers import TRIAL_PREFIX
 from ..recommendation import Cost, Evidence, Measurement, QueryEvidence, Recommendation
 from ..schema import Index, Table
 from ..sql.identifier import quote_identifier
-from .builder import TRIAL_PREFIX, Builder
+from .builder import Builder
 from .candidate_duplicates import canonical, collated
 from .candidate_index import CandidateIndex
 from .index_advice import IndexAnswer, Measure, describe, measurement

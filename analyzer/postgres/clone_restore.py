@@ -14,6 +14,7 @@ from ..errors import ServerError
 from ..sql.identifier import quote_identifier, quote_qualified
 from .binaries import find_tool
 from .clone_file import CloneFile, Collation, LeftOut, Manifest
+from .leftovers import TRIAL_PREFIX
 from .libpq_settings import without_libpq_settings
 from .server import PORT, Server
 from .server_message import server_message
@@ -52,6 +53,7 @@ _LEFT_OUT_KINDS = {
 _SILENT_KINDS = ("EXTENSION", "COMMENT", "PUBLICATION", "POLICY", "ROW SECURITY", "DEFAULT ACL", "ACL", "BLOB")
 _ENTRY = re.compile(r"^\d+; \d+ \d+ (?P<what>.*)$")
 _AT = re.compile(r"^pg_restore: from TOC entry \d+; \d+ \d+ (?P<what>.*)$")
+_TRIAL = re.compile(rf"^INDEX .+ {TRIAL_PREFIX}\d+ ")
 _FAILED = re.compile(r"^pg_restore: error: could not execute query: (?:ERROR: +)?(?P<reason>.*)$")
 
 # Opened as a cursor, which PostgreSQL refuses for more than one statement. ANALYZE cannot be slipped in: the word would have
@@ -281,7 +283,9 @@ def _chosen(listing: str) -> tuple[str, list[LeftOut]]:
         match = _ENTRY.match(line)
         what = match["what"] if match else ""
         kind = next((one for one in (*_LEFT_OUT_KINDS, *_SILENT_KINDS) if what.startswith(f"{one} ")), None)
-        if kind is None:
+        if _TRIAL.match(what):
+            notes.append(LeftOut(_named(what), "a run with --prove measure that was killed left it behind: drop it"))
+        elif kind is None:
             kept.append(line)
         elif kind not in _SILENT_KINDS:
             notes.append(LeftOut(_named(what), _LEFT_OUT_KINDS[kind]))

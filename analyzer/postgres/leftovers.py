@@ -1,4 +1,4 @@
-"""Directories that a killed process left behind."""
+"""What a killed process left behind: directories here, trial indexes on a server."""
 
 import os
 import shutil
@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 
 OWNER = "owner"
+TRIAL_PREFIX = "queryproof_trial_"
+"""Names of trial indexes; a leftover of a killed run is recognised by it."""
 
 
 def mark_owner(directory: Path) -> None:

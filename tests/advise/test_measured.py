@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from psycopg2 import OperationalError
 from psycopg2.extensions import connection as Connection
 
 from queryproof.advising import AdviceRequest, advise
-from queryproof.analyzer.advise.builder import TRIAL_PREFIX, Builder
+from queryproof.analyzer.advise.builder import Builder
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.advise.measured_set import SetTrial, prove_set
@@ -22,6 +22,7 @@ from queryproof.analyzer.postgres.clone import HollowClone
 from queryproof.analyzer.postgres.clone_source import read_source
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.explain import Explainer
+from queryproof.analyzer.postgres.leftovers import TRIAL_PREFIX
 from queryproof.analyzer.postgres.server import Server
 
 SETUP = """
@@ -217,6 +218,30 @@ def test_a_leftover_of_a_killed_run_is_dropped_by_the_next(root: Connection, ser
         cursor.execute(f"CREATE INDEX {TRIAL_PREFIX}9 ON things (b)")
     with Builder(connect(server.url(name, "app"))):
         assert left_behind(root) == []
+
+
+@pytest.mark.parametrize(("role", "prove"), [("reader", "planned"), ("app", "measure")])
+def test_a_leftover_is_not_taken_for_an_index_that_stands(
+    root: Connection, server: Server, name: str, tmp_path: Path, role: str, prove: Literal["planned", "measure"]
+) -> None:
+    with root.cursor() as cursor:
+        cursor.execute(f"CREATE INDEX {TRIAL_PREFIX}9 ON things (a)")
+    (tmp_path / "q.sql").write_text(QUERY)
+    try:
+        report = advise(
+            AdviceRequest(files=(tmp_path / "q.sql",), url=server.url(name, role), prove=prove, curve=False)
+        )
+        assert left_behind(root) == ([f"{TRIAL_PREFIX}9"] if prove == "planned" else [])
+    finally:
+        with root.cursor() as cursor:
+            cursor.execute(f"DROP INDEX IF EXISTS {TRIAL_PREFIX}9")
+    plan = report.index_plan
+    assert plan is not None
+    assert [(one.definition, one.proof) for one in plan.indexes] == [
+        ("B-tree on things (a)", "planned" if prove == "planned" else "measured")
+    ]
+    told = [one.reason for one in report.skipped if TRIAL_PREFIX in one.subject]
+    assert len(told) == (prove == "planned")
 
 
 def test_two_runs_at_once_are_refused(server: Server, name: str, builder: Builder) -> None:
