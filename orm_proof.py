@@ -127,10 +127,10 @@ def with_proofs(recommendations: Iterable[Recommendation], proofs: Sequence[OrmP
     given = list(recommendations)
     for one in given:
         if one.edit is not None and _loads_relationships(one) and one.evidence.queries:
-            proven[one.edit.place, one.edit.root].append(one)
+            proven[one.place or one.edit.place, one.edit.root].append(one)
     shares = {one.id: shared for key, several in proven.items() if key in by_query for one, shared in _shares(several)}
     return [
-        _with_proof(one, by_query[one.edit.place, one.edit.root], *shares[one.id])
+        _with_proof(one, by_query[one.place or one.edit.place, one.edit.root], *shares[one.id])
         if one.edit is not None and one.id in shares
         else one
         for one in given

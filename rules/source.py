@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..analyzer.query import CallSite
+from ..analyzer.source_edit.handed_in import Parameter, handed_in
 from ..analyzer.source_edit.runtime_class import runtime_class
 
 MAX_BYTES = 2_000_000
@@ -77,6 +78,12 @@ def entity_at_run_time(place: CallSite, root: str) -> str | None:
     names the class or is not at hand."""
     tree = _tree(place.file)
     return runtime_class(tree, place.line, root) if tree is not None else None
+
+
+def statement_parameter(place: CallSite, inner: Parameter | None = None) -> Parameter | None:
+    """The parameter by which the function there is handed the statement that it sends, or hands on to the inner function."""
+    tree = _tree(place.file)
+    return handed_in(tree, place.line, inner) if tree is not None else None
 
 
 def alias_name(place: CallSite, root: str) -> str | None:

@@ -1,6 +1,7 @@
 """The ORM rules on a single test: recorded beside everything else, judged when the test is over."""
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,13 +59,17 @@ def _message(finding: "Finding") -> str:
     lines = [f"  {finding.rule}: {finding.message}"]
     if finding.place is not None:
         lines.append(f"      query at {finding.place.file}:{finding.place.line} in {finding.place.function}")
-    option = _option(finding.remedy) if finding.remedy is not None else None
-    if option is not None:
-        lines.append(f"      add {option}")
+    if finding.remedy is not None:
+        lines += (f"      {line}" for line in _advice(finding.remedy))
     return "\n".join(lines)
 
 
-def _option(remedy: "Recommendation") -> str | None:
-    if remedy.edit is not None:
-        return f".options({remedy.edit.option.replace('{root}', remedy.edit.root)})"
-    return remedy.code[0].text if remedy.code else None
+def _advice(remedy: "Recommendation") -> Iterator[str]:
+    """What to write: the option, or each of the statements that ask for all at once."""
+    if remedy.kind == "orm-edit":
+        for code in remedy.code[:1]:
+            first, *more = code.text.splitlines()
+            yield from (f"add {first}", *(f"    {line}" for line in more))
+    else:
+        for code in remedy.code:
+            yield f"ask once: {' '.join(code.text.split())}"

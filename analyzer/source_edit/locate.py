@@ -9,14 +9,14 @@ import libcst as cst
 
 from ..query import CallSite
 from .cannot_edit import CannotEdit
-from .chain import (
+from .chain import chain_of, makes_statement
+from .methods import (
     OTHER_STATEMENTS,
     QUERY_EXECUTES,
     SESSION_EXECUTES,
     SESSION_GETS,
     STATEMENT_METHODS,
-    chain_of,
-    makes_statement,
+    WITHOUT_ARGUMENTS,
 )
 from .runtime_class import runtime_class
 from .statement import Statement, Statements
@@ -99,16 +99,25 @@ def _sent(statements: Statements, node: cst.BaseExpression) -> Iterator[Located]
         if statements.is_root(first.value):
             yield Located("get", node, dotted(first.value))
         return
-    if name in QUERY_EXECUTES - {"scalar" if arguments else ""} and isinstance(node.func, cst.Attribute):
+    # The methods of Query that end it take no arguments, but for these: `repository.all(statement)` is another's.
+    if name in QUERY_EXECUTES - (WITHOUT_ARGUMENTS if arguments else set()) and isinstance(node.func, cst.Attribute):
         yield from _query(statements, node.func.value, node)
     if name in _NO_OPTIONS:
         raise CannotEdit(f"the instances come from session.{name}(), which takes no loader options")
     if name in _BUILDS | STATEMENT_METHODS or makes_statement(node):
         return
+    problem = None
     for arg in arguments:
-        statement = statements.follow(arg.value)
+        try:
+            statement = statements.follow(arg.value)
+        except CannotEdit as error:
+            problem = problem or error
+            continue
         if statement is not None:
             yield Located("statement", node, statement.root, statement)
+            problem = None
+    if problem is not None:
+        raise problem
 
 
 def _query(statements: Statements, node: cst.BaseExpression, execution: cst.BaseExpression) -> Iterator[Located]:

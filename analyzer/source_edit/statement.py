@@ -7,7 +7,8 @@ import libcst as cst
 import libcst.matchers as m
 
 from .cannot_edit import CannotEdit
-from .chain import STATEMENT_METHODS, Chain, chain_of, entities, is_legacy, makes_statement
+from .chain import Chain, chain_of, entities, is_legacy, makes_statement
+from .methods import STATEMENT_METHODS
 from .names import Names
 from .tree import Tree, dotted, last_name
 

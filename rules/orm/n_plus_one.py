@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from ...analyzer.recommendation import Alternative
 from ...analyzer.workload import Execution
+from ..edit_place import edit_place
 from ..finding import Fact, Finding
 from ..loader_option import fold, loader_option
 from ..orm_rule import Claim, OrmRule, callers, sites, with_remedy
@@ -87,7 +88,9 @@ class NPlusOne(OrmRule):
         loads = [one.orm for one in chain.loads if one.orm is not None]
         if chain.immediate:
             loads = [replace(one, check=None) for one in loads]
-        option = loader_option(chain.full, chain.full_many, loads, place, form)
+        queries = [found for load in chain.loads if (found := recorded.origin(load)) is not None]
+        made_at = edit_place(place, queries)
+        option = loader_option(chain.full, chain.full_many, loads, made_at, form)
         what = " and ".join(chain.path[-2:]) if chain.lower_faulty else chain.path[-1]
         finding = self.finding(
             executions, place or chain.loads[0].call_site, ">".join(chain.path),
@@ -98,7 +101,7 @@ class NPlusOne(OrmRule):
                 Fact("queries in all", len(executions), "queries"),
                 Fact("runs of the query", len(origins)),
                 Fact("read at", sites(chain.loads)),
-                *callers([found for load in chain.loads if (found := recorded.origin(load)) is not None]),
+                *callers(queries),
             ),
             worst=len(worst),
         )  # fmt: skip
@@ -109,7 +112,7 @@ class NPlusOne(OrmRule):
             reason += " What is loaded is there without `awaitable_attrs`."
         return with_remedy(
             finding, f"Load {chain.path[-1]} together with the query", reason,
-            tuple(option.codes(place, form, load.root, origin.stack if origin is not None else ())),
+            tuple(option.codes(made_at, form, load.root, origin.stack if origin is not None else ())),
             before=len(worst), after=after,
             saves_ms=(finding.at_stake_ms or 0.0) - mean * after * len(origins), edit=option.edit,
             alternatives=(Alternative("An edit made for you", option.refused),) if option.refused else (),

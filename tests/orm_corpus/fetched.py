@@ -325,10 +325,12 @@ def all_but_the_first(session: Session) -> None:
 
 @clean(deep=True)
 def streamed_and_left(session: Session) -> None:
-    for entry in session.scalars(select(Entry).execution_options(yield_per=5)):
+    entries = session.scalars(select(Entry).execution_options(yield_per=5))
+    for entry in entries:
         print(entry.label, entry.text)
         if entry.amount > 2:
             break
+    entries.close()
 
 
 @clean()

@@ -221,6 +221,30 @@ def test_j06_errors_of_the_system_are_counted_and_got_over(
     assert capfd.readouterr().err.count("recording pauses") == 1
 
 
+@pytest.mark.parametrize("code", [errno.EINTR, errno.EAGAIN])
+def test_j06_what_the_system_asks_to_try_again_is_tried_again(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    real: Callable[[int, bytes], int] = os.write
+    refusals = [False, True, False, True]
+
+    def write(file: int, data: bytes) -> int:
+        if file > 2 and refusals and refusals.pop():
+            raise OSError(code, os.strerror(code))
+        return real(file, data)
+
+    journal = Journal(tmp_path, parameters=False)
+    assert put(journal, 0)
+    monkeypatch.setattr("queryproof.analyzer.record.journal.os.write", write)
+    assert put(journal, 1)
+    assert put(journal, 2)
+    journal.close()
+    assert not refusals
+    assert numbers(tmp_path) == [0, 1, 2]
+    assert notes(tmp_path) == ""
+    assert capfd.readouterr().err == ""
+
+
 def test_j06_a_directory_that_disappears_is_made_again(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j", parameters=False)
     assert put(journal, 0)
