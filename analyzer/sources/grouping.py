@@ -5,6 +5,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from ..query import EntityUse, RecordedQuery, SessionEvent
 from ..sql.fingerprint import fingerprint, normalize
@@ -84,7 +85,12 @@ def cut_text(sql: str) -> str:
 
 def is_control(sql: str) -> bool:
     """Whether the statement only steers the session or its transaction."""
-    head = significant(sql[:200])
+    return _is_control(sql[:200])
+
+
+@lru_cache(maxsize=4096)
+def _is_control(beginning: str) -> bool:
+    head = significant(beginning)
     return not head or head[0].word in CONTROL
 
 

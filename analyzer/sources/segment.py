@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ..errors import SourceError
 from ..record.journal import MAX_RECORD, VERSION
 from .losses import Losses
@@ -83,9 +85,13 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
     if not mark or crc[:8] != b"%08x" % zlib.crc32(body):
         return None
     try:
-        record = json.loads(line)
+        record = msgspec.json.decode(line)
     except (ValueError, RecursionError):
-        return None
+        # Half a surrogate pair, which msgspec refuses, may stand in a statement.
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            return None
     return record if isinstance(record, dict) else None
 
 
