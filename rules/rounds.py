@@ -68,10 +68,13 @@ def _stretches(recorded: Recorded, steps: Sequence[Step]) -> Iterator[list[Execu
 
 
 def _repeated(stretch: Sequence[Execution]) -> Iterator[tuple[Sequence[Execution], int]]:
-    keys = [_key(one) for one in stretch]
+    numbers: dict[tuple[object, ...], int] = {}
+    keys = [numbers.setdefault(_key(one), len(numbers)) for one in stretch]
     start = 0
     while start + 2 * MIN_ROUNDS <= len(stretch):
         for length in range(2, MAX_STATEMENTS + 1):
+            if keys[start + length : start + length + 1] != keys[start : start + 1]:
+                continue
             times = 1
             pattern = keys[start : start + length]
             while keys[start + times * length : start + (times + 1) * length] == pattern:
