@@ -3,8 +3,7 @@
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -19,8 +18,7 @@ from .analyzer.record.launcher import run
 from .analyzer.record.trial import TrialEdit, told_file, write_trial
 from .analyzer.sources.journal import Recording, read_journal, read_recording
 from .analyzer.sql.tokens import significant
-from .rules.loader_option import fold
-from .rules.orm.n_plus_one import MIN_CHAIN, MIN_PARENTS
+from .rules.orm.n_plus_one import MIN_PARENTS
 
 FILE = "proof.json"
 VERSION = 1
@@ -147,30 +145,19 @@ def _shares(several: Sequence[Recommendation]) -> Iterator[tuple[Recommendation,
 
 def lazy_edits(queries: Sequence[RecordedQuery]) -> tuple[TrialEdit, ...]:
     """An edit for each query line whose instances were asked one by one for a relationship: by two parents at least of one run
-    of the query, or along one self-referential relationship. It is what the rule n-plus-one speaks of."""
-    runs: defaultdict[tuple[CallSite, str], defaultdict[object, defaultdict[tuple[str, ...], set[str | None]]]]
-    runs = defaultdict(lambda: defaultdict(lambda: defaultdict(set)))
+    of the query, as the rule n-plus-one counts them."""
+    runs: defaultdict[tuple[CallSite, str], defaultdict[tuple[tuple[str, ...], str, int | None], set[str | None]]]
+    runs = defaultdict(lambda: defaultdict(set))
     for query in queries:
         load = query.orm
         if load is not None and load.kind == "lazy" and load.origin is not None and load.root and load.path:
-            runs[load.origin, load.root][query.process, load.origin_sequence][load.path].add(load.parent)
+            runs[load.origin, load.root][load.path, query.process, load.origin_sequence].add(load.parent)
     edits = []
-    for (place, root), of_runs in sorted(runs.items()):
-        wanted = tuple(sorted({path for paths in of_runs.values() for path in _one_by_one(paths)}))
+    for (place, root), loads in sorted(runs.items()):
+        wanted = tuple(sorted({path for (path, _, _), parents in loads.items() if len(parents) >= MIN_PARENTS}))
         if wanted:
             edits.append(TrialEdit(place.file, place.line, place.function, root, wanted))
     return tuple(edits)
-
-
-def _one_by_one(paths: Mapping[tuple[str, ...], AbstractSet[str | None]]) -> Iterator[tuple[str, ...]]:
-    """The paths of one run that were loaded for several parents. Levels of one relationship count together."""
-    walked: defaultdict[tuple[str, ...], set[str | None]] = defaultdict(set)
-    for path, parents in paths.items():
-        walked[fold(path, [True] * len(path))[0]] |= parents
-    for path, parents in paths.items():
-        folded = fold(path, [True] * len(path))[0]
-        if len(parents) >= MIN_PARENTS or (len(folded) < len(path) and len(walked[folded]) >= MIN_CHAIN):
-            yield path
 
 
 @dataclass(frozen=True, slots=True)

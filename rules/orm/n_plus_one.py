@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ...analyzer.recommendation import Alternative
+from ...analyzer.recommendation import Alternative, Code
 from ...analyzer.workload import Execution
 from ..edit_place import edit_place
 from ..finding import Fact, Finding
@@ -82,9 +82,13 @@ class NPlusOne(OrmRule):
         place = load.origin
         steps = len(chain.path)
         worst = max(_by_origin(executions).values(), key=len)
-        # A collection is one query more for each level, and so is a relationship that is followed to an end not known.
-        followed = zip(chain.full, chain.full_many, strict=True)
-        after = sum(1 for step, many in followed if many or chain.full.count(step) > 1) or 1
+        # A collection is one query more for each level, and so is a relationship that is followed to an end not known. What the
+        # query loads eagerly already costs nothing more.
+        lazily = {len(one.orm.path) for one in executions if one.orm is not None}
+        followed = enumerate(zip(chain.full, chain.full_many, strict=True), 1)
+        after = sum(1 for n, (step, many) in followed if n in lazily and (many or chain.full.count(step) > 1)) or 1
+        if after >= len(worst):
+            return self._walked(recorded, chain, executions, len(worst))
         loads = [one.orm for one in chain.loads if one.orm is not None]
         if chain.immediate:
             loads = [replace(one, check=None) for one in loads]
@@ -117,6 +121,39 @@ class NPlusOne(OrmRule):
             saves_ms=(finding.at_stake_ms or 0.0) - mean * after * len(origins), edit=option.edit,
             alternatives=(Alternative("An edit made for you", option.refused),) if option.refused else (),
         )  # fmt: skip
+
+    def _walked(self, recorded: Recorded, chain: "_Chain", executions: Sequence[Execution], count: int) -> Finding:
+        """One instance leads to the next: an option asks for each step by a query of its own, too."""
+        load = chain.loads[0].orm
+        place = load.origin if load is not None else None
+        finding = self.finding(
+            executions, place or chain.loads[0].call_site, ">".join(chain.path),
+            f"{chain.path[-1]} is followed from one instance to the next: {count} queries, one for each step, where 1 would do.",
+            (
+                Fact("queries in the worst case", count, "queries"),
+                Fact("queries in all", len(executions), "queries"),
+                Fact("read at", sites(chain.loads)),
+            ),
+            worst=count,
+        )  # fmt: skip
+        statement = recorded.statement(chain.loads[0])
+        table = statement.tables[0] if statement is not None and statement.tables else "the_table"
+        total = finding.at_stake_ms or 0.0
+        return with_remedy(
+            finding, f"Ask for the whole chain of {chain.path[-1]} with one recursive query",
+            "Eager loading would send one query for each step as well. A recursive common table expression walks on the server; the "
+            "instances are then found in the session.",
+            [Code("The instances of the chain", "sql", _RECURSIVE.format(table=table))], before=count, after=1,
+            saves_ms=total - total / count, kind="sql-rewrite",
+        )  # fmt: skip
+
+
+_RECURSIVE = """WITH RECURSIVE chain AS (
+  SELECT * FROM {table} WHERE … -- the first
+  UNION ALL
+  SELECT next.* FROM {table} AS next JOIN chain ON … -- the columns of the relationship
+)
+SELECT * FROM chain"""
 
 
 @dataclass(slots=True)

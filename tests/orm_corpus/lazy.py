@@ -144,7 +144,7 @@ def whole_tree(session: Session) -> None:
     walk(root)
 
 
-@faulty("n-plus-one", "selectinload(Node.parent, recursion_depth=-1)")
+@faulty("n-plus-one")
 def chain_upwards(session: Session) -> None:
     node: Node | None = session.get(Node, 12)  # origin
     while node is not None:

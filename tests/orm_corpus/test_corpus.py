@@ -102,3 +102,18 @@ def test_a_recursion_costs_one_query_a_level_and_its_callers_are_named(library: 
     (evidence,) = finding.remedy.evidence.queries
     assert (evidence.before.queries, evidence.after.queries) == (12, 5)
     assert [fact.name for fact in finding.facts].count("called from") == 1
+
+
+def test_a_chain_of_single_steps_gets_no_option_that_saves_nothing(library: Library, tmp_path: Path) -> None:
+    scenario = next(one for one in SCENARIOS if one.name == "chain_upwards")
+    (finding,) = library.run(scenario, "psycopg2", tmp_path)
+    assert finding.remedy is not None
+    assert finding.remedy.edit is None
+    assert "WITH RECURSIVE" in finding.remedy.code[0].text
+    assert "FROM nodes" in finding.remedy.code[0].text
+
+
+def test_what_is_loaded_eagerly_already_is_not_counted_again(library: Library, tmp_path: Path) -> None:
+    scenario = next(one for one in SCENARIOS if one.name == "below_a_selectin")
+    (finding,) = library.run(scenario, "psycopg2", tmp_path)
+    assert finding.message.endswith("queries where 1 would do.")

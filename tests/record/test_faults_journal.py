@@ -312,6 +312,7 @@ def test_j09_forged_lines_are_refused_in_little_memory(tmp_path: Path) -> None:
         sealed('{"t":"s","id":-99999999999999999999,"sql":7'),
         sealed('{"t":"x","n":-5,"why":"less than nothing"'),
         b"[" * 100_000 + b"\n",
+        sealed('{"t":"q","i":' + "[" * 50_000),
     ]
     with segment.open("ab") as out:
         out.writelines(forged)
