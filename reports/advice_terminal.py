@@ -111,6 +111,9 @@ def _print_rest(console: Console, report: Report, plan: IndexPlan) -> None:
     console.print()
     for one in plan.taken_out:
         console.print(_plain(f"Taken out again: {one.what}: {one.reason}", "yellow"))
+    for source in report.sources:
+        for note in source.notes:
+            console.print(_plain(f"{source.name}: {note}", "yellow"))
     for skipped in report.skipped[:MOST_SKIPPED]:
         console.print(_plain(f"Left out: {skipped.subject}: {skipped.reason}", "yellow"))
     if len(report.skipped) > MOST_SKIPPED:

@@ -1,9 +1,11 @@
 """What a workload costs under sets of indexes: asked from a what-if door, and never asked twice."""
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import StatementError
+from ..postgres.outcome import ConnectionLost
 from ..schema import Schema
 from .candidate_index import CandidateIndex
 from .selection_types import WeightedQuery
@@ -132,7 +134,8 @@ class WorkloadCosts:
     def price(self, number: int, on: IndexSet, without: Collection[str] = ()) -> TextPrice:
         """The text with just these known indexes switched on and the named existing ones switched off.
 
-        Raises StatementError when the planner refuses the text, which it does at the first question or never.
+        Raises StatementError when the planner refuses the text at the first question. What it refuses later counts as no better
+        than today, or without existing indexes as worse than anything.
         """
         text = self.texts[number]
         on &= text.relevant
@@ -140,7 +143,18 @@ class WorkloadCosts:
         for price in known:
             if not on & ~price.on and not price.used & ~on:
                 return price
-        found = self._what_if.price(text.sql, [self._handles[one] for one in members(on)], without, text.indifferent)
+        try:
+            found = self._what_if.price(
+                text.sql, [self._handles[one] for one in members(on)], without, text.indifferent
+            )
+        except ConnectionLost:
+            raise
+        except StatementError as error:
+            if not text.prices:
+                raise
+            price = self._unpriced(number, on, bool(without), error)
+            known.append(price)
+            return price
         self.explained += 1
         used, existing = 0, set()
         for name in found.used:
@@ -151,6 +165,12 @@ class WorkloadCosts:
         price = TextPrice(on, found.cost, used, frozenset(existing))
         known.append(price)
         return price
+
+    def _unpriced(self, number: int, on: IndexSet, without: bool, error: StatementError) -> TextPrice:
+        today = self.texts[number].prices[0]
+        fingerprint = next(one for one, numbers in self.groups.items() if number in numbers)
+        self.unplanned[fingerprint] = f"under some of the indexes tried: {error}"
+        return TextPrice(on, math.inf if without else today.cost, on, today.existing)
 
     def total(self, on: IndexSet, numbers: Iterable[int] | None = None) -> float:
         """Weighted cost of these texts, or of all."""

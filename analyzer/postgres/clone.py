@@ -18,7 +18,7 @@ from psycopg2.extensions import connection as Connection
 
 from ..errors import ServerError, StatementError
 from ..plan import Plan, PlanNode
-from ..schema import Schema
+from ..schema import Schema, Table
 from ..sql.guard import single_statement_kind
 from ..sql.placeholders import has_placeholders
 from ..sql.runnable_text import runnable_text
@@ -28,7 +28,7 @@ from .catalog import read_schema
 from .clone_columns import fill_columns
 from .clone_ends import Ends
 from .clone_extended import fill_extended
-from .clone_file import CloneFile, LeftOut
+from .clone_file import CloneFile, LeftOut, Relation
 from .clone_indexes import CloneIndexes, Size
 from .clone_restore import SCHEMA, create_clone_database, restore_schema, superuser
 from .clone_settings import fill_settings
@@ -138,6 +138,7 @@ class HollowClone:
             if one is not None:
                 written = one.inserted + one.updated + one.deleted
                 tables[-1] = replace(tables[-1], writes=written, updates=one.updated, hot_updates=one.hot_updated)
+                tables[-1] = _grown(tables[-1], one)
         # What the clone has installed for trials is not there yet: who takes such an index must create the extension first.
         extensions = tuple(sorted(one.name for one in self.file.manifest.extensions))
         return replace(
@@ -274,6 +275,23 @@ class HollowClone:
             if key and not _mentions(node.index_cond, key):
                 return node.index
         return None
+
+
+def _grown(table: Table, relation: Relation) -> Table:
+    """The table at its present length, its rows as dense as when they were last counted, as the planner takes it too."""
+    if relation.kind == "p":
+        return table
+    rows = table.rows
+    if rows is not None and relation.pages != relation.blocks:
+        # Counted when it was empty: how dense its rows are is not known.
+        rows = rows * relation.blocks / relation.pages if relation.pages else None
+    columns = tuple(
+        replace(one, distinct=-one.ndistinct_ratio * rows)
+        if rows is not None and one.ndistinct_ratio is not None and one.ndistinct_ratio < 0
+        else one
+        for one in table.columns
+    )
+    return replace(table, rows=rows, pages=relation.blocks, size_bytes=relation.blocks * 8192, columns=columns)
 
 
 def _mentions(condition: str, key: str) -> bool:

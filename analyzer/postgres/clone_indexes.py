@@ -226,7 +226,9 @@ class CloneIndexes:
         pages, first = max(1, size.pages), None
         if method == "btree" and pages > 1:
             ends = self._ends.entries(self._root, self._rows("EXECUTE queryproof_first_key(%s)", oid))
-            first = btree_pages(min(size.level, pages - 2), ends.get(oid, []))
+            # The planner follows an entry to the table's first page, which an empty table does not have.
+            entries = ends.get(oid, []) if relation_pages(self._path(self._hollowed[heap].node)) else []
+            first = btree_pages(min(size.level, pages - 2), entries)
         elif method == "gin":
             first = [gin_metapage(pages, gin_counters(pages))]
         elif method == "brin":

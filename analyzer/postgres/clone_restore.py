@@ -52,6 +52,7 @@ _LEFT_OUT_KINDS = {
 }
 _SILENT_KINDS = ("EXTENSION", "COMMENT", "PUBLICATION", "POLICY", "ROW SECURITY", "DEFAULT ACL", "ACL", "BLOB")
 _ENTRY = re.compile(r"^\d+; \d+ \d+ (?P<what>.*)$")
+_COLLATION = re.compile(r"^\d+; \d+ \d+ (?:SCHEMA|COLLATION) ")
 _AT = re.compile(r"^pg_restore: from TOC entry \d+; \d+ \d+ (?P<what>.*)$")
 _TRIAL = re.compile(rf"^INDEX .+ {TRIAL_PREFIX}\d+ ")
 _FAILED = re.compile(r"^pg_restore: error: could not execute query: (?:ERROR: +)?(?P<reason>.*)$")
@@ -119,6 +120,7 @@ def restore_schema(server: Server, clone: CloneFile, database: str) -> list[Left
         notes = _prepare(connection, clone.manifest)
     finally:
         connection.close()
+    own = [one for one in clone.manifest.collations if one.schema != "pg_catalog"]
     with tempfile.TemporaryDirectory(prefix="queryproof-restore-") as place:
         dump, listing = Path(place) / "schema.dump", Path(place) / "list"
         dump.write_bytes(clone.schema)
@@ -129,17 +131,28 @@ def restore_schema(server: Server, clone: CloneFile, database: str) -> list[Left
         if entries.returncode != 0:
             raise ServerError("the schema in the clone is damaged: pg_restore cannot read it")
         kept, dropped = _chosen(entries.stdout)
-        listing.write_text(kept)
         notes += dropped
-        done = subprocess.run(
-            [
-                program, "--no-owner", "--no-privileges", "--no-comments", f"--use-list={listing}", "--no-password",
-                f"--host={server.directory}", f"--port={PORT}", "--username=app", f"--dbname={database}", dump,
-            ],
-            env=server.environment(), capture_output=True, text=True, errors="replace", timeout=RESTORE_TIMEOUT_S,
-            check=False,
-        )  # fmt: skip
-    return notes + _failures(done.stderr)
+
+        def restore(lines: str) -> str:
+            listing.write_text(lines)
+            done = subprocess.run(
+                [
+                    program, "--no-owner", "--no-privileges", "--no-comments", f"--use-list={listing}", "--no-password",
+                    f"--host={server.directory}", f"--port={PORT}", "--username=app", f"--dbname={database}", dump,
+                ],
+                env=server.environment(), capture_output=True, text=True, errors="replace", timeout=RESTORE_TIMEOUT_S,
+                check=False,
+            )  # fmt: skip
+            return done.stderr
+
+        if own:
+            # Collations first: tables need a stand-in for those that this machine cannot make.
+            first = [line for line in kept.splitlines() if _COLLATION.match(line)]
+            restore("\n".join(first) + "\n")
+            notes += _substitutes(server, database, own)
+            kept = "\n".join(line for line in kept.splitlines() if not _COLLATION.match(line)) + "\n"
+        failures = _failures(restore(kept))
+    return notes + failures
 
 
 def superuser(server: Server, database: str) -> Connection:
@@ -224,11 +237,24 @@ def _prepare(connection: Connection, manifest: Manifest) -> list[LeftOut]:
     for name in OPERATOR_CLASS_EXTENSIONS:
         if name in available and name not in present:
             _run(connection, f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(name)} SCHEMA {SCHEMA}")
-    known = set(_rows(connection, "SELECT collnamespace::regnamespace::text, collname::text FROM pg_collation"))
-    for collation in manifest.collations:
-        if (collation.schema, collation.name) not in known:
-            notes.append(_substitute(connection, collation))
+    notes += _missing(connection, [one for one in manifest.collations if one.schema == "pg_catalog"])
     return notes
+
+
+def _substitutes(server: Server, database: str, collations: Sequence[Collation]) -> list[LeftOut]:
+    connection = superuser(server, database)
+    try:
+        return _missing(connection, collations)
+    finally:
+        connection.close()
+
+
+def _missing(connection: Connection, collations: Sequence[Collation]) -> list[LeftOut]:
+    """Stand-ins for the collations that are not there."""
+    known = set(
+        _rows(connection, "SELECT nspname, collname FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace")
+    )
+    return [_substitute(connection, one) for one in collations if (one.schema, one.name) not in known]
 
 
 def _declare(connection: Connection, manifest: Manifest, extension: str) -> None:

@@ -87,11 +87,12 @@ JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 WHERE p.prokind = 'f' AND e.extname <> 'plpgsql' ORDER BY p.oid
 """
 _COLLATIONS = f"""
-SELECT DISTINCT l.collnamespace::regnamespace::text, l.collname, l.collprovider::text, {{deterministic}}
+SELECT DISTINCT o.nspname, l.collname, l.collprovider::text, {{deterministic}}
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+JOIN pg_catalog.pg_namespace o ON o.oid = l.collnamespace
 WHERE {_USER} AND l.collname NOT IN ('default', 'C', 'POSIX') AND a.attnum > 0 ORDER BY 1, 2
 """  # noqa: S608 - a constant
 _RELATIONS = f"""

@@ -1,6 +1,6 @@
 """Selection on a hollow clone of a small shop: what it chooses, what it leaves alone, and what it keeps to."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
@@ -11,6 +11,8 @@ from queryproof.analyzer.advise.candidates_merge import merged
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.advise.selection import select_indexes
 from queryproof.analyzer.advise.selection_types import Constraints, Selection, TableWrites, WeightedQuery
+from queryproof.analyzer.advise.what_if import Price
+from queryproof.analyzer.errors import StatementError
 from queryproof.analyzer.postgres.clone import HollowClone
 from queryproof.analyzer.postgres.clone_source import read_source
 from queryproof.analyzer.postgres.connect import connect
@@ -118,6 +120,26 @@ def test_a_statement_that_cannot_be_planned_is_named_and_the_rest_goes_on(shop: 
     found = shop.select("SELECT missing FROM nowhere", BY_BUYER)
     assert [one.what for one in found.unplanned] == ["q0"]
     assert len(found.chosen) == 1
+
+
+def test_a_text_that_cannot_be_planned_under_some_index_is_named_and_the_rest_goes_on(shop: Shop) -> None:
+    class Fragile(CloneWhatIf):
+        def price(
+            self,
+            sql: str,
+            handles: Collection[str] = (),
+            without: Collection[str] = (),
+            indifferent: Collection[str] = (),
+        ) -> Price:
+            if sql == BY_DAY and handles:
+                raise StatementError("PostgreSQL says XX001")
+            return super().price(sql, handles, without, indifferent)
+
+    fragile = Fragile(shop.what_if._clone)
+    found = Shop(fragile, shop.schema).select(BY_DAY, BY_BUYER)
+    assert [one.index.keys for one in found.chosen] == [(Key("buyer"),)]
+    assert [one.what for one in found.unplanned] == ["q0"]
+    assert "XX001" in found.unplanned[0].reason
 
 
 def test_a_budget_is_kept(shop: Shop) -> None:

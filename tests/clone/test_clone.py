@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.errors import StatementError
 from queryproof.analyzer.postgres.clone import HollowClone
-from queryproof.analyzer.postgres.clone_file import CloneFile, load_clone
+from queryproof.analyzer.postgres.clone_file import CloneFile, Relation, load_clone
 from queryproof.analyzer.postgres.clone_source import read_source
 from queryproof.analyzer.postgres.clone_statistics import HISTOGRAM
 from queryproof.analyzer.postgres.connect import connect
@@ -156,6 +157,50 @@ def test_reading_uses_no_index_that_nobody_uses(database: str) -> None:
     }
     assert bounds == {"a": "6000", "b": "5000"}
     assert {one.name: one.scans for one in taken.manifest.relations if one.kind == "i"} == {"grown_a": 1, "grown_b": 0}
+
+
+def test_tables_count_at_their_present_length(taken: CloneFile) -> None:
+    def changed(relation: Relation) -> Relation:
+        if relation.name == "users":  # unlogged, after a crash: statistics, and nothing else
+            return replace(relation, blocks=0)
+        if relation.name == "orders":
+            return replace(relation, blocks=3 * relation.pages)
+        return replace(relation, pages=0, tuples=-1) if relation.name == "events_2024" else relation
+
+    manifest = replace(taken.manifest, relations=tuple(map(changed, taken.manifest.relations)))
+    with HollowClone(replace(taken, manifest=manifest)) as clone:
+        what_if = CloneWhatIf(clone)
+        tables = {table.name: table for table in clone.schema().tables}
+        assert tables["users"].rows == 0
+        assert tables["orders"].rows == 300_000
+        total = tables["orders"].column("id")
+        assert total is not None
+        assert total.distinct == 300_000
+        assert tables["events_2024"].rows is None
+        assert tables["events_2024"].pages > 100
+        sql = "SELECT * FROM users WHERE created > now()"
+        handle = what_if.add(CandidateIndex("public", "users", "btree", (Key("created"),)))
+        assert what_if.price(sql, [handle]).used == frozenset()
+        large = what_if.add(CandidateIndex("public", "orders", "btree", (Key("id"), Key("total"))))
+        unknown = what_if.add(CandidateIndex("public", "events_2024", "btree", (Key("kind"),)))
+    assert what_if.size_bytes(large) > 300_000 * 16
+    assert what_if.size_bytes(unknown) > 100_000
+
+
+def test_collations_of_the_databases_own_come_along(database: str) -> None:
+    connection = connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute('CREATE SCHEMA "Own"; CREATE COLLATION "Own"."by byte" (PROVIDER = libc, LOCALE = \'C\')')
+        cursor.execute("CREATE COLLATION plain (PROVIDER = libc, LOCALE = 'POSIX')")
+        cursor.execute('CREATE TABLE words (a text COLLATE "Own"."by byte", b text COLLATE plain)')
+        cursor.execute("INSERT INTO words SELECT 'a' || n, 'b' || n FROM generate_series(1, 5000) n")
+        cursor.execute("CREATE INDEX words_a ON words (a); CREATE INDEX words_b ON words (b); ANALYZE words")
+    connection.close()
+    with HollowClone(read_source(database)) as clone:
+        assert clone.left_out == ()
+        for sql in ("SELECT * FROM words WHERE a LIKE 'a77%'", "SELECT * FROM words WHERE b LIKE 'b77%'"):
+            assert clone.explain(sql).strip() == explained(database, sql).strip()
+            assert "Index" in clone.explain(sql)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
