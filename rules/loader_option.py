@@ -5,28 +5,40 @@ from dataclasses import dataclass, replace
 
 from ..analyzer.query import CallSite, OptionCheck, OrmLoad
 from ..analyzer.recommendation import Code, LoaderEdit
-from .option_codes import option_codes
+from .option_codes import line_code, option_codes
 from .source import alias_name
 
 ALIAS = "{root}"
 UNNAMED = "alias"
 """Stands for the name of an aliased root where the source does not tell it."""
+ALIASED = "contains_eager() of an alias"
+"""Stands in the check's problem where the alias is in the way."""
 EAGER = {"selectin": "selectinload", "joined": "joinedload", "subquery": "subqueryload", "contains": "contains_eager"}
 _LAZY = {"select": "lazyload", "raise": "raiseload", "raise_on_sql": "raiseload", "noload": "noload", "immediate": "immediateload"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class LoaderOption:
-    """check: the option and what is known of it. form: how the origin query takes it. edit: None with the reason `refused`."""
+    """check: the option and what is known of it. form: how the origin query takes it. edit: None with the reason `refused`.
+    continues: what an option of the query's own is to be continued with, where only that can be right."""
 
     check: OptionCheck
     text: str
     edit: LoaderEdit | None
     refused: str | None
+    continues: str | None = None
 
     def codes(self, place: CallSite | None, form: str, root: str | None, stack: Sequence[CallSite]) -> Iterator[Code]:
         """What to paste, the line it belongs to, what to take away, what to import. root, stack: see `option_codes`."""
-        yield from option_codes(self.text, place, form, None if self.check.aliased else root, stack)
+        if self.continues is not None:
+            yield Code("The end of the query's own contains_eager()", "python", self.continues)
+        elif self.check.problem is not None:
+            yield Code("To be loaded with the query; as it stands here it does not compile", "python", self.text)
+        else:
+            yield from option_codes(self.text, place, form, None if self.check.aliased else root, stack)
+        if self.check.problem is not None:
+            yield from line_code(place)
+            return
         if self.check.replaces:
             present = ", ".join(f"{name}({attribute})" for name, attribute in self.check.replaces)
             yield Code("It replaces", "python", present)
@@ -59,7 +71,7 @@ def loader_option(
         edit = LoaderEdit(
             place, first.root, check.option, check.loaders, check.classes, check.replaces, check.aliased, unique=False
         )
-    return LoaderOption(check, text, edit, refused)
+    return LoaderOption(check, text, edit, refused, _continued(check, path, to_many, first))
 
 
 def fold(path: Sequence[str], to_many: Sequence[bool]) -> tuple[tuple[str, ...], tuple[bool, ...]]:
@@ -83,6 +95,21 @@ def _refusal(check: OptionCheck, load: OrmLoad, place: CallSite | None, form: st
     if form == "refresh":
         return "the instance comes from Session.refresh, which takes no options: name the attributes in its attribute_names"
     return None
+
+
+def _continued(check: OptionCheck, path: Sequence[str], to_many: Sequence[bool], load: OrmLoad) -> str | None:
+    """`.selectinload(alias.chapters)` behind `contains_eager(Author.books.of_type(alias))`, whose alias only the source knows."""
+    if check.problem is None or ALIASED not in check.problem:
+        return None
+    steps, many = fold(path, to_many)
+    present = present_options(load.options)
+    start = max((end for end in range(1, len(steps)) if present.get(steps[:end]) in EAGER), default=0)
+    parts = []
+    for number, (step, collection) in enumerate(zip(steps[start:], many[start:], strict=True)):
+        owner, _, key = step.rpartition(".")
+        entity = UNNAMED if number == 0 else owner
+        parts.append(f".{'selectinload' if collection else 'joinedload'}({entity}.{key})")
+    return f"{''.join(parts)}  # {UNNAMED}: the one that contains_eager() names" if start else None
 
 
 def _worked_out(path: Sequence[str], to_many: Sequence[bool], load: OrmLoad) -> OptionCheck:

@@ -26,5 +26,10 @@ def option_codes(
         yield Code("Argument of the call", "python", f"options=[{text}]")
     else:
         yield Code("Option for the query", "python", f".options({text})")
+    yield from line_code(place)
+
+
+def line_code(place: CallSite | None) -> Iterator[Code]:
+    """The line that the option belongs to, where the source is at hand."""
     if place is not None and (line := source_line(place)):
         yield Code(f"The line where the query is sent, {place.file}:{place.line}", "python", line)

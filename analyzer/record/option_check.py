@@ -1,6 +1,6 @@
 """The loader option that mends a lazy load, built and compiled against the application's own mapped classes.
 
-Asked once for each (origin query, relationship path), when a second instance of that query loads the same relationship: so an
+Asked once for each (recorder, origin query, relationship path), when a second instance of that query loads the same relationship: so an
 application without the fault pays nothing, and one with it a few compilations in all. No statement is sent.
 """
 
@@ -17,16 +17,16 @@ MAX_STEPS = 30
 ROOT = "{root}"
 """Stands in the option's text for the name of an aliased root, which only the source knows."""
 
-_first: dict[tuple[object, ...], object] = {}
+_first: dict[tuple[Any, ...], object] = {}
 _DONE = object()
 
 
 def option_check(
-    state: Any, origin: object, options: Sequence[Any] = (), entity: type | None = None
+    state: Any, origin: tuple[str, object], options: Sequence[Any] = (), entity: type | None = None
 ) -> dict[str, object] | None:
     """What to add at the origin query, as the journal keeps it; None when it is too early to ask, or was asked before.
 
-    state: the ORMExecuteState of a lazy load. origin: hashable, where the query was executed that loaded the instance.
+    state: the ORMExecuteState of a lazy load. origin: the recorder, and where the query was executed that loaded the instance; hashable.
     options: that query's own, of which contains_eager() is not handed on to the instances. entity: the class it asks for.
     Fields: `opt` text of the option, `ok` whether it compiled, `why` not, `orm` names to import from sqlalchemy.orm, `cls`
     (class, module) pairs that the text names, `rep` (loader function, attribute) pairs it must replace, `al` aliased root.
@@ -49,6 +49,12 @@ def option_check(
     present = [*parent.load_options, *(one for one in joined if one not in parent.load_options)]
     chain, problem, _ = _compiled(path, present, entity)
     return chain.told(problem)
+
+
+def forget(recorder: str) -> None:
+    """Its journal is closed: another one is told anew."""
+    for key in [key for key in _first if key[0][0] == recorder]:
+        del _first[key]
 
 
 def loader_option(path: Sequence[Any], present: Sequence[Any], entity: type) -> tuple[list[Any], list[Any]]:

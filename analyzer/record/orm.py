@@ -146,8 +146,10 @@ def check_option(state: ORMExecuteState, load: Load) -> None:
     """Build the option that would mend a lazy load, when it is the first of a second parent."""
     if load.shape.relationship is not None:
         origin = load.origin
-        known = (origin.stack.sites[:1], origin.options, origin.entity) if origin is not None else (None,)
-        load.check = option_check(state, *known)
+        if origin is None:
+            load.check = option_check(state, (load.by, ()))
+        else:
+            load.check = option_check(state, (load.by, origin.stack.sites[:1]), origin.options, origin.entity)
 
 
 def _query(state: ORMExecuteState, statement: Any, stack: CallStack, by: str) -> Load:

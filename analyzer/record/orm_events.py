@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
-from . import flush, leaked_options, orm
+from . import flush, leaked_options, option_check, orm
 from .listeners import Listener, listen, unlisten
 from .roots import Roots
 
@@ -55,6 +55,7 @@ class OrmEvents:
         if self.reads is not None:
             self.reads.remove()
         self.roots.remove()
+        option_check.forget(self._option)
 
     def _execute(self, state: Any) -> None:
         if not self._recorder.active:

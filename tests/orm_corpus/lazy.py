@@ -151,6 +151,16 @@ def chain_upwards(session: Session) -> None:
         node = node.parent
 
 
+@faulty("n-plus-one")
+def below_contains_eager_of_an_alias(session: Session) -> None:
+    volume = aliased(Book)
+    query = select(Author).join(volume, Author.books.of_type(volume)).where(volume.id > 3)
+    query = query.options(contains_eager(Author.books.of_type(volume)))
+    for author in session.scalars(query).unique():  # origin
+        for book in author.books:
+            len(book.tags)
+
+
 @faulty("n-plus-one", "selectinload(Manager.reports)")
 def of_a_subclass(session: Session) -> None:
     for manager in session.scalars(select(Manager)):  # origin

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy
 import sqlalchemy.orm
 from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, contains_eager
 
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.source_edit.edit_source import edit_source
@@ -117,3 +117,18 @@ def test_what_is_loaded_eagerly_already_is_not_counted_again(library: Library, t
     scenario = next(one for one in SCENARIOS if one.name == "below_a_selectin")
     (finding,) = library.run(scenario, "psycopg2", tmp_path)
     assert finding.message.endswith("queries where 1 would do.")
+
+
+def test_an_option_on_an_alias_is_continued_and_what_is_told_runs(library: Library, tmp_path: Path) -> None:
+    scenario = next(one for one in SCENARIOS if one.name == "below_contains_eager_of_an_alias")
+    (finding,) = library.run(scenario, "psycopg2", tmp_path)
+    assert finding.remedy is not None
+    assert finding.remedy.edit is None
+    end = finding.remedy.code[0].text
+    assert end == ".selectinload(alias.tags)  # alias: the one that contains_eager() names"
+    alias = aliased(models.Book)
+    names = {"alias": alias, "start": contains_eager(models.Author.books.of_type(alias))}
+    query = select(models.Author).join(alias, models.Author.books.of_type(alias)).options(eval(f"start{end}", names))
+    with Session(library.engines["psycopg2"]) as session:
+        authors = session.scalars(query).unique().all()
+        assert all("tags" in vars(book) for author in authors for book in author.books)
