@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ..errors import StatementError
 from .plan_from_html import html_tables
-from .plan_from_markup import from_json, from_xml, from_yaml
+from .plan_from_markup import from_json, from_xml, from_yaml, refuse_infinite
 from .plan_from_text import document_from_text, starts_plan
 from .self_time import RawNode
 
@@ -102,6 +102,12 @@ def _documents(text: str) -> list[RawNode]:
     body = text.strip()
     if body.startswith(("[", "{")):
         return _plans(from_json(body))
+    found = _other_documents(text, body)
+    refuse_infinite(found)
+    return found
+
+
+def _other_documents(text: str, body: str) -> list[RawNode]:
     if body.startswith("<"):
         return _plans(from_xml(body))
     if re.match(r"- *(?:\n\s*)?(?:Plan|Query Text|\"Query Text\"): *", body) or re.match(r"Query Text: .*\nPlan: *\n", body):  # fmt: skip

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from defusedxml.ElementTree import fromstring
 
 from ..errors import StatementError
 
+MOST = 1e300
 MAX_DIGITS = 40
 """No figure of a plan has more; Python itself refuses to read more than 4,300."""
 _CONTAINERS = frozenset((dict, list))
@@ -44,7 +46,9 @@ def from_json(text: str) -> object:
         if _count_keys(value) == text.count('":'):
             return value
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_whole)
+        return json.loads(
+            text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_whole, parse_float=_finite
+        )
     except StatementError:
         raise
     except RecursionError:
@@ -117,6 +121,25 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _no_constant(name: str) -> float:
     raise StatementError(f"the plan holds {name}, which is no figure, and was not read")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise StatementError("the plan holds a figure that is out of range, and was not read")
+    return value
+
+
+def refuse_infinite(value: object) -> None:
+    """Raises StatementError where a figure of the document is infinite, or none, or has more digits than any of a plan."""
+    waiting = [value]
+    for one in waiting:
+        if isinstance(one, dict):
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+        elif isinstance(one, (int, float)) and not -MOST <= one <= MOST:
+            raise StatementError("the plan holds a figure that is out of range, and was not read")
 
 
 def _whole(digits: str) -> int:

@@ -60,10 +60,14 @@ def document_from_text(lines: Iterable[str]) -> RawNode:
     for line in _joined(lines):
         if not line.strip():
             continue
-        if not reader.stack:
-            _before(reader, line)
-        else:
-            _line(reader, line)
+        try:
+            if not reader.stack:
+                _before(reader, line)
+            else:
+                _line(reader, line)
+        except ValueError:
+            title = str(reader.stack[-1].raw.get("Node Type")) if reader.stack else "its first line"
+            raise StatementError(f"a figure at `{title}` is damaged, and the plan was not read") from None
     root = reader.document.get("Plan")
     if not isinstance(root, dict):
         raise StatementError("the text holds no plan")

@@ -42,7 +42,10 @@ def read_plans(document: str | object) -> Iterator[Plan]:
     for one in found:
         if not isinstance(one, dict) or not isinstance(one.get("Plan"), dict):
             raise StatementError("the document holds no plan")
-        yield _plan(one)
+        try:
+            yield _plan(one)
+        except OverflowError:
+            raise StatementError("the plan holds a figure that is out of range, and was not read") from None
 
 
 def _plan(document: RawNode) -> Plan:

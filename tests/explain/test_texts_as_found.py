@@ -141,3 +141,29 @@ def auto_explained(server: Server, log_format: str) -> str:
 def test_a_damaged_line_of_buffers_is_no_crash() -> None:
     text = "Seq Scan on t  (cost=0.00..1.00 rows=1 width=4) (actual time=0.1..0.2 rows=1 loops=1)\n  Buffers: shared hit=3, "
     assert read_plan(text).root.relation == "t"
+
+
+TEXT = "Seq Scan on t  (cost=0.00..1.00 rows=1 width=4) (actual time=0.1..0.2 rows=1 loops=1)\n  Buffers: shared hit=3\n  I/O Timings: shared read=1.5\n"
+JSON = '[{"Plan": {"Node Type": "Seq Scan", "Total Cost": 1.5, "Shared Hit Blocks": 3}}]'
+YAML = '- Plan: \n    Node Type: "Seq Scan"\n    Total Cost: 1.5\n    Shared Hit Blocks: 3\n'
+XML = '<explain xmlns="http://www.postgresql.org/2009/explain"><Query><Plan><Node-Type>Seq Scan</Node-Type><Total-Cost>1.5</Total-Cost></Plan></Query></explain>'
+
+
+@pytest.mark.parametrize(
+    ("text", "damaged"),
+    [
+        (TEXT, TEXT.replace("read=1.5", "read=1.5.0")),
+        (TEXT, TEXT.replace("time=0.1", "time=0.1.1")),
+        (TEXT, TEXT.replace("hit=3", f"hit={'9' * 400}")),
+        (JSON, JSON.replace('"Total Cost": 1.5', '"Total Cost": 1e999')),
+        (JSON, JSON.replace('"Shared Hit Blocks": 3', '"Shared Hit Blocks": -1e999')),
+        (JSON, JSON.replace('"Shared Hit Blocks": 3', f'"Shared Hit Blocks": {"9" * 400}')),
+        (YAML, YAML.replace("Cost: 1.5", "Cost: .inf")),
+        (YAML, YAML.replace("Blocks: 3", "Blocks: 1.0e+999")),
+        (XML, XML.replace("1.5", f"{'9' * 400}.5")),
+    ],
+)
+def test_a_damaged_figure_is_told(text: str, damaged: str) -> None:
+    assert read_plan(text).root.type == "Seq Scan"
+    with pytest.raises(StatementError, match=r"figure|digits"):
+        read_plan(damaged)
