@@ -11,10 +11,12 @@ from ..errors import StatementError
 from .plan_from_html import html_tables
 from .plan_from_markup import from_json, from_xml, from_yaml, refuse_infinite
 from .plan_from_text import document_from_text, starts_plan
+from .psql_frames import readings, refuse_typeset, unwrapped
 from .self_time import RawNode
 
 MAX_BYTES = 200 * 1024 * 1024
 _FRAME = re.compile(r"[-+=─━┌┐└┘├┤┬┴┼╔╗╚╝═╟╢ ]*\Z")
+_QUOTED = re.compile(r'\s*".*"\s*')
 _ROWS = re.compile(r"\(\d+ \S+\)\Z")
 _HEADER = re.compile(r"[│|║ ]*QUERY PLAN[│|║ ]*\Z")
 _RECORD = re.compile(r"QUERY PLAN *[|│] ?")
@@ -42,7 +44,20 @@ def documents(text: str) -> list[RawNode]:
         return logged
     if tables := list(html_tables(text)):
         return [one for table in tables for one in _documents(table)]
-    lines = text.split("\n")
+    try:
+        return _framed(text)
+    except StatementError:
+        refuse_typeset(text)
+        for reading in readings(text, starts_plan):
+            with contextlib.suppress(StatementError):
+                return _documents("\n".join(unframed(reading)))
+        raise
+
+
+def _framed(text: str) -> list[RawNode]:
+    """Plans in the frames that psql and other clients usually put around them."""
+    lines = list(unwrapped(text.split("\n")))
+    text = "\n".join(lines)
     heads = [n for n, line in enumerate(lines) if _HEADER.match(line)]
     if len(heads) < 2:
         return _documents("\n".join(unframed(text)))
@@ -57,9 +72,11 @@ def unframed(text: str) -> Iterator[str]:
         lines.pop(0)
     while lines and _said(lines[-1]):
         lines.pop()
-    quoted = [line for line in lines if line.strip()]
-    if len(quoted) > 1 and all(re.fullmatch(r'\s*".*"\s*', line) for line in quoted[1:]) and not _json_like(text):
-        lines = [line.strip()[1:-1].replace('""', '"') if line.strip().startswith('"') else line for line in lines]
+    heads = [n for n, line in enumerate(lines[:6]) if _HEADER.match(line) or _RECORD.match(line)]
+    quoted = [_QUOTED.fullmatch(line) is not None for line in lines if line.strip()]
+    if not _json_like(text) and (all(quoted[1:]) if heads else any(quoted)):
+        # CSV quotes what holds a comma, other clients quote every line.
+        lines = [line.strip()[1:-1].replace('""', '"') if _QUOTED.fullmatch(line) else line for line in lines]
     heads = [n for n, line in enumerate(lines[:6]) if _HEADER.match(line) or _RECORD.match(line)]
     if heads and any(line.startswith('"') for line in lines[heads[0] + 1 :]):
         lines = _csv_column(lines[heads[0] + 1 :])

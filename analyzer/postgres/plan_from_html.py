@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 
 _TABLE = re.compile(r"^<table\b", re.MULTILINE)
+_RECORD = re.compile(r"Record \d+")
 _HEADER = "QUERY PLAN"
 
 
@@ -41,7 +42,8 @@ class _Tables(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag in ("th", "td") and self._open is not None:
-            self._open.append(self._text)
+            if _RECORD.fullmatch(self._text.strip()) is None:
+                self._open.append(self._text)
             self._open = None
 
     def handle_data(self, data: str) -> None:

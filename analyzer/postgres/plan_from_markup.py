@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,9 +14,11 @@ from defusedxml.ElementTree import fromstring
 
 from ..errors import StatementError
 
-MOST = 1e300
-MAX_DIGITS = 40
-"""No figure of a plan has more; Python itself refuses to read more than 4,300."""
+MOST = 1e30
+MAX_DIGITS = 30
+"""No figure of a plan is larger or has more; Python itself refuses to read more than 4,300."""
+_HUGE = re.compile(r"\d[eE]\+?\d\d|\d{25}")
+"""What may be such a figure, if it does not stand in a text."""
 _CONTAINERS = frozenset((dict, list))
 _NAMESPACE = "{http://www.postgresql.org/2009/explain}"
 _DASHED = {
@@ -41,10 +42,11 @@ _NUMERIC = re.compile(
 def from_json(text: str) -> object:
     """Raises StatementError for anything but plain JSON with finite numbers and no key twice in one object."""
     # The fast reader keeps the last of equal keys: what it has read is taken where there are none.
-    with contextlib.suppress(ValueError, RecursionError):
-        value = msgspec.json.decode(text)
-        if _count_keys(value) == text.count('":'):
-            return value
+    if _HUGE.search(text) is None:
+        with contextlib.suppress(ValueError, RecursionError):
+            value = msgspec.json.decode(text)
+            if _count_keys(value) == text.count('":'):
+                return value
     try:
         return json.loads(
             text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_whole, parse_float=_finite
@@ -125,7 +127,7 @@ def _no_constant(name: str) -> float:
 
 def _finite(text: str) -> float:
     value = float(text)
-    if not math.isfinite(value):
+    if not -MOST <= value <= MOST:
         raise StatementError("the plan holds a figure that is out of range, and was not read")
     return value
 

@@ -43,10 +43,10 @@ class LossyBitmap(PlanRule):
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         for node in context.executed:
             lossy = node.lossy_heap_blocks or 0
-            if not lossy:
+            if lossy <= 0:
                 continue
             exact = node.exact_heap_blocks or 0
-            if not exact:
+            if exact <= 0:
                 # An index that knows pages only (BRIN) gives nothing else, whatever the memory.
                 continue
             megabytes, code = work_mem(4 * _memory_kb(context))
