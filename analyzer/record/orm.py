@@ -195,7 +195,9 @@ def _load(state: ORMExecuteState, statement: Any, asked: Any, stack: CallStack, 
     if getattr(asked, "_for_refresh_state", False):
         kind = "refresh" if stack.mark == "refresh" else "column"
         if kind == "column":
-            cause = "expired" if stack.mark == "expired" else "deferred"
+            refreshed = parent if parent is not None else getattr(loading, "_refresh_state", None)
+            expired = stack.mark == "expired" or (stack.mark is None and _is_expired(refreshed, asked))
+            cause = "expired" if expired else "deferred"
     else:
         # What a loader runs of itself carries the outer query's context; reading an attribute does not.
         lazy = parent is not None and "sa_top_level_orm_context" not in state.execution_options
@@ -217,6 +219,13 @@ def _load(state: ORMExecuteState, statement: Any, asked: Any, stack: CallStack, 
     if parent is not None:
         load.parent = _identity(parent)
     return load
+
+
+def _is_expired(state: Any, asked: Any) -> bool:
+    """Whether the attributes that are loaded were known before: where no application frame has marked the walk, as when a
+    framework turns instances into JSON."""
+    names: frozenset[str] = frozenset(getattr(asked, "_only_load_props", None) or ())
+    return state is not None and not names.isdisjoint(state.expired_attributes)
 
 
 def _identity(state: Any) -> str:

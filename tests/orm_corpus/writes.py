@@ -1,8 +1,13 @@
 """Writes and commits in loops, what a commit makes necessary, and the clean twins."""
 
+from operator import attrgetter
+from threading import Thread
+
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
+
+from queryproof import propagate
 
 from .labels import clean, faulty
 from .models import ENTRY_TABLE, JOB_TABLE, Author, Entry, Job
@@ -111,6 +116,17 @@ def commit_in_a_helper(session: Session) -> None:
 
     for number in NEW:
         save(Job(id=number))
+
+
+@faulty("lazy-load-after-commit", commits=True)
+def read_after_commit_by_code_of_others(session: Session) -> None:
+    authors = session.scalars(select(Author)).all()
+    authors[0].country = "no"
+    session.commit()  # origin
+    # No frame of the application is on the stack, as when a framework turns instances into JSON.
+    thread = Thread(target=propagate(list), args=(map(attrgetter("name"), authors),))
+    thread.start()
+    thread.join()
 
 
 @faulty("lazy-load-after-commit", commits=True)
