@@ -24,6 +24,10 @@ PREFIX_SHARE = 0.05
 """Of what its queries gain: an index that brings no more than this beside one that begins with its keys is not worth a
 second index to keep up."""
 
+SLIGHT = 0.002
+"""Of the workload's cost under the set: an index that brings less is left out, unless it brings one of its queries more than FELT."""
+FELT = 1.1
+
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done, and how much there is."""
 
@@ -101,11 +105,21 @@ def _needed(search: Search, chosen: IndexSet) -> IndexSet:
     for number in sorted(members(chosen), key=lambda one: (-search.costs.sizes[one], one)):
         without = chosen & ~(1 << number)
         loss = search.costs.total(without) - search.costs.total(chosen)
-        if loss <= search.write_cost(number) or (
-            _has_heir(search, number, without) and loss <= PREFIX_SHARE * _gain(search, number, chosen)
+        if (
+            loss <= search.write_cost(number)
+            or _slight(search, without, chosen)
+            or (_has_heir(search, number, without) and loss <= PREFIX_SHARE * _gain(search, number, chosen))
         ):
             chosen = without
     return chosen
+
+
+def _slight(search: Search, without: IndexSet, chosen: IndexSet) -> bool:
+    """Whether neither the workload nor any query of it would feel the difference."""
+    costs = search.costs
+    if costs.total(without) > (1 + SLIGHT) * costs.total(chosen):
+        return False
+    return all(costs.total(without, texts) <= FELT * costs.total(chosen, texts) for texts in costs.groups.values())
 
 
 def _has_heir(search: Search, number: int, others: IndexSet) -> bool:

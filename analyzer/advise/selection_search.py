@@ -11,7 +11,7 @@ from .cost_model import CostModel
 from .selection_limits import Limits, too_wide
 from .selection_merges import Merge, Merges
 from .selection_types import Constraints, TableWrites
-from .set_search import SetSearch
+from .set_search import MIN_STEP, SetSearch
 from .workload_costs import IndexSet, WorkloadCosts, members
 from .write_cost import WriteCosts
 
@@ -19,6 +19,8 @@ MAX_ROUNDS = 8
 """Of proposing and judging for one budget; two to four are usual."""
 MIN_ROUND = 0.01
 """Of the objective: a round that lowers it less is the last."""
+LEFT = 10
+"""Times the cost that a set leaves."""
 DISTURBED = 0.001
 """Of a text's cost: what a plan may cost more than another one of the same indexes before presence alone is held to matter."""
 MUCH_LARGER = 1.25
@@ -108,7 +110,7 @@ class Search:
         for _ in range(MAX_ROUNDS):
             if self.late():
                 break
-            steps = SetSearch(self.costs, self.model, limits, self.write_cost, self.late)
+            steps = SetSearch(self.costs, self.model, limits, self.write_cost, self.late, MIN_STEP * self._scale(best))
             on = steps.best([best, *self._best.values()], relaxed=not tried)
             value = self._judged(on, limits)
             better = value is not None and value < (1 - MIN_ROUND) * best_value
@@ -156,7 +158,7 @@ class Search:
 
     def _explore(self, on: IndexSet, limits: Limits) -> None:
         """Price the neighbours of a set: without one of its members, and with what any text would rather have beside it."""
-        least = MIN_EXPLORED * self.costs.total(0)
+        least = MIN_EXPLORED * self._scale(on)
         for merge in self._merges.best(on, least, limited=limits.budget is not None):
             if not self.late():
                 self._try_merge(merge, on)
@@ -218,6 +220,11 @@ class Search:
             self._kept.append(self._writes.cost(index))
         return self._kept[number]
 
+    def _scale(self, on: IndexSet) -> float:
+        """The cost that small gains are shares of: the workload's today, or where one query makes up nearly all of that and is
+        cured, ten times what is left, so that what the others gain is not too little to be looked at."""
+        return min(self.costs.total(0), LEFT * self.costs.total(on))
+
     def share(self, on: IndexSet) -> float:
         """The workload's cost under the set as a share of the cost before."""
         before = self.costs.total(0)
@@ -241,7 +248,7 @@ class Search:
         gain = self.model.total(best) - self.model.total(best | 1 << number)
         if 0 < gain <= self.write_cost(number):
             return "it would cost the writes more than it saves the queries"
-        if gain <= MIN_ROUND * self.model.total(0):
+        if gain <= MIN_ROUND * self._scale(best):
             return "the chosen indexes leave it next to nothing to save"
         return "it saves less than the chosen indexes for the space or the number that is allowed"
 

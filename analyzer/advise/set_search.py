@@ -26,7 +26,8 @@ MIN_STEP = 1e-4
 
 
 class SetSearch:
-    """Looks for sets under limits. write_cost: of an index, by its number. late: whether the time is over."""
+    """Looks for sets under limits. write_cost: of an index, by its number. late: whether the time is over. least: a step that gains
+    less is none."""
 
     def __init__(
         self,
@@ -35,10 +36,11 @@ class SetSearch:
         limits: Limits,
         write_cost: Callable[[int], float],
         late: Callable[[], bool],
+        least: float,
     ) -> None:
         self._limits = limits
         self._late = late
-        self._least = MIN_STEP * model.total(0)
+        self._least = least
         moves: dict[IndexSet, None] = {}
         for number in range(len(costs.texts)):
             plans = [used for used in model.plans(number) if limits.allow(used)]

@@ -142,6 +142,13 @@ def test_a_text_that_cannot_be_planned_under_some_index_is_named_and_the_rest_go
     assert "XX001" in found.unplanned[0].reason
 
 
+def test_a_query_that_costs_nearly_all_hides_no_other(shop: Shop) -> None:
+    texts = {BY_EMAIL: 50_000.0, BY_BUYER: 1.0, BY_DAY: 1.0}
+    queries = [WeightedQuery(text, ((text, 1.0),), calls) for text, calls in texts.items()]
+    found = select_indexes(queries, pool(queries, shop.schema).indexes, shop.what_if, shop.schema)
+    assert {one.index.keys[0].column for one in found.chosen} == {"email", "buyer", "day"}
+
+
 def test_a_budget_is_kept(shop: Shop) -> None:
     free = shop.select(BY_BUYER, BY_DAY, BY_EMAIL, OPEN)
     size = sum(one.size_bytes for one in free.chosen)
