@@ -5,6 +5,7 @@ Each reading is tried where the usual one found no plan, so that it may be bold:
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Callable, Iterator
 
@@ -82,7 +83,7 @@ def _inside(line: str) -> str | None:
 def unwrapped(lines: list[str]) -> Iterator[str]:
     """The lines, with those joined that psql has broken at the width of its page and marked on both sides."""
     held = ""
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in itertools.zip_longest(lines, lines[1:], fillvalue=""):
         text = line
         if held:
             text = held + line.lstrip(" ")[1:]

@@ -65,3 +65,9 @@ def test_plans_are_read_in_every_frame(server: Server, settings: tuple[str, ...]
 def test_what_is_set_for_a_printer_is_refused_with_the_remedy(server: Server, form: str) -> None:
     with pytest.raises(StatementError, match=r"\\pset format aligned"):
         read_plan(told(server, "JSON", (f"format {form}",)))
+
+
+@pytest.mark.parametrize("text", ["\x1c", "| |", "QUERY PLAN", "--\n--", "+", ".\n."])
+def test_a_frame_with_nothing_in_it_holds_no_plan(text: str) -> None:
+    with pytest.raises(StatementError, match="no plan"):
+        read_plan(text)
