@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections import deque
+from contextlib import suppress
 
 POINTS = frozenset(
     (
@@ -58,4 +59,6 @@ def swallow(error: BaseException) -> None:
             with open(log, "a", encoding="utf-8") as file:
                 file.write("".join(traceback.format_exception(error)))
         except OSError:
-            sys.stderr.write(f"queryproof: {error!r}\n")
+            # Standard error may be a file of the same full disk.
+            with suppress(OSError, ValueError):
+                sys.stderr.write(f"queryproof: {error!r}\n")

@@ -89,6 +89,9 @@ def memory_engine() -> Engine:
 
 def _without_space(journal: Journal, work: Callable[[], object]) -> None:
     """Run it while no file of this process may grow beyond what the journal's segment has."""
+    if journal._file is None:
+        # A segment has just been full. The next must be there, or standard error could not be written to either.
+        work()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     size = os.fstat(journal._file).st_size if journal._file is not None else 0
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
