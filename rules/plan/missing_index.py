@@ -35,7 +35,8 @@ class MissingIndex(Rule):
     Without an index that fits, PostgreSQL reads the whole table for every call and throws away what the condition
     rejects, or sorts all of it to return the first few rows. The time grows with the table, not with the result.
     What fits depends on the question: a B-tree for equality, range and order; Hash for equality on long values; GIN for
-    arrays, jsonb, full text and patterns; a partial index for a rare constant; a covering one for few columns.
+    arrays, jsonb, full text and patterns; a partial index for a rare constant; a covering one for few columns. It is
+    UNIQUE where the code takes one row and refuses more (`.one()`, `.scalar_one_or_none()` …) and no value comes twice.
 
     ## Setup
     ```sql
