@@ -54,7 +54,11 @@ def assemble(
     shown = {key: described(plan if show_parameters else hide_literals(plan)) for key, plan in plans.items()}
     ranked = tuple(sorted(findings, key=lambda one: (-(one.at_stake_ms or 0.0), one.severity.rank, one.identity)))
     if not show_parameters:
-        recommendations = [replace(one, alternatives=_outlined(one.alternatives)) for one in recommendations]
+        # An edit's alternatives are lines of files.
+        recommendations = [
+            one if one.kind == "orm-edit" else replace(one, alternatives=_outlined(one.alternatives))
+            for one in recommendations
+        ]
         if index_plan is not None:
             rejected, taken_out = _outlined(index_plan.rejected), _outlined(index_plan.taken_out)
             index_plan = replace(index_plan, rejected=rejected, taken_out=taken_out)

@@ -112,6 +112,8 @@ def test_the_edit_is_made_where_the_statement_is_made(tmp_path: Path, monkeypatc
     shared = next(one for one in report.recommendations if one.place and one.place.function == "Several.all")
     # Two callers have each a statement of their own: one diff cannot be right for both.
     assert any("comes in as the parameter `statement`" in one for one in alternatives(report, shared.place))
+    assert shared.place is not None
+    assert f"a diff of shop.py, line {shared.place.line}" in {other.what for other in shared.alternatives}
     shown = CliRunner().invoke(main, ["fix"])
     assert shown.exit_code == 0
     subprocess.run(["git", "apply", "-"], input=shown.stdout, text=True, check=True, cwd=tmp_path)
