@@ -398,6 +398,29 @@ def requests_one_after_the_other(session: Session) -> None:
 
 
 @clean(marked=False)
+def requests_of_two_queries(session: Session) -> None:
+    for number in NUMBERS:
+        with Session(session.get_bind()) as other:
+            other.scalars(select(Author).where(Author.id == number)).one()
+            other.scalars(select(Book.title).where(Book.author_id == number)).all()
+
+
+@clean()
+def one_of_each_for_one(session: Session) -> None:
+    for number in (1, 2):
+        session.scalars(select(Author.name).where(Author.id == number)).all()
+        session.scalars(select(Book.title).where(Book.author_id == number)).all()
+
+
+@clean()
+def chunks_of_two_tables(session: Session) -> None:
+    for start in range(1, 61, 10):
+        numbers = list(range(start, start + 10))
+        session.scalars(select(Entry.amount).where(Entry.id.in_(numbers))).all()
+        session.scalars(select(Book.title).where(Book.id.in_(numbers))).all()
+
+
+@clean(marked=False)
 def the_same_in_each_request(session: Session) -> None:
     for _ in range(4):
         with Session(session.get_bind()) as other:
