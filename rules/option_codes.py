@@ -18,7 +18,7 @@ def option_codes(
         whence = f" from {caller.file}:{caller.line}" if caller is not None else ""
         call = f"session.get({entity}, …, options=options)" if form == "get" else f"select({entity}).options(*options)"
         lines = (
-            f"{call}  # {place.file}:{place.line}, which is used for other classes too: let it take options",
+            f"{call}  # {place.file}:{place.line}, which may serve other classes too: let it take options",
             f"{text}  # the option to hand in{whence}, where {root} is asked for",
         )
         yield Code(f"Options for a query of {entity}", "python", "\n".join(lines))

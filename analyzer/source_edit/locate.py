@@ -59,11 +59,11 @@ def locate(tree: Tree, place: CallSite, root: str, *, aliased: bool) -> Located:
         if found:
             _check_function(tree, found[0].execution, place)
             return found[0]
-    entity = None if aliased else runtime_class(ast.parse(tree.text), place.line, root)
+    entity = None if aliased else _entity_at_run_time(tree, place, root)
     if entity is not None:
         raise CannotEdit(
-            f"line {place.line} of {place.file} asks for `{entity}`, which is {root} in some calls only: an option for {root} would "
-            "break the others. Let the function take options and add them to its statement, and hand this one in where "
+            f"line {place.line} of {place.file} asks for `{entity}`, which need not be {root} in other calls: an option for {root} "
+            "would break those. Let the function take options and add them to its statement, and hand this one in where "
             f"{root} is asked for"
         )
     if reasons:
@@ -73,6 +73,15 @@ def locate(tree: Tree, place: CallSite, root: str, *, aliased: bool) -> Located:
         f"line {place.line} of {place.file} holds no statement of {what} that can be followed: it is built elsewhere, or the "
         "file has changed since it was recorded"
     )
+
+
+def _entity_at_run_time(tree: Tree, place: CallSite, root: str) -> str | None:
+    try:
+        parsed = ast.parse(tree.text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # Of another Python than this one; libcst knows them all.
+        return None
+    return runtime_class(parsed, place.line, root)
 
 
 Candidate = tuple[cst.BaseExpression, bool]

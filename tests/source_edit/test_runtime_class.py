@@ -76,7 +76,7 @@ def test_such_a_query_gets_no_edit_and_the_reason_says_what_to_do_instead() -> N
             function = next(one for one in reversed(REPOSITORY.splitlines()[:line]) if "def " in one)
             name = f"Repository.{function.split('def ')[1].partition('(')[0]}"
             with pytest.raises(
-                CannotEdit, match=r"asks for `self\.model`, which is Author in some calls only.*hand this one in"
+                CannotEdit, match=r"asks for `self\.model`, which need not be Author in other calls.*hand this one in"
             ):
                 edit_source(REPOSITORY, edit(line, name, "selectinload(Author.books)"))
 
