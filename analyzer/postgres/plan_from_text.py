@@ -32,6 +32,8 @@ _LISTS = frozenset(("Output", "Sort Key", "Presorted Key", "Params Evaluated", "
 _BUFFERS = [f"{kind} {word} Blocks" for kind in ("Shared", "Local") for word in BUFFER_WORDS.values()] + [
     "Temp Read Blocks", "Temp Written Blocks",
 ]  # fmt: skip
+_BUILT = frozenset(("Plans", "Workers", "Plan", "Node Type"))
+"""Keys that the lines themselves make; one that names them is damaged."""
 _JOINS = ("Nested Loop", "Hash Join", "Merge Join")
 
 
@@ -216,6 +218,8 @@ def _value(raw: RawNode, text: str, node: RawNode, seen: set[str]) -> None:
         return
     key, value = match[1], match[2] or ""
     reader = READERS.get(key)
+    if key in _BUILT:
+        return
     if key in _TEXTS:
         raw[key] = value
     elif key in ("Group Key", "Hash Key"):

@@ -24,6 +24,10 @@ _SLACK_MS = 0.1
 """PostgreSQL rounds each time to 1 µs and then multiplies by loops: less than this is no contradiction."""
 
 
+_ROUNDED_MS = 0.001
+"""By how much at most the time of a loop differs from what PostgreSQL says, together with that of its input."""
+
+
 @dataclass(slots=True)
 class Timed:
     """One node on its way: inclusive and self values, in milliseconds and blocks; None without ANALYZE.
@@ -68,13 +72,25 @@ def time_nodes(nodes: Sequence[Timed]) -> Accounts:
     for node in shown_elsewhere:
         after += _charge_consumers(node, nodes)
     clamped = 0.0
-    for node in nodes:
+    for node in reversed(nodes):
         if node.self_ms is not None and node.self_ms < 0:
-            clamped -= node.self_ms
+            clamped += _lacking(node)
             node.self_ms = 0.0
         if node.own is not None and min(node.own) < 0:
             node.own = [max(0.0, amount) for amount in node.own]
     return Accounts(clamped, after)
+
+
+def _lacking(node: Timed) -> float:
+    """The time that a node has less than those below it, ms. Where its own average, rounded to 1 µs, was multiplied by many
+    loops, the node above has as much too much, since that ran once: there it is taken. What is left has no place."""
+    lacking = -(node.self_ms or 0.0)
+    above = node.parent
+    if above is None or node.is_init_plan or above.self_ms is None or lacking > _ROUNDED_MS * node.loops:
+        return lacking
+    taken = min(lacking, max(0.0, above.self_ms))
+    above.self_ms -= taken
+    return lacking - taken
 
 
 def _preorder(root: Timed) -> list[Timed]:

@@ -167,3 +167,11 @@ def test_a_damaged_figure_is_told(text: str, damaged: str) -> None:
     assert read_plan(text).root.type == "Seq Scan"
     with pytest.raises(StatementError, match=r"figure|digits"):
         read_plan(damaged)
+
+
+@pytest.mark.parametrize("key", ["Plans", "Workers", "Node Type"])
+def test_a_line_that_names_what_the_tree_is_made_of_changes_nothing(key: str) -> None:
+    plan = read_plan(
+        f"Limit  (cost=0.00..1.00 rows=1 width=4)\n  {key}: 5\n  ->  {TEXT.splitlines()[0]}\n        Worker 0:  actual rows=1 loops=1"
+    )
+    assert [node.type for node in plan.root.walk()] == ["Limit", "Seq Scan"]

@@ -175,3 +175,16 @@ Execution Time: 5700.000 ms
     assert node(plan, "HashAggregate", "CTE t").partial_mode == "Finalize"
     assert node(plan, "Aggregate", "InitPlan 2 (returns $4)").self_ms == pytest.approx(200)
     assert self_sum(plan) == pytest.approx(5700)
+
+
+def test_what_rounding_took_from_many_loops_is_taken_from_the_node_above() -> None:
+    """0.020 ms × 2,000 loops are 40 ms, of which the scan below took 40.739: the loop above cannot have had the difference."""
+    plan = read_plan(
+        "Nested Loop Left Join  (cost=0.00..3520.00 rows=1 width=0) (actual time=40.0..41.669 rows=2000 loops=1)\n"
+        "  ->  Seq Scan on us  (cost=0.00..31.00 rows=2000 width=4) (actual time=0.1..0.236 rows=2000 loops=1)\n"
+        "  ->  Materialize  (cost=0.00..3459.01 rows=1 width=8) (actual time=0.020..0.020 rows=0 loops=2000)\n"
+        "        ->  Seq Scan on ev  (cost=0.00..3459.00 rows=1 width=8) (actual time=40.7..40.739 rows=0 loops=1)\n"
+    )
+    own = [round(node.self_ms or 0.0, 3) for node in plan.root.walk()]
+    assert own == [0.694, 0.236, 0.0, 40.739]
+    assert plan.rounding_ms == 0.0
