@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_USES = 10_000
 """Distinct (place, entity, path) that are counted."""
+MAX_STACKS = 50_000
+"""Distinct (stack, entity, path) whose place is remembered; it is looked up for others."""
 WRITE_SECONDS = 1.0
 """How often counts go to the journal while statements are sent; the rest is written at the end."""
 
@@ -131,12 +133,13 @@ class Reads:
         """The use of a stack that has not been seen before: stacks of one place share it. None when there are too many."""
         stack, entity, path = key
         place = (stack.sites[0] if stack.sites else None, entity, path)
-        if len(self._uses) >= MAX_USES:
-            return None
         use = self._places.get(place)
         if use is None:
+            if len(self._places) >= MAX_USES:
+                return None
             use = self._places[place] = Use(stack, entity, path)
-        self._uses[key] = use
+        if len(self._uses) < MAX_STACKS:
+            self._uses[key] = use
         return use
 
     def note(self, tag: Tag, name: str, instance: Any) -> None:
