@@ -6,11 +6,11 @@ checked against real builds; benchmarks/README.md states the errors found.
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..schema import Column, Table
 from .candidate_index import CandidateIndex, Key
-from .distinct_keys import distinct_keys
+from .distinct_keys import distinct_keys, words_of
 
 PAGE = 8192
 LEAF_ROOM = PAGE - 24 - 16 - PAGE * 10 // 100
@@ -24,6 +24,11 @@ GIN_LIST_MAX = 2_700
 """Bytes of the rows of one element that still stand beside it (a third of a page)."""
 ENTRY_ROOM = PAGE * 0.55
 """Bytes of a page of elements that are used after splits."""
+GIST_FILL, PLANE_FILL, SPGIST_FILL = 0.8, 0.6, 0.47
+"""Share of a page that is used after splits: ranges and networks in GiST, points and boxes in GiST, anything in SP-GiST (where
+values that come in order leave a third, and random ones two thirds)."""
+BOX_BYTES = 32.0
+_PLANE = ("point", "box", "polygon", "circle")
 UNKNOWN_WIDTH = 16
 """Bytes assumed for a key without statistics."""
 
@@ -227,11 +232,17 @@ def _elements(
 
 
 def _gist(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
-    """GiST and SP-GiST: entries of the key's width on pages about 80 % full after splits."""
-    entry = _entry_bytes([_width_of(key.column, key.expression, table) for key in index.keys]) + LINE_POINTER
-    pages = level = max(1, math.ceil(rows * entry / ((PAGE - 40) * 0.8)))
+    """GiST and SP-GiST: entries of the key's width, on pages as full as splits leave them. GiST keeps a point as a box."""
+    widths = [_width_of(key.column, key.expression, table) for key in index.keys]
+    columns = [table.column(key.column) for key in index.keys if key.column is not None]
+    geometry = any(column is not None and column.type.startswith(_PLANE) for column in columns)
+    if geometry and index.method == "gist":
+        widths = [replace(one, bytes=max(one.bytes, BOX_BYTES)) for one in widths]
+    filled = SPGIST_FILL if index.method == "spgist" else PLANE_FILL if geometry else GIST_FILL
+    entry = _entry_bytes(widths) + LINE_POINTER
+    pages = level = max(1, math.ceil(rows * entry / ((PAGE - 40) * filled)))
     while level > 1:
-        level = math.ceil(level * entry / ((PAGE - 40) * 0.8))
+        level = math.ceil(level * entry / ((PAGE - 40) * filled))
         pages += level
     return IndexSize(pages + 1, 0, rows)
 
@@ -296,7 +307,7 @@ def _expression_width(expression: str, table: Table) -> _Width:
         return _Width(8, 8, 0.0, True)
     if lowered.endswith(("::integer", "::int")) or lowered.startswith("length("):
         return _Width(4, 4, 0.0, True)
-    words = set(re.findall(r"\w+", expression))
+    words = words_of(expression)
     widths = [float(column.average_width or UNKNOWN_WIDTH) for column in table.columns if column.name in words]
     if "->" in expression and widths:
         # One value out of a document.

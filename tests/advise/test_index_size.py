@@ -73,7 +73,10 @@ CREATE TABLE papers AS SELECT n AS id, ARRAY['t' || n % 1000, 'u' || n % 7] AS t
         'city', 'city' || n % 300, 'amount', (random() * 10000)::int, 'on', (date '2020-01-01' + n % 900)::text) AS wide,
     'word' || n || ' lorem ipsum ' || n % 13 AS body, 'user' || n || '@example' || n % 20 || '.org' AS email, md5(n::text) AS hex,
     (SELECT string_agg(substr(md5(((random() * random() * 4000)::int)::text), 1, 3 + g % 5), ' ')
-        FROM generate_series(1, 20 + n % 40) g) AS essay, timestamp '2024-01-01' + n * interval '1 minute' AS at
+        FROM generate_series(1, 20 + n % 40) g) AS essay, timestamp '2024-01-01' + n * interval '1 minute' AS at, 'User Name ' || n AS "full name", int4range(n, n + 5) AS span,
+    tsrange(timestamp '2024-01-01' + n * interval '1 hour', timestamp '2024-01-02' + n * interval '1 hour') AS period,
+    point(random(), random()) AS spot, box(point(n % 100, n / 100), point(n % 100 + 1, n / 100 + 1)) AS area,
+    ('10.' || n % 200 || '.' || n % 250 || '.1')::inet AS address
 FROM generate_series(1, 8000) n;
 ALTER TABLE papers ADD tsv tsvector GENERATED ALWAYS AS (to_tsvector('english', essay)) STORED;
 VACUUM ANALYZE papers;
@@ -86,6 +89,9 @@ GUESSED = (
     ("gin", "lower(email)", "gin_trgm_ops"), ("btree", "lower(email)", ""), ("btree", "doc ->> 'k'", ""),
     ("btree", "wide ->> 'name'", ""), ("btree", "lower(essay)", ""), ("btree", "length(essay)", ""),
     ("btree", "date_trunc('day', at)", ""), ("btree", "(doc ->> 'k')::int4", ""),
+    ("btree", 'lower("full name")', ""), ("gist", "span", ""), ("spgist", "span", ""), ("gist", "period", ""),
+    ("spgist", "period", ""), ("gist", "spot", ""), ("spgist", "spot", ""), ("gist", "area", ""), ("spgist", "area", ""),
+    ("gist", "address", "inet_ops"), ("spgist", "address", ""),
 )  # fmt: skip
 
 
