@@ -40,6 +40,8 @@ from .rules.rule import Case
 CURVE_POINTS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 """Budgets of the curve, as shares of the size of all tables."""
 WARM_RUNS = 5
+LEFT_BEHIND = "trial indexes"
+"""What a report calls them where they could not be taken away."""
 Counter = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done, and how much there is."""
 
@@ -71,20 +73,41 @@ def advise(
         builder = _builder(request, stack)
         if builder is not None:
             builder()  # Trial indexes that a killed run left behind must be gone before the database is read.
-        door = open_door(request.url, request.clone, stack, builder)
-        explainer = Explainer(door.connection, analyze=False, allow_superuser=request.allow_superuser)
-        queries, unbound = weighted_queries(workload, explainer, progress)
-        statements = {group.fingerprint: read_statement(group, door.schema) for group in workload.groups}
-        if door.what_if is None:
-            return _estimated(request, workload, statements, door, explainer, unbound, progress)
+        report = _advised(request, workload, builder, stack, progress, count)
+        if builder is None:
+            return report
         try:
-            return _planned(request, workload, statements, door, queries, unbound, builder, stack, progress, count)
-        except ConnectionLost as error:
-            if request.url is None:
-                raise ServerError(f"planning was given up: {error}") from None
-            door = without_door(request.url, stack, f"given up: {error}")
-            explainer = Explainer(door.connection, analyze=False, allow_superuser=request.allow_superuser)
-            return _estimated(request, workload, statements, door, explainer, unbound, progress)
+            builder().close()
+        except ServerError as error:
+            # Hours of measuring are not thrown away for it.
+            builder().give_up()
+            report = replace(report, skipped=(Skipped(LEFT_BEHIND, str(error)), *report.skipped))
+        return report
+
+
+def _advised(
+    request: AdviceRequest,
+    workload: Workload,
+    builder: Callable[[], Builder] | None,
+    stack: ExitStack,
+    progress: Progress,
+    count: Counter,
+) -> Report:
+    """Door → queries → the best that can be said with what there is."""
+    door = open_door(request.url, request.clone, stack, builder)
+    explainer = Explainer(door.connection, analyze=False, allow_superuser=request.allow_superuser)
+    queries, unbound = weighted_queries(workload, explainer, progress)
+    statements = {group.fingerprint: read_statement(group, door.schema) for group in workload.groups}
+    if door.what_if is None:
+        return _estimated(request, workload, statements, door, explainer, unbound, progress)
+    try:
+        return _planned(request, workload, statements, door, queries, unbound, builder, stack, progress, count)
+    except ConnectionLost as error:
+        if request.url is None:
+            raise ServerError(f"planning was given up: {error}") from None
+        door = without_door(request.url, stack, f"given up: {error}")
+        explainer = Explainer(door.connection, analyze=False, allow_superuser=request.allow_superuser)
+        return _estimated(request, workload, statements, door, explainer, unbound, progress)
 
 
 def _planned(

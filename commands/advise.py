@@ -123,7 +123,7 @@ def advise(
         queryproof advise queries/ --clone prod.qpclone
         queryproof advise queryproof-journal --url postgresql://me@localhost/dev --prove measure
     """
-    from ..advising import AdviceRequest
+    from ..advising import LEFT_BEHIND, AdviceRequest
     from ..advising import advise as run
     from ..analyzer.advise.selection_types import Constraints
     from ..analyzer.sources.pg_stat_statements import read_snapshot
@@ -153,6 +153,8 @@ def advise(
     if ddl is not None:
         paths.append(write_text(ddl, ddl_script(report)))
     _print(report, shown, paths)
+    if report.skipped and report.skipped[0].subject == LEFT_BEHIND:
+        fail(report.skipped[0].reason)
     if report.index_plan is not None and not report.index_plan.queries:
         fail("no statement could be planned, so nothing was advised; the reasons stand in the report")
 

@@ -74,6 +74,7 @@ class Builder:
         self._settings = {"statement_timeout": int(timeout_s * 1000), "lock_timeout": int(lock_timeout_s * 1000)}
         self._count = 0
         self._extensions: list[str] = []
+        self._closed = False
         self._backend: tuple[int, str] | None = None
         self._standing: set[tuple[str, str]] = set()
         """Schema and name of the indexes that were built and not yet dropped."""
@@ -90,6 +91,8 @@ class Builder:
 
     def close(self) -> None:
         """Drop whatever is still there. Raises ServerError naming what could not be dropped."""
+        if self._closed:
+            return
         try:
             self._standing.clear()
             if self._connection.closed:
@@ -100,6 +103,7 @@ class Builder:
                     cursor.execute(f"DROP EXTENSION IF EXISTS {quote_identifier(name)}")
                 self._extensions.clear()
                 cursor.execute("SELECT pg_catalog.pg_advisory_unlock(%s)", (LOCK,))
+            self._closed = True
         except (psycopg2.Error, QueryproofError) as error:
             cause = _cause(error) if isinstance(error, psycopg2.Error) else str(error)
             kept = "".join(f" and the extension {name}" for name in self._extensions)
@@ -107,6 +111,10 @@ class Builder:
                 f"trial indexes could not be taken away ({cause}). Remedy: drop indexes named {TRIAL_PREFIX}…{kept}; "
                 "the next run with --prove measure drops the indexes too"
             ) from None
+
+    def give_up(self) -> None:
+        """Try no more to take away what is left: whoever owns the report tells it."""
+        self._closed = True
 
     @contextmanager
     def built(self, candidate: CandidateIndex) -> Iterator[Built]:

@@ -1,5 +1,6 @@
 """Builds a chosen set for real, measures the workload before and after, and takes out again what does not help in truth."""
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -83,9 +84,10 @@ class SetTrial:
         self.close()
 
     def close(self) -> None:
-        """Drop everything built. Raises StatementError when that cannot be done."""
+        """Drop everything built. What cannot be dropped now is left to the builder, which tries again and tells."""
         while self._built:
-            self._builder.drop(*self._built.popitem())
+            with contextlib.suppress(StatementError):
+                self._builder.drop(*self._built.popitem())
 
     def measure(
         self, indexes: Sequence[CandidateIndex], serves: Mapping[CandidateIndex, Collection[str]]

@@ -30,7 +30,7 @@ KINDS = [
     ("SELECT * FROM people WHERE tags @> ARRAY['t5']", "people USING gin (tags)"),
     ("SELECT * FROM people WHERE to_tsvector('english', body) @@ to_tsquery('english', 'word5')",
      "people USING gin ((to_tsvector('english', body)))"),
-    ("SELECT * FROM people WHERE during @> 500", "people USING spgist (during)"),
+    ("SELECT * FROM people WHERE during @> 500", "people USING gist (during)"),
     ("SELECT * FROM parted WHERE account = 77", "parted (account)"),
     ("SELECT * FROM totals WHERE person_id = 77", "totals (person_id)"),
     ("SELECT * FROM adults WHERE mail = 'user77@example.org'", "people ((lower(email)), age)"),

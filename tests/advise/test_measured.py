@@ -1,10 +1,12 @@
 """`--prove measure`: the set is really built and measured, what does not help is taken out, and nothing is ever left behind."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from click.testing import CliRunner
 from psycopg2 import OperationalError
 from psycopg2.extensions import connection as Connection
 
@@ -24,6 +26,7 @@ from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.postgres.leftovers import TRIAL_PREFIX
 from queryproof.analyzer.postgres.server import Server
+from queryproof.cli import main
 
 SETUP = """
 CREATE TABLE things (id int PRIMARY KEY, a int NOT NULL, b int NOT NULL, word text NOT NULL, filler text NOT NULL);
@@ -287,6 +290,30 @@ def test_an_index_for_a_write_stays_and_says_that_it_is_planned(
     assert plan.taken_out == ()
     assert any("none of its queries could be run" in one.reason for one in report.skipped)
     assert left_behind(root) == []
+
+
+def test_advice_is_not_lost_where_a_trial_index_cannot_be_dropped(
+    root: Connection, server: Server, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queryproof.advising.Builder", partial(Builder, lock_timeout_s=0.2))
+    (tmp_path / "q.sql").write_text(QUERY)
+    reader = connect(server.url(name, "reader"))
+    reader.autocommit = False
+    try:
+        with reader.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM things LIMIT 1")
+        arguments = ["--url", server.url(name, "app"), "--prove", "measure", "--output", str(tmp_path / "report")]
+        done = CliRunner().invoke(main, ["advise", str(tmp_path / "q.sql"), *arguments])
+    finally:
+        reader.close()
+        left = left_behind(root)
+        Builder(connect(server.url(name, "app"))).close()
+    assert left == [f"{TRIAL_PREFIX}1"]
+    assert left_behind(root) == []
+    assert done.exit_code == 2
+    assert "trial indexes could not be taken away" in done.stderr
+    assert "B-tree on things (a)" in done.stdout
+    assert (tmp_path / "report" / "report.html").exists()
 
 
 def test_a_refused_candidate_raises_and_leaves_nothing(root: Connection, builder: Builder) -> None:
