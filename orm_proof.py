@@ -284,9 +284,11 @@ def _with_proof(one: Recommendation, proof: OrmProof, share: float, others: int)
         Measurement(ms=proof.ms_before, queries=proof.queries_before, plan_id=one.evidence.queries[0].before.plan_id),
         Measurement(ms=proof.ms_after, queries=proof.queries_after),
     )
-    # The difference of the figures that stand beside it; no more than there was in the recording.
-    saved = min(proof.ms_recorded, max(0.0, proof.ms_before - proof.ms_after)) * share
     if others:
-        others_ = "another edit" if others == 1 else f"{others} other edits"
-        how += f". They are those of this edit and {others_} of the line together; what they save is shared out by the time of their loads"
+        with_them = "another edit" if others == 1 else f"{others} other edits"
+        how += f". They are those of this edit and {with_them} of the line together; what they save is shared out by the time of their loads"
+    difference = max(0.0, proof.ms_before - proof.ms_after)
+    if difference > proof.ms_recorded:
+        how += f". In the recording they took {proof.ms_recorded:.3g} ms: no more is counted as saved"
+    saved = min(proof.ms_recorded, difference) * share
     return replace(one, evidence=Evidence("measured", how, (evidence,)), saves_ms=saved)
