@@ -34,8 +34,9 @@ from .analyzer.sql.parse import analyse
 from .analyzer.sql.statement import Statement
 from .analyzer.workload import CUT, QueryGroup, Skipped, Workload
 from .answering import answer
+from .orm_evidence import with_proofs
 from .orm_outlook import with_outlook
-from .orm_proof import read_proofs, with_proofs
+from .orm_proof import read_proofs
 from .reports.assemble import assemble
 from .reports.report import Report
 from .rules.judge import judge

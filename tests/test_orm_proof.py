@@ -25,7 +25,8 @@ from queryproof.analyzer.recommendation import Evidence, LoaderEdit, Measurement
 from queryproof.analyzer.record.launcher import run
 from queryproof.analyzer.record.rollback import CannotRollBack, Rollback, forbid_writing
 from queryproof.cli import main
-from queryproof.orm_proof import OrmProof, prove_orm_edits, read_proofs, with_proofs
+from queryproof.orm_evidence import with_proofs
+from queryproof.orm_proof import OrmProof, prove_orm_edits, read_proofs
 from queryproof.reports.json_report import from_json
 
 MODELS = """

@@ -1,0 +1,65 @@
+"""ORM edits with what their proofs have measured: shared out where several edits of one line were proven together."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from .analyzer.query import CallSite
+from .analyzer.recommendation import Evidence, Measurement, QueryEvidence, Recommendation
+from .orm_proof import OrmProof
+
+ORIGIN = (
+    "the program was run again with the option added at this line; counted and timed are the query of this line and every "
+    "load of its instances' relationships, over the whole run"
+)
+
+
+def with_proofs(recommendations: Iterable[Recommendation], proofs: Sequence[OrmProof]) -> list[Recommendation]:
+    """The recommendations, those that a proof belongs to with its figures as evidence, or with the reason for its absence."""
+    by_query = {(proof.origin, proof.root): proof for proof in proofs}
+    proven: defaultdict[tuple[CallSite, str], list[Recommendation]] = defaultdict(list)
+    given = list(recommendations)
+    for one in given:
+        if one.edit is not None and _loads_relationships(one) and one.evidence.queries:
+            proven[one.place or one.edit.place, one.edit.root].append(one)
+    shares = {one.id: shared for key, several in proven.items() if key in by_query for one, shared in _shares(several)}
+    return [
+        _with_proof(one, by_query[one.place or one.edit.place, one.edit.root], *shares[one.id])
+        if one.edit is not None and one.id in shares
+        else one
+        for one in given
+    ]
+
+
+def _shares(several: Sequence[Recommendation]) -> Iterator[tuple[Recommendation, tuple[float, int]]]:
+    """The edits of one query line, each with its share (0–1) of what they save together, by the time of their own loads, and
+    with the number of the others."""
+    whole = sum(one.saves_ms or 0.0 for one in several)
+    for one in several:
+        yield one, ((one.saves_ms or 0.0) / whole if whole else 1 / len(several), len(several) - 1)
+
+
+def _loads_relationships(one: Recommendation) -> bool:
+    """Whether it is an edit of the kind that is proven: eager loading at a query, not the choice of columns."""
+    return one.edit is not None and bool({"selectinload", "joinedload", "subqueryload"} & set(one.edit.loaders))
+
+
+def _with_proof(one: Recommendation, proof: OrmProof, share: float, others: int) -> Recommendation:
+    if proof.refused is not None or proof.queries_after is None or proof.ms_after is None:
+        origin = f"{one.evidence.origin}; the proof was tried and does not stand: {proof.refused}"
+        return replace(one, evidence=replace(one.evidence, origin=origin))
+    rounds = f" (median of {proof.rounds} runs each way)" if proof.rounds > 1 else ""
+    how = f"{ORIGIN}{rounds}, {'inside a transaction that was rolled back' if proof.rolled_back else 'which writes nothing'}"
+    evidence = QueryEvidence(
+        one.evidence.queries[0].fingerprint,
+        Measurement(ms=proof.ms_before, queries=proof.queries_before, plan_id=one.evidence.queries[0].before.plan_id),
+        Measurement(ms=proof.ms_after, queries=proof.queries_after),
+    )
+    if others:
+        with_them = "another edit" if others == 1 else f"{others} other edits"
+        how += f". They are those of this edit and {with_them} of the line together; what they save is shared out by the time of their loads"
+    difference = max(0.0, proof.ms_before - proof.ms_after)
+    if difference > proof.ms_recorded:
+        how += f". In the recording they took {proof.ms_recorded:.3g} ms: no more is counted as saved"
+    saved = min(proof.ms_recorded, difference) * share
+    return replace(one, evidence=Evidence("measured", how, (evidence,)), saves_ms=saved)
