@@ -156,6 +156,8 @@ class Schema:
     views: tuple[View, ...] = ()
     functions: tuple[Function, ...] = ()
     """Only those that are not immutable: no index can hold them."""
+    counted_days: float | None = None
+    """How long scans and writes have been counted; None when not known."""
 
     def table(self, name: str, schema: str | None = None) -> Table | None:
         """The table of that exact name: in `schema` if given, else the first match along the search path."""

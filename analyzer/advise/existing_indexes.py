@@ -12,6 +12,8 @@ from .workload_costs import IndexSet, WorkloadCosts
 
 STAND_IN_SLOWDOWN = 1.05
 """What a query may be planned at with a wider index in place of its prefix: descending and reading it cost a little more."""
+SHORT_DAYS = 3.0
+"""Of counting: less says little of what runs on a certain day of the week or the month."""
 SLOWDOWN = 1.0001
 """The same for any other index: nothing, but for rounding."""
 
@@ -32,7 +34,7 @@ def dropped_indexes(
     for table in schema.tables:
         # Duplicates first, then what another one serves, then what nobody uses.
         for _, index, reason, stand_ins in sorted(
-            _candidates(table, chosen, costs, names), key=lambda one: (one[0], one[1].name)
+            _candidates(table, chosen, costs, names, schema.counted_days), key=lambda one: (one[0], one[1].name)
         ):
             name = f"{table.schema}.{index.name}"
             if late():
@@ -57,7 +59,7 @@ def dropped_indexes(
 
 
 def _candidates(
-    table: Table, chosen: IndexSet, costs: WorkloadCosts, names: Mapping[int, str]
+    table: Table, chosen: IndexSet, costs: WorkloadCosts, names: Mapping[int, str], days: float | None
 ) -> Iterator[tuple[int, Index, str, list[str]]]:
     """Indexes that could go, with the order in which to try, the reason and what stands in for each; maybe in several ways."""
     new = [(costs.indexes[one], names[one]) for one in names if chosen >> one & 1]
@@ -80,12 +82,16 @@ def _candidates(
         elif by_new:
             yield 1, index, f"the new {by_new[0]} begins with the same columns and serves what it serves", [by_new[0]]
         elif index.scans == 0 and not same and not table.partitions:
-            yield (
-                2,
-                index,
-                "it has not been scanned since the statistics were reset, and no recorded query needs it",
-                [],
-            )
+            yield 2, index, f"it has not been scanned {_counted(days)}, and no recorded query needs it", []
+
+
+def _counted(days: float | None) -> str:
+    """How long the server has counted scans: a month's end may not have been among it."""
+    if days is None:
+        return "since the statistics were reset"
+    if days < SHORT_DAYS:
+        return f"in the {days * 24:.1f} hours since the statistics were reset, which is too short to tell"
+    return f"in the {days:.0f} days since the statistics were reset"
 
 
 def protected(index: Index, table: Table) -> bool:

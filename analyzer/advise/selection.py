@@ -62,9 +62,13 @@ def select_indexes(
     search = Search(costs, schema, constraints, writes, progress, banned)
     search.offer(candidates, bundles)
     best = _needed(search, search.best(constraints.budget_bytes))
-    curve = []
+    curve, last = [], 0
     for budget in sorted(set(budgets)):
-        point = _needed(search, search.best(budget))
+        point = min(
+            (_needed(search, search.best(budget)), *(one for one in (best, last) if costs.size(one) <= budget)),
+            key=costs.total,
+        )
+        last = point
         curve.append(CurvePoint(budget, costs.size(point), len(members(point)), search.share(point)))
     names = index_names([costs.indexes[one] for one in members(best)], schema)
     dropped: tuple[DroppedIndex, ...] = ()

@@ -142,8 +142,9 @@ class HollowClone:
         # What the clone has installed for trials is not there yet: who takes such an index must create the extension first.
         extensions = tuple(sorted(one.name for one in self.file.manifest.extensions))
         return replace(
-            schema, tables=tuple(tables), server_version=self.file.manifest.server_version, extensions=extensions
-        )
+            schema, tables=tuple(tables), server_version=self.file.manifest.server_version, extensions=extensions,
+            counted_days=self.file.manifest.counted_days,
+        )  # fmt: skip
 
     def add(self, schema: str, table: str, method: str, definition: Callable[[str], str], size: Size) -> str:
         """Make an index known, switched off, and return its handle, the name it has in plans.

@@ -138,6 +138,8 @@ class Manifest:
     collations: tuple[Collation, ...]
     relations: tuple[Relation, ...]
     left_out: tuple[LeftOut, ...]
+    counted_days: float | None = None
+    """How long the source's counters have been counting; None when not known."""
 
     @property
     def major(self) -> int:

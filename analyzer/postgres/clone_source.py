@@ -117,6 +117,11 @@ WHERE c.relkind IN ('r', 'p', 'm') AND {_USER}
   AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
 ORDER BY 1, 2
 """  # noqa: S608 - a constant
+# A crash throws all counters away, and only the moment of the background writer's tells it.
+_COUNTED = """
+SELECT extract(epoch FROM pg_catalog.now() - greatest(d.stats_reset, b.stats_reset)) / 86400.0
+FROM pg_catalog.pg_stat_database d, pg_catalog.pg_stat_bgwriter b WHERE d.datname = pg_catalog.current_database()
+"""
 _TABLESPACES = f"""
 SELECT DISTINCT p.spcname, p.spcoptions::text FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -188,6 +193,7 @@ def _read(
     extended = read_extended_statistics(connection, values=values)
     if extended is None:
         left_out.append(LeftOut("extended statistics", "the role may not read them: GRANT pg_read_all_data TO it"))
+    ((days,),) = _rows(connection, _COUNTED)
     manifest = Manifest(
         format=FORMAT,
         notice=SENSITIVE if values else WITHOUT_VALUES,
@@ -206,6 +212,7 @@ def _read(
         collations=_collations(connection),
         relations=tuple(one for one in _relations(connection) if (one.schema, one.table or one.name) not in hidden),
         left_out=tuple(left_out),
+        counted_days=float(days) if days is not None else None,
     )
     return CloneFile(manifest, Statistics(tuple(columns), tuple(extended or ())), schema)
 

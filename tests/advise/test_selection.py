@@ -212,6 +212,30 @@ def test_no_time_gives_an_incomplete_answer(shop: Shop) -> None:
     assert found.cost_after == found.cost_before
 
 
+def test_a_larger_budget_never_buys_less_though_time_runs_out(shop: Shop) -> None:
+    queries = [WeightedQuery(text, ((text, 1.0),), 10.0) for text in (BY_BUYER, BY_DAY, BY_EMAIL)]
+    found = pool(queries, shop.schema)
+    for seconds in (0.05, 0.1, 0.2, 0.4):
+        selection = select_indexes(
+            queries,
+            found.indexes,
+            shop.what_if,
+            shop.schema,
+            Constraints(max_seconds=seconds),
+            budgets=[10**6, 10**7, 10**8],
+        )
+        costs = [point.cost for point in selection.curve]
+        assert costs == sorted(costs, reverse=True)
+        assert costs[-1] <= selection.cost_after / selection.cost_before
+
+
+def test_the_age_of_the_counters_is_told(shop: Shop) -> None:
+    for days, told in ((None, "since the statistics were reset"), (0.05, "1.2 hours"), (40.2, "in the 40 days")):
+        schema = replace(shop.schema, counted_days=days)
+        found = select_indexes([WeightedQuery("q", ((BY_WORD, 1.0),), 1.0)], [], shop.what_if, schema)
+        assert any(told in one.reason for one in found.dropped)
+
+
 def test_an_index_that_stands_already_is_not_offered_again(shop: Shop) -> None:
     again = CandidateIndex("public", "sales", "btree", (Key("id"),))
     queries = [WeightedQuery("q", (("SELECT count(*) FROM sales WHERE id < 500", 1.0),), 1.0)]
