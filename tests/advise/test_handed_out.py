@@ -148,7 +148,12 @@ def test_ddl_alembic_and_model_make_the_same_index(
     before = indexes(owner)
     engine = sa.create_engine(server.url("handed", "app"))
     codes = [action.code for action in additions] + [one.codes(f"extra {n}") for n, one in enumerate(EXTRAS)]
-    for ddl, revision, model in [[code.text for code in three] for three in codes]:
+    for ddl, revision, model, *duplicates in [[code.text for code in forms] for forms in codes]:
+        assert len(duplicates) == ("UNIQUE" in ddl)
+        for query in duplicates:
+            with owner.cursor() as cursor:
+                cursor.execute(query)
+                assert cursor.fetchall() == []
         run(owner, ddl)
         made = indexes(owner) - before
         assert made, ddl
