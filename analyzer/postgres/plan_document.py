@@ -192,11 +192,16 @@ def _messages(text: str) -> Iterator[str]:
         yield from _csv_messages(text)
         return
     held: list[str] = []
+    tabbed = False
     for line in text.split("\n"):
-        if line.startswith(("\t", "#011")) or (held and (not line.strip() or _continues(line, held))):
+        tab = line.startswith(("\t", "#011"))
+        # Where a message's lines begin with tabs, one without is the next message, whatever the log's prefix.
+        if tab or (held and not tabbed and (not line.strip() or _continues(line, held))):
+            tabbed |= tab
             if held:
                 held.append(re.sub(r"^(?:\t|#011)", "", line))
             continue
+        tabbed = False
         if held:
             yield "\n".join(held)
         held = [line] if _DURATION.search(line) else []

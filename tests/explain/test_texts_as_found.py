@@ -105,6 +105,18 @@ def test_plans_of_auto_explain_are_read_in_each_format(server: Server, log_forma
     assert first.duration_ms is not None
 
 
+@pytest.mark.parametrize("log_format", ["text", "json", "yaml", "xml"])
+@pytest.mark.parametrize("prefix", ["<2026-11-28 10:00:00.123 UTC>", "1764324000.1 7 0 ", "app@db/[local] ", ""])
+def test_plans_end_where_the_next_message_begins(server: Server, log_format: str, prefix: str) -> None:
+    """Whatever log_line_prefix is."""
+    lines = auto_explained(server, log_format).rstrip("\n").split("\n")
+    logged = "".join(
+        f"{prefix}{line}\n" if line.startswith("LOG:") else f"\t{line}\n" for line in lines
+    ) + f"{prefix}LOG:  checkpoint starting: time\n{prefix}ERROR:  syntax error\n{prefix}STATEMENT:  SELEC\n\tLimit 1\n"  # fmt: skip
+    first, second = read_plans(logged)
+    assert first.root.rows == second.root.rows == 27
+
+
 def test_a_log_that_is_cut_off_gives_the_plans_before(server: Server) -> None:
     logged = auto_explained(server, "json")
     assert len(list(read_plans(logged[:-200]))) == 1
