@@ -1,5 +1,6 @@
 """Partitions of one table in a plan: which scans belong together, and one finding where several say the same."""
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -12,6 +13,8 @@ from .finding import Fact, Finding, LookedAt, Subject, identity
 from .plan_context import PlanContext, rows_read
 
 SHARE = "share of the execution"
+COMMON = 4
+"""Letters that the names of partitions have in common."""
 _NUMBERED = re.compile(r"(.+)_\d+")
 
 
@@ -80,22 +83,34 @@ def _numbered(context: PlanContext) -> dict[int, Parent]:
     """By a scan's id, what PostgreSQL's own numbering tells without a catalog: partitions of `t` are called t_1, t_2 …
     whatever their names."""
     groups: dict[tuple[int, str], list[PlanNode]] = {}
-    for node in context.nodes:
-        match = _NUMBERED.fullmatch(node.alias or "") if node.relation else None
-        if match is not None and node.id in _appends(context):
+    scans = [one for one in context.nodes if one.relation and one.alias and one.id in _appends(context)]
+    for node in scans:
+        match = _NUMBERED.fullmatch(node.alias or "")
+        if match is not None:
             groups.setdefault((_appends(context)[node.id], match[1]), []).append(node)
     found: dict[int, Parent] = {}
-    for (append, called), scans in groups.items():
-        names = {one.relation or "" for one in scans}
-        if len(names) < 2 or all(one.alias == one.relation for one in scans):
+    for (append, called), numbered in groups.items():
+        # Where partitions are joined one by one, the first has no number; so has the first of a UNION's tables.
+        first = [one for one in scans if one.alias == called and _appends(context)[one.id] == append]
+        members = [*first, *numbered]
+        names = {one.relation or "" for one in members}
+        if len(names) < 2 or all(one.alias == one.relation for one in members):
             continue
         asked = _asked(context, called)
+        if asked is None and first and not _alike(names):
+            continue
         if asked is None and all(one.startswith(f"{called}_") for one in names):
-            asked = (scans[0].schema, called)
-        schema, name = asked or (scans[0].schema, None)
-        parent = Parent(append, schema, name, called)
-        found |= {one.id: parent for one in scans}
+            asked = (members[0].schema, called)
+        schema, name = asked or (members[0].schema, None)
+        found |= dict.fromkeys((one.id for one in members), Parent(append, schema, name, called))
     return found
+
+
+def _alike(names: set[str]) -> bool:
+    """Whether the names are those of one table's partitions by the look of them: the same but for their ends."""
+    low, high = min(names), max(names)
+    common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False)))
+    return common >= COMMON and low[:common] not in names
 
 
 def _asked(context: PlanContext, called: str) -> tuple[str | None, str] | None:

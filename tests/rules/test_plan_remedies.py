@@ -11,6 +11,7 @@ from queryproof.analyzer.postgres.literals import without_literals
 from queryproof.analyzer.postgres.plan_reader import read_plan
 from queryproof.analyzer.postgres.plan_shape import plan_shape
 from queryproof.analyzer.postgres.server import Server
+from queryproof.analyzer.sql.parse import analyse
 from queryproof.analyzer.sql.tokens import split_statements
 from queryproof.rules.finding import Finding
 from queryproof.rules.judge_plan import judge_plan
@@ -273,3 +274,48 @@ def test_a_conversion_is_told_by_the_rule_that_knows_the_remedy(connection: Conn
     (beside,) = judged(connection, f"{sql} AND pad = 'x'", "seq-scan-high-filter")
     assert beside.remedy is not None
     assert '("pad")' in beside.remedy.code[0].text
+
+
+UNNUMBERED = """
+Append  (cost=0.00..1500.00 rows=3 width=8) (actual time=0.100..92.700 rows=3 loops=1)
+  ->  Hash Join  (cost=1.00..500.00 rows=1 width=8) (actual time=0.100..46.000 rows=2 loops=1)
+        Hash Cond: (q_1.id = b.id)
+        ->  Seq Scan on shops_north q_1  (cost=0.00..1.50 rows=100 width=8) (actual time=0.010..0.020 rows=100 loops=1)
+        ->  Hash  (cost=400.00..400.00 rows=27 width=8) (actual time=45.000..45.000 rows=25 loops=1)
+              ->  Seq Scan on FIRST b  (cost=0.00..400.00 rows=27 width=8) (actual time=0.010..44.000 rows=25 loops=1)
+                    Filter: (region = 7)
+                    Rows Removed by Filter: 20045
+  ->  Hash Join  (cost=1.00..500.00 rows=1 width=8) (actual time=0.100..46.000 rows=1 loops=1)
+        Hash Cond: (q_2.id = b_1.id)
+        ->  Seq Scan on shops_south q_2  (cost=0.00..1.50 rows=100 width=8) (actual time=0.010..0.020 rows=100 loops=1)
+        ->  Hash  (cost=400.00..400.00 rows=27 width=8) (actual time=45.000..45.000 rows=25 loops=1)
+              ->  Seq Scan on SECOND b_1  (cost=0.00..400.00 rows=27 width=8) (actual time=0.010..44.000 rows=25 loops=1)
+                    Filter: (region = 7)
+                    Rows Removed by Filter: 20145
+Planning Time: 0.592 ms
+Execution Time: 92.900 ms
+"""
+PARTS = "SELECT q.id FROM shops q JOIN bills b USING (id) WHERE b.region = 7"
+UNION = (
+    "SELECT q.id FROM shops q JOIN northern b USING (id) UNION ALL SELECT q.id FROM shops q JOIN southern b USING (id)"
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "statement", "subjects"),
+    [
+        ("northern", "southern", PARTS, ["bills"]),
+        ("northern", "southern", UNION, ["northern", "southern"]),
+        ("northern", "southern", None, ["northern", "southern"]),
+        ("bills_2024", "bills_2025", None, ["partitions of b"]),
+        ("bills", "bills_archive", None, ["bills", "bills_archive"]),
+    ],
+)
+def test_the_first_of_partitions_that_are_joined_may_have_no_number(
+    first: str, second: str, statement: str | None, subjects: list[str]
+) -> None:
+    """As the tables of a UNION: the statement tells which they are, else their names."""
+    plan = read_plan(UNNUMBERED.replace("FIRST", first).replace("SECOND", second))
+    around = Around(statement=analyse(statement) if statement else None)
+    findings, _ = judge_plan(PlanContext(plan, around))
+    assert sorted(one.subject.detail for one in findings if one.rule == "seq-scan-high-filter") == subjects
