@@ -15,6 +15,8 @@ MIN_ROWS = 1_000
 """Below this many rows reading a table whole takes well under a millisecond."""
 MIN_SHARE = 0.05
 """Of the query's cost: below it nobody asks."""
+WIDE = "it has "
+"""How the reason begins for a candidate of too many columns."""
 UNUSED = "no plan "
 """How the reason begins for a candidate that no query would use."""
 ADVISING = ("write ", "give ", "name ", "use ")
@@ -95,7 +97,8 @@ def _reason(
         return f"the condition keeps ≈ {share:.0%} of the rows: so many single visits cost more than reading all", ""
     helpful = [reason for reason in _not_taken(table, scans, rejected) if not reason.startswith(UNUSED)]
     if helpful:
-        return f"an index was planned cheaper and not taken: {helpful[0]}", ""
+        # That a wider one was not allowed says least: another one may have been.
+        return f"an index could serve it and was not taken: {min(helpful, key=lambda one: one.startswith(WIDE))}", ""
     return f"the planner expects ≈ {node.plan_rows:,.0f} rows and finds reading the table cheaper".replace(
         ",", "\u202f"
     ), ""
