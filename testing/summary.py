@@ -32,8 +32,9 @@ def print_budgets(
     budgets: Mapping[str, int],
     passed: Mapping[str, int],
     stale: Sequence[str],
+    over: Sequence[str],
 ) -> None:
-    """What was written, or what the file lacks and holds for nothing."""
+    """What was written, or what the file lacks and holds for nothing. over: tests that have sent more than theirs allow."""
     terminal.section("query budgets", sep="-")
     if mode == "update":
         changed = sum(budgets.get(test) != count for test, count in passed.items())
@@ -41,13 +42,14 @@ def print_budgets(
         return
     missing = sorted(test for test in passed if test not in budgets)
     lower = sum(budgets.get(test, 0) > count for test, count in passed.items())
+    _list(terminal, "tests that send more than their budgets allow", over)
     _list(terminal, "tests without a budget", missing)
     _list(terminal, "budgets of tests that are no more", stale)
     if lower:
         terminal.write_line(f"{lower} tests send fewer queries than their budgets allow")
     if missing or stale or lower:
         terminal.write_line("write them anew with --queryproof-budgets=update")
-    else:
+    elif not over:
         terminal.write_line(f"{file} fits: {len(passed)} tests")
 
 

@@ -82,7 +82,7 @@ class Totals:
         if self._problem is not None:
             write.write_line(f"queryproof: {self._problem}", red=True)
         elif self._mode is not None:
-            print_budgets(write, self._mode, self._file.name, self.budgets, self._passed(), self.stale)
+            print_budgets(write, self._mode, self._file.name, self.budgets, self._passed(), self.stale, self._over())
         if self.config.getoption("queryproof_prove"):
             print_proofs(write, sorted(self.proofs))
         for line in missing_lines(self.crashed, self.faults):
@@ -90,6 +90,9 @@ class Totals:
         journal = self.config.getoption("queryproof_journal")
         if journal:
             write.write_line(f"queryproof: recorded to {journal}; next: queryproof analyze {journal}")
+
+    def _over(self) -> list[str]:
+        return sorted(test for test, one in self.figures.items() if one.queries > self.budgets.get(test, one.queries))
 
     def _passed(self) -> dict[str, int]:
         return {test: one.queries for test, one in self.figures.items() if one.passed}

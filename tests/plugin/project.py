@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy.dialects.sqlite
 import sqlalchemy.orm
 
+import queryproof.analysis
 import queryproof.analyzer.sources.grouping
 import queryproof.rules.judge
 import queryproof.rules.orm.n_plus_one

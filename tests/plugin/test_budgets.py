@@ -34,6 +34,8 @@ def test_budgets_are_written_checked_and_cleaned(project: Project) -> None:
         [
             "3 queries, more than 2:",
             "*3×, 2 with values sent before: select $1, [?]",
+            "tests that send more than their budgets allow:",
+            "  test_two.py::test_other",
             "tests without a budget:",
             "  test_one.py::test_new",
             "budgets of tests that are no more:",
@@ -42,6 +44,7 @@ def test_budgets_are_written_checked_and_cleaned(project: Project) -> None:
         ]
     )
     assert file.read_text() == written
+    project.run("--queryproof-budgets=check", "test_two.py").stdout.no_fnmatch_line("*fits*")
     (project.path / "test_two.py").unlink()
     updated = project.run("--queryproof-budgets=update")
     updated.stdout.fnmatch_lines(["queryproof-budgets.json: 1 of 1 budgets written anew, 3 stale ones removed"])
