@@ -8,6 +8,7 @@ from ..errors import StatementError
 from ..plan import Plan, PlanNode
 from ..plan_parts import Jit, Planning, Serialization, Trigger
 from .plan_document import documents
+from .plan_from_markup import MOST
 from .plan_parts_reader import (
     read_hash,
     read_memoize,
@@ -119,6 +120,9 @@ def _values(raw: dict[str, Any]) -> dict[str, Any]:
                 found[attribute] = float(value)
             else:
                 found[attribute] = read(raw, key)
+    for attribute in _MULTIPLIED:
+        if not -MOST <= (found.get(attribute) or 0.0) <= MOST:
+            raise OverflowError(attribute)
     return found
 
 
@@ -289,6 +293,8 @@ def _part(read: Callable[[RawNode], Any]) -> Callable[[RawNode, str], Any]:
 
 
 _AGGREGATES = {"Hashed": "HashAggregate", "Sorted": "GroupAggregate", "Mixed": "MixedAggregate"}
+_MULTIPLIED = ("actual_loops", "actual_rows", "actual_total_ms", "plan_rows", "total_cost")
+"""What is multiplied with one another: the product must be finite."""
 _REMOVED = (("removed", "filter"), ("removed_by_recheck", ""), ("removed_by_join_filter", "join_filter"))
 """Our attribute, and the condition that removed the rows. A recheck always tells how many, where there are any."""
 
