@@ -15,10 +15,12 @@ from .analyzer.advise.candidate_pool import CandidatePool, candidate_pool
 from .analyzer.advise.clone_what_if import CloneWhatIf
 from .analyzer.advise.door import Door, open_door, without_door
 from .analyzer.advise.existing_definitions import existing_definitions
-from .analyzer.advise.measured_set import SetTrial, prove_set
+from .analyzer.advise.measured_set import MeasuredSet
 from .analyzer.advise.planned_set import plan_set, plan_today
+from .analyzer.advise.prove_set import prove_set
 from .analyzer.advise.selection import select_indexes
 from .analyzer.advise.selection_types import Constraints, Selection, TableWrites, WeightedQuery
+from .analyzer.advise.set_trial import SetTrial
 from .analyzer.advise.table_writes import table_writes
 from .analyzer.advise.weighted_queries import weighted_queries
 from .analyzer.advise.workload_costs import WorkloadCosts
@@ -135,14 +137,15 @@ def _planned(
     if builder is not None and selection.chosen:
         first = selection
 
-        def again(out: Collection[CandidateIndex]) -> Selection:
+        def again(found: MeasuredSet) -> Selection:
             # Other doors plan on the very database in which the trial's indexes stand now.
             if not isinstance(door.what_if, CloneWhatIf):
                 return first
-            return _select(request, door, queries, pool, writes, costs, count, out, first)
+            costs.measured({index: built.size_bytes for index, built in found.kept.items()})
+            return _select(request, door, queries, pool, writes, costs, count, found.useless, first)
 
         with _trial(request, first, queries, builder(), stack, progress) as trial:
-            selection, measured = prove_set(first, again, trial)
+            selection, measured = prove_set(first, again, trial, request.constraints.budget_bytes)
     planned = plan_set(door.what_if, selection, queries, today)
     return advice_report(
         workload=workload, statements=statements, queries=queries, door=door, pool=pool, selection=selection,

@@ -25,9 +25,10 @@ from queryproof.analyzer.advise.candidate_index import CandidateIndex
 from queryproof.analyzer.advise.candidate_pool import candidate_pool
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.advise.index_advice import describe
-from queryproof.analyzer.advise.measured_set import SetTrial, prove_set
+from queryproof.analyzer.advise.prove_set import prove_set
 from queryproof.analyzer.advise.selection import select_indexes
 from queryproof.analyzer.advise.selection_types import Constraints, Selection, WeightedQuery
+from queryproof.analyzer.advise.set_trial import SetTrial
 from queryproof.analyzer.postgres.binaries import find_binaries, find_major
 from queryproof.analyzer.postgres.clone import HollowClone
 from queryproof.analyzer.postgres.clone_file import CloneFile
@@ -121,7 +122,7 @@ def proven(url: str, clone: CloneFile, texts: dict[str, str], budget: int, timed
         SetTrial(statements, builder, lambda sql: explainer.measure(sql, runs=WARM_RUNS), silent) as trial,
     ):
         selection, found = prove_set(
-            timed.selection, lambda out: chosen(clone, texts, budget, banned=out).selection, trial
+            timed.selection, lambda found: chosen(clone, texts, budget, banned=found.useless).selection, trial
         )
     for index, reason in found.taken_out:
         print(f"    taken out: {describe(index)}: {reason}", flush=True)

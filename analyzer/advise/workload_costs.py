@@ -1,7 +1,7 @@
 """What a workload costs under sets of indexes: asked from a what-if door, and never asked twice."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import StatementError
@@ -122,6 +122,12 @@ class WorkloadCosts:
         if place not in text.tables or not condition <= text.words:
             return False
         return bool(columns & text.words) or not self._columns.get(place, frozenset()) & text.words
+
+    def measured(self, sizes: Mapping[CandidateIndex, int]) -> None:
+        """From now on these indexes take as many bytes."""
+        for index, size in sizes.items():
+            if index in self._numbers:
+                self.sizes[self._numbers[index]] = size
 
     def numbered(self, indexes: Iterable[CandidateIndex]) -> IndexSet:
         """Those of the indexes that are known, as a set."""

@@ -1,6 +1,6 @@
 """`--prove measure`: the set is really built and measured, what does not help is taken out, and nothing is ever left behind."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -14,9 +14,11 @@ from queryproof.advising import AdviceRequest, advise
 from queryproof.analyzer.advise.builder import Builder
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
-from queryproof.analyzer.advise.measured_set import SetTrial, prove_set
+from queryproof.analyzer.advise.measured_set import MeasuredSet
+from queryproof.analyzer.advise.prove_set import prove_set
 from queryproof.analyzer.advise.selection import select_indexes
-from queryproof.analyzer.advise.selection_types import ChosenIndex, Selection, WeightedQuery
+from queryproof.analyzer.advise.selection_types import ChosenIndex, Constraints, Selection, WeightedQuery
+from queryproof.analyzer.advise.set_trial import SetTrial
 from queryproof.analyzer.advise.workload_costs import WorkloadCosts
 from queryproof.analyzer.errors import ServerError, StatementError
 from queryproof.analyzer.plan import Plan
@@ -35,6 +37,7 @@ INSERT INTO things SELECT n, n % 5000, n % 3, md5(n::text), repeat('x', 100) FRO
 GOOD = CandidateIndex("public", "things", "btree", (Key("a"),))
 USELESS = CandidateIndex("public", "things", "btree", (Key("b"),))
 USELESS_TOO = CandidateIndex("public", "things", "btree", (Key("b"), Key("word")))
+WORD = CandidateIndex("public", "things", "btree", (Key("word"),))
 TRIGRAM = CandidateIndex("public", "things", "gin", (Key("word", operator_class="gin_trgm_ops"),), extension="pg_trgm")
 QUERY = "SELECT * FROM things WHERE a = 77"
 
@@ -117,9 +120,9 @@ def test_others_are_chosen_in_the_place_of_what_does_not_help(
 ) -> None:
     asked: list[set[CandidateIndex]] = []
 
-    def select(out: Collection[CandidateIndex]) -> Selection:
-        asked.append(set(out))
-        return chosen(*(index for index in (USELESS, USELESS_TOO, GOOD) if index not in out))
+    def select(found: MeasuredSet) -> Selection:
+        asked.append(set(found.useless))
+        return chosen(*(index for index in (USELESS, USELESS_TOO, GOOD) if index not in found.useless))
 
     with SetTrial([("q", 1.0, QUERY)], builder, lambda sql: explainer.measure(sql, 3), quiet) as trial:
         selection, found = prove_set(chosen(USELESS), select, trial)
@@ -129,6 +132,37 @@ def test_others_are_chosen_in_the_place_of_what_does_not_help(
     assert list(found.kept) == [GOOD]
     assert {index for index, _ in found.taken_out} == {USELESS, USELESS_TOO}
     assert left_behind(root) == []
+
+
+def test_what_is_larger_than_planned_is_chosen_anew_within_the_budget(
+    root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    sizes: list[int] = []
+
+    def select(found: MeasuredSet) -> Selection:
+        sizes.append(found.size_bytes)
+        return chosen(GOOD)
+
+    statements = [("q", 1.0, QUERY), ("r", 1.0, "SELECT * FROM things WHERE word = md5('77')")]
+    with SetTrial(statements, builder, lambda sql: explainer.measure(sql, 3), quiet) as trial:
+        selection, found = prove_set(chosen(GOOD, WORD), select, trial, budget_bytes=1_000_000)
+        assert len(left_behind(root)) == 1
+    assert sizes > [1_000_000]
+    assert [one.index for one in selection.chosen] == list(found.kept) == [GOOD]
+    assert found.size_bytes <= 1_000_000
+    assert left_behind(root) == []
+
+
+def test_a_size_that_was_measured_counts_from_then_on(server: Server, name: str) -> None:
+    with HollowClone(read_source(server.url(name, "app"))) as clone:
+        schema, what_if = clone.schema(), CloneWhatIf(clone)
+        query = WeightedQuery("q", ((QUERY, 1.0),), 10.0)
+        costs, limits = WorkloadCosts([query], what_if, schema), Constraints(budget_bytes=5_000_000)
+        assert [one.index for one in select_indexes([query], [GOOD], what_if, schema, limits, costs=costs).chosen] == [
+            GOOD
+        ]
+        costs.measured({GOOD: 6_000_000, WORD: 1})
+        assert select_indexes([query], [GOOD], what_if, schema, limits, costs=costs).chosen == ()
 
 
 def test_an_index_that_has_been_built_in_vain_is_not_chosen_again(server: Server, name: str) -> None:

@@ -1,0 +1,36 @@
+"""Selection and measurement in turns: what is built tells what planning could not know."""
+
+from collections.abc import Callable, Collection
+
+from .candidate_index import CandidateIndex
+from .measured_set import MeasuredSet
+from .selection_types import Selection
+from .set_trial import SetTrial
+
+MAX_ROUNDS = 3
+"""Of selecting again."""
+
+
+def prove_set(
+    selection: Selection, select: Callable[[MeasuredSet], Selection], trial: SetTrial, budget_bytes: int | None = None
+) -> tuple[Selection, MeasuredSet]:
+    """Measure the selection; while some of it does not help in truth, or takes more than the budget as built, select anew.
+
+    select: the best set by what has been measured so far. Returns the last selection with what was measured of it: `kept` are
+    those that help.
+    """
+    found = trial.measure(*_asked(selection))
+    for _ in range(MAX_ROUNDS):
+        useless = any(one.index in found.useless for one in selection.chosen)
+        if not useless and (budget_bytes is None or found.size_bytes <= budget_bytes):
+            break
+        other = select(found)
+        if other.chosen == selection.chosen:
+            break
+        selection = other
+        found = trial.measure(*_asked(selection))
+    return selection, found
+
+
+def _asked(selection: Selection) -> tuple[list[CandidateIndex], dict[CandidateIndex, Collection[str]]]:
+    return [one.index for one in selection.chosen], {one.index: one.serves for one in selection.chosen}

@@ -1,0 +1,179 @@
+"""Builds chosen sets for real, measures the workload before and after, and takes out again what does not help in truth."""
+
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Self
+
+from ..errors import StatementError
+from ..plan import Plan, PlanNode
+from ..recommendation import Alternative
+from ..schema import Partition
+from .builder import Builder, Built
+from .candidate_index import CandidateIndex
+from .index_advice import MIN_GAIN_MS, Measure, describe
+from .measured_set import MeasuredQuery, MeasuredSet
+
+MIN_GAIN = 1.1
+"""What its queries together must gain, as a factor, for an index to stay: medians of warm runs repeat within some per cent."""
+SLOWED = 1.2
+"""A query that becomes slower by this factor, and by SLOWED_MS, counts against the indexes in its plan."""
+SLOWED_MS = 100.0
+NOT_RUN = "none of its queries could be run: it is known by its plan alone"
+
+
+class SetTrial:
+    """Builds sets of indexes one after the other, and measures the statements under each. statements: (fingerprint, calls, text
+    with values) of those that the sets should serve. What is built stays for the next set that holds it, until `close`."""
+
+    def __init__(
+        self,
+        statements: Sequence[tuple[str, float, str]],
+        builder: Builder,
+        measure: Measure,
+        progress: Callable[[str, Sequence[tuple[str, float, str]]], Iterator[tuple[str, float, str]]],
+    ) -> None:
+        self._ran = list(statements)
+        self._builder = builder
+        self._measure = measure
+        self._progress = progress
+        self._before: dict[str, Plan] = {}
+        self._after: dict[str, Plan] = {}
+        self._built: dict[CandidateIndex, Built] = {}
+        self._plain: dict[CandidateIndex, CandidateIndex] = {}
+        self._taken_out: list[tuple[CandidateIndex, str]] = []
+        self._refused: list[tuple[CandidateIndex, str]] = []
+        self._unmeasured: list[Alternative] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drop everything built. What cannot be dropped now is left to the builder, which tries again and tells."""
+        while self._built:
+            with contextlib.suppress(StatementError):
+                self._builder.drop(*self._built.popitem())
+
+    def measure(
+        self, indexes: Sequence[CandidateIndex], serves: Mapping[CandidateIndex, Collection[str]]
+    ) -> MeasuredSet:
+        """This set, without what does not help in truth. serves: by index, fingerprints of the queries that it is for."""
+        if not self._before:
+            self._run("Measuring before", self._ran, self._before, "")
+            self._after = dict(self._before)
+        changed = self._change(indexes)
+        pending = [one for one in self._ran if changed & _tables(self._before[one[0]].root)]
+        while True:
+            self._run("Measuring after", pending, self._after, "with the indexes built: ")
+            self._set_aside(serves)
+            useless = _useless(self._built, self._ran, self._before, self._after)
+            if useless is None:
+                break
+            index, reason = useless
+            names = self._built[index].names
+            self._drop(index)
+            self._taken_out.append((index, reason))
+            # What used it is measured again under what is left.
+            pending = [one for one in self._ran if names & _used(self._after[one[0]].root)]
+        return MeasuredSet(
+            dict(self._built), tuple(self._taken_out), tuple(self._refused),
+            tuple(MeasuredQuery(key, calls, self._before[key], self._after[key]) for key, calls, _ in self._ran),
+            tuple(self._unmeasured), dict(self._plain),
+        )  # fmt: skip
+
+    def _set_aside(self, serves: Mapping[CandidateIndex, Collection[str]]) -> None:
+        """Take away what cannot be judged, since none of its queries could be run: writes, and runs that were lost."""
+        could = {fingerprint for fingerprint, _, _ in self._ran}
+        for index in list(self._built):
+            own = serves.get(index, ())
+            if own and could.isdisjoint(own):
+                self._drop(index)
+                self._refused.append((index, NOT_RUN))
+
+    def _run(
+        self, stage: str, statements: Sequence[tuple[str, float, str]], found: dict[str, Plan], where: str
+    ) -> None:
+        for one in self._progress(stage, list(statements)):
+            try:
+                found[one[0]] = self._measure(one[2])
+            except StatementError as error:
+                self._unmeasured.append(Alternative(one[0], f"{where}{error}"))
+                self._ran.remove(one)
+
+    def _change(self, indexes: Sequence[CandidateIndex]) -> set[str]:
+        """Build what is missing and drop what is not of the set: names of the tables whose indexes have changed."""
+        known = {*self._built, *(index for index, _ in self._refused), *(index for index, _ in self._taken_out)}
+        wanted = {*indexes, *(self._plain[index] for index in indexes if index in self._plain)}
+        gone = [index for index in self._built if index not in wanted]
+        for index in gone:
+            self._drop(index)
+        waiting = [index for index in indexes if index not in known]
+        for index in waiting:
+            try:
+                self._built[index] = self._builder.build(index)
+            except StatementError as error:
+                if index.unique:
+                    self._plain[index] = replace(index, unique=False)
+                    waiting.append(self._plain[index])
+                    self._taken_out.append((index, f"{error}: a plain one was built in its place"))
+                else:
+                    self._refused.append((index, str(error)))
+        return {name for index in (*gone, *waiting) for name in (index.table, *_leaves(index.partitions))}
+
+    def _drop(self, index: CandidateIndex) -> None:
+        self._builder.drop(index, self._built.pop(index))
+
+
+def _useless(
+    built: Mapping[CandidateIndex, Built],
+    ran: Sequence[tuple[str, float, str]],
+    before: Mapping[str, Plan],
+    after: Mapping[str, Plan],
+) -> tuple[CandidateIndex, str] | None:
+    """The index that helps least of those that do not help, with the reason; None when all do."""
+    found: list[tuple[float, str, CandidateIndex, str]] = []
+    for index, trial in built.items():
+        using = [one for one in ran if trial.names & _used(after[one[0]].root)]
+        if not using:
+            found.append((0.0, describe(index), index, "built, and no query that was run used it"))
+            continue
+        old = sum(calls * _ms(before[key]) for key, calls, _ in using)
+        new = sum(calls * _ms(after[key]) for key, calls, _ in using)
+        gained = sum(max(0.0, _ms(before[key]) - _ms(after[key])) for key, _, _ in using)
+        if old < MIN_GAIN * new or gained < MIN_GAIN_MS:
+            reason = f"built and used, but its queries' time went from {old:.3g} to {new:.3g} ms"
+            found.append((old - new, describe(index), index, reason))
+            continue
+        slowed = [
+            key
+            for key, _, _ in using
+            if _ms(after[key]) > SLOWED * _ms(before[key]) and _ms(after[key]) - _ms(before[key]) > SLOWED_MS
+        ]
+        if slowed:
+            reason = f"built and used, but it made query {slowed[0]} slower: {_ms(before[slowed[0]]):.3g} ms became {_ms(after[slowed[0]]):.3g} ms"
+            found.append((old - new, describe(index), index, reason))
+    if not found:
+        return None
+    _, _, index, reason = min(found, key=lambda one: (one[0], one[1]))
+    return index, reason
+
+
+def _leaves(partitions: Sequence[Partition]) -> Iterator[str]:
+    for one in partitions:
+        yield one.name
+        yield from _leaves(one.parts)
+
+
+def _tables(root: PlanNode) -> set[str]:
+    return {node.relation for node in root.walk() if node.relation is not None}
+
+
+def _used(root: PlanNode) -> set[str]:
+    return {node.index for node in root.walk() if node.index is not None}
+
+
+def _ms(plan: Plan) -> float:
+    return plan.execution_ms or 0.0
