@@ -89,7 +89,7 @@ class Conversation:
             try:
                 cursor.execute("BEGIN READ ONLY")
                 cursor.execute(
-                    "SELECT pg_catalog.set_config('search_path', %s, true),"
+                    "SELECT pg_catalog.set_config('search_path', %s, true), pg_catalog.set_config('jit', 'off', true),"
                     " pg_catalog.set_config('statement_timeout', %s, true)",
                     (
                         f"pg_catalog, {search_path}" if search_path else "pg_catalog, pg_temp",

@@ -19,6 +19,12 @@ _SPELLED = {
 }  # fmt: skip
 """SQL's words for PostgreSQL's own types, as functions' bodies have them."""
 
+# There are none in most databases, and the questions below are long ones.
+_ANY = """
+SELECT EXISTS (SELECT FROM pg_cast WHERE castfunc >= 16384::oid)
+    OR EXISTS (SELECT FROM pg_constraint WHERE contypid <> 0 AND oid >= 16384::oid)
+    OR EXISTS (SELECT FROM pg_range WHERE rngsubdiff >= 16384::oid)
+"""
 _CAST = "'the cast from ' || format_type(castsource, NULL) || ' to ' || format_type(casttarget, NULL)"
 _EVERYWHERE = """
 SELECT castfunc::oid, {cast} FROM pg_cast WHERE castfunc >= 16384::oid
@@ -87,6 +93,9 @@ def hidden_functions(
     between PostgreSQL's own types an implicit one may happen anywhere, one at assignments where there are any, and an explicit
     one where its target is named, or is part of a named type.
     """
+    cursor.execute(_ANY)
+    if cursor.fetchone() == (False,):
+        return {}
     if relations is None:
         cursor.execute(_EVERYWHERE.format(functions=_OF_CHECK, cast=_CAST))
     else:
