@@ -17,8 +17,17 @@ pytest_plugins = ["pytester"]  # pytest takes it from the topmost conftest only
 
 MEMORY = Path("/dev/shm")
 ENOUGH = 8_000_000_000
+"""Bytes; the servers of all tests that run at once take less than a fifth."""
 
 _numbers = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """Servers' files in memory where there is plenty: making and deleting them takes a fifth of the whole run on a disk."""
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
+        # What tests write themselves stays on the disk, where the last runs' can be looked at.
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
 class Faults:
@@ -58,12 +67,7 @@ def faults(fault_log: Path) -> Iterator[Faults]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """In memory where there is plenty: a tenth of the whole run goes into making and deleting databases' files."""
-    with pytest.MonkeyPatch.context() as patch:
-        if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
-            patch.setattr(tempfile, "tempdir", str(MEMORY))
-        running = Server()
-    with running:
+    with Server() as running:
         yield running
 
 
