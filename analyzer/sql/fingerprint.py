@@ -22,7 +22,8 @@ _KEEPS_SPACE_BEFORE_PARENTHESIS = _UNARY_AFTER | frozenset(
 _CONSTANTS = frozenset(("true", "false", "null"))
 _CONSTANT_KEPT_AFTER = frozenset(("is", "not", "nulls", "set"))
 _COPY_DATA = re.compile(r"^\s*copy\b.*?\bfrom\s+stdin\b", re.IGNORECASE | re.DOTALL)
-_VALUE = "\0"
+_VALUE = "\0\0"
+"""In the place of a value; a NUL of the text itself is a token of one."""
 _TYPE_WORDS = {
     "double": ("precision",),
     "character": ("varying",),

@@ -1,7 +1,7 @@
 """One text for one statement, no literal in it, whatever the input."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from queryproof.analyzer.sql.fingerprint import fingerprint, normalize
@@ -110,6 +110,7 @@ sql_like = st.lists(
 
 
 @given(sql_like)
+@example("-\x00")
 def test_a_normalised_text_is_its_own_normal_form(sql: str) -> None:
     once = normalize(sql)
     assert normalize(once) == once
