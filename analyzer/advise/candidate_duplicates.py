@@ -6,9 +6,9 @@ from typing import Any
 from ..schema import Index, Table
 from ..sql.deparse import NotIndexable, deparse, identifier
 from ..sql.statement import TableScan
+from ..sql.tokens import names_in
 from ..sql.tree import Node, TreeError, body, kind, operator, parse_tree, strings, walk
 from .candidate_index import CandidateIndex, Key
-from .distinct_keys import words_of
 
 _DEFAULT_CLASSES = {"jsonb_path_ops": ("jsonb_path_ops", "jsonb_ops")}
 _NARROW = ("_path_ops", "trgm_ops", "_bloom_ops")
@@ -77,7 +77,7 @@ def collated(index: Index, position: int, key: str, table: Table) -> bool:
         return True
     if column is not None:
         return own == (column.collation or own)
-    named = {one.collation for one in table.columns if one.collation and one.name in words_of(key)}
+    named = {one.collation for one in table.columns if one.collation and one.name in names_in(key)}
     return own in (named or {"default"})
 
 

@@ -7,9 +7,9 @@ from math import prod
 from ..plan import Plan
 from ..schema import Schema, Table
 from ..sql.statement import Statement, TableScan
+from ..sql.tokens import names_in
 from .candidate_index import CandidateIndex
 from .candidates import candidates, obstacles, together
-from .distinct_keys import words_of
 from .scanned_table import scanned_table
 
 FEW_VALUES = 10
@@ -66,7 +66,7 @@ def _few_values(index: CandidateIndex, table: Table) -> bool:
     first = index.keys[0]
     if first.column is not None or index.method not in ("btree", "hash"):
         return False
-    words = words_of(first.expression)
+    words = names_in(first.expression)
     columns = [column for column in table.columns if column.name in words]
     if not columns or any(column.distinct is None for column in columns):
         return False

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from ..schema import Table
-from ..sql.tokens import significant
+from ..sql.tokens import names_in
 
 UNKNOWN_SHARE = 0.1
 """Distinct values of a column without statistics, as a share of the rows."""
@@ -45,14 +45,9 @@ def _distinct(table: Table, name: str, rows: float) -> float:
     return column.distinct + (1 if column.null_fraction else 0)
 
 
-def words_of(expression: str) -> set[str]:
-    """Names that stand in an expression, quoted or not."""
-    return {token.text.strip('"').replace('""', '"') for token in significant(expression) if token.kind != "literal"}
-
-
 def _of_expression(table: Table, text: str, rows: float) -> float:
     """At most as many as its columns have together, and taken as that many: an index that turns out smaller does no harm."""
-    words = words_of(text)
+    words = names_in(text)
     columns = [column for column in table.columns if column.name in words]
     if not columns or any(column.distinct is None for column in columns):
         return rows * UNKNOWN_SHARE

@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass, replace
 
 from ..schema import Column, Table
+from ..sql.tokens import names_in
 from .candidate_index import CandidateIndex, Key
-from .distinct_keys import distinct_keys, words_of
+from .distinct_keys import distinct_keys
 
 PAGE = 8192
 LEAF_ROOM = PAGE - 24 - 16 - PAGE * 10 // 100
@@ -307,7 +308,7 @@ def _expression_width(expression: str, table: Table) -> _Width:
         return _Width(8, 8, 0.0, True)
     if lowered.endswith(("::integer", "::int")) or lowered.startswith("length("):
         return _Width(4, 4, 0.0, True)
-    words = words_of(expression)
+    words = names_in(expression)
     widths = [float(column.average_width or UNKNOWN_WIDTH) for column in table.columns if column.name in words]
     if "->" in expression and widths:
         # One value out of a document.

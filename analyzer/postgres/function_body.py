@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..sql.tokens import Token, significant
+from ..sql.tokens import significant
 from .known_functions import Function
 
 _WRITING = frozenset("insert update delete merge truncate create drop alter grant revoke".split())
@@ -42,7 +42,7 @@ def function_body(function: Function) -> FunctionBody:
         elif token.kind == "literal" and token.text[:1] not in "eE$" and "\\'" in token.text:
             # Where standard_conforming_strings is off, the literal goes on and what follows is no literal.
             unknowable = "holds a string with \\', which can be read in two ways"
-    named = [_name(token) if token.kind in ("word", "quoted") else "" for token in tokens]
+    named = [token.name for token in tokens]
     return FunctionBody(
         words=frozenset(filter(None, named)),
         dotted=frozenset(
@@ -56,7 +56,3 @@ def function_body(function: Function) -> FunctionBody:
         casts="cast" in words or any(token.text == "::" for token in tokens),
         moves="search_path" in f"{function.settings} {function.body}".lower() or "set_config" in words,
     )
-
-
-def _name(token: Token) -> str:
-    return token.word or token.text[1:-1].replace('""', '"')

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from ..errors import StatementError
-from ..sql.tokens import Token, significant
+from ..sql.tokens import significant
 
 _NAMES = frozenset(
     ("Node Type", "Relation Name", "Schema", "Alias", "Index Name", "CTE Name", "Subplan Name", "Parent Relationship",
@@ -36,12 +36,8 @@ def plan_names(document: str) -> tuple[frozenset[str], frozenset[str]]:
             tokens = significant(value)
             operators |= {token.text for token in tokens if token.kind == "operator"}
             functions |= {
-                f"{_bare(tokens[n - 2])}.{_bare(token)}" if n > 1 and tokens[n - 1].text == "." else _bare(token)
+                f"{tokens[n - 2].name}.{token.name}" if n > 1 and tokens[n - 1].text == "." else token.name
                 for n, (token, after) in enumerate(itertools.pairwise(tokens))
                 if after.text == "(" and token.kind in ("word", "quoted")
             }
     return frozenset(functions), frozenset(operators)
-
-
-def _bare(token: Token) -> str:
-    return token.word or token.text[1:-1].replace('""', '"')

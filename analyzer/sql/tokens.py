@@ -58,6 +58,11 @@ class Token(NamedTuple):
         """Lower-case text of an unquoted word, empty for every other kind."""
         return self.text.lower() if self.kind == "word" else ""
 
+    @property
+    def name(self) -> str:
+        """What a word or a quoted identifier names, empty for every other kind."""
+        return self.text[1:-1].replace('""', '"') if self.kind == "quoted" else self.word
+
 
 def tokenize(sql: str) -> list[Token]:
     """All tokens; their texts joined give `sql` back."""
@@ -67,6 +72,11 @@ def tokenize(sql: str) -> list[Token]:
 def significant(sql: str) -> list[Token]:
     """Tokens without spaces and comments."""
     return _tokens(sql, frozenset(("space", "comment")))
+
+
+def names_in(sql: str) -> set[str]:
+    """What the words and the quoted identifiers of a text name."""
+    return {token.name for token in significant(sql)} - {""}
 
 
 def _tokens(sql: str, left_out: frozenset[str]) -> list[Token]:

@@ -1,0 +1,75 @@
+"""A dump's table of contents, as pg_restore lists it: what of it a clone holds, and what could not be restored."""
+
+import re
+
+from ..errors import ServerError
+from .clone_file import LeftOut
+from .leftovers import TRIAL_PREFIX
+
+_LEFT_OUT_KINDS = {
+    "EVENT TRIGGER": "event triggers run code on their own",
+    "PROCEDURAL LANGUAGE": "only languages that came with an extension are installed",
+    "FOREIGN DATA WRAPPER": "foreign data is not reached from a clone",
+    "SERVER": "foreign data is not reached from a clone",
+    "USER MAPPING": "it holds credentials",
+    "SUBSCRIPTION": "it holds credentials",
+    "PUBLICATION": "it does not concern plans",
+    "ACCESS METHOD": "it is code of the source's server",
+    "POLICY": "plans are the owner's, without row security",
+    "ROW SECURITY": "plans are the owner's, without row security",
+}
+_SILENT_KINDS = ("EXTENSION", "COMMENT", "PUBLICATION", "POLICY", "ROW SECURITY", "DEFAULT ACL", "ACL", "BLOB")
+_ENTRY = re.compile(r"^\d+; \d+ \d+ (?P<what>.*)$")
+_COLLATION = re.compile(r"^\d+; \d+ \d+ (?:SCHEMA|COLLATION) ")
+_AT = re.compile(r"^pg_restore: from TOC entry \d+; \d+ \d+ (?P<what>.*)$")
+_TRIAL = re.compile(rf"^INDEX .+ {TRIAL_PREFIX}\d+ ")
+_FAILED = re.compile(r"^pg_restore: error: could not execute query: (?:ERROR: +)?(?P<reason>.*)$")
+
+
+def chosen(listing: str) -> tuple[str, list[LeftOut]]:
+    """The table of contents without what a clone must not or need not hold, and what of that is worth telling."""
+    kept: list[str] = []
+    notes: list[LeftOut] = []
+    for line in listing.splitlines():
+        match = _ENTRY.match(line)
+        what = match["what"] if match else ""
+        kind = next((one for one in (*_LEFT_OUT_KINDS, *_SILENT_KINDS) if what.startswith(f"{one} ")), None)
+        if _TRIAL.match(what):
+            notes.append(LeftOut(_named(what), "a run with --prove measure that was killed left it behind: drop it"))
+        elif kind is None:
+            kept.append(line)
+        elif kind not in _SILENT_KINDS:
+            notes.append(LeftOut(_named(what), _LEFT_OUT_KINDS[kind]))
+    return "\n".join(kept) + "\n", notes
+
+
+def collations_first(listing: str) -> tuple[str, str]:
+    """The lines of schemas and collations, and all others."""
+    lines = listing.splitlines()
+    first = [line for line in lines if _COLLATION.match(line)]
+    return "\n".join(first) + "\n", "\n".join(line for line in lines if not _COLLATION.match(line)) + "\n"
+
+
+def failures(said: str) -> list[LeftOut]:
+    """What pg_restore could not restore: one note for each object, with PostgreSQL's first line."""
+    found: dict[str, str] = {}
+    at = ""
+    for line in said.splitlines():
+        if match := _AT.match(line):
+            at = _named(match["what"])
+        elif (match := _FAILED.match(line)) and at:
+            if match["reason"].startswith("schema ") and match["reason"].endswith("already exists"):
+                continue
+            found.setdefault(at, match["reason"])
+        elif line.startswith("pg_restore: error: connection"):
+            raise ServerError("the clone's server ended while the schema was restored")
+    return [LeftOut(what, reason) for what, reason in found.items()]
+
+
+def _named(entry: str) -> str:
+    """`TABLE public orders app` → `table public.orders`; the schema is `-` for what has none."""
+    kind = re.match(r"(?:[A-Z]+ )+", entry)
+    words = entry[kind.end() if kind else 0 :].rsplit(" ", 1)[0]
+    schema, _, name = words.partition(" ")
+    shown = words if not name else name if schema == "-" else f"{schema}.{name}"
+    return f"{kind[0].strip().lower() if kind else 'object'} {shown}"

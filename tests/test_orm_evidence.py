@@ -1,0 +1,31 @@
+"""What several edits of one query line have measured together is shared out among them."""
+
+from dataclasses import replace
+
+from queryproof.analyzer.query import CallSite
+from queryproof.analyzer.recommendation import Evidence, LoaderEdit, Measurement, QueryEvidence, Recommendation
+from queryproof.orm_evidence import with_proofs
+from queryproof.orm_proof import OrmProof
+
+
+def edit_at(place: CallSite, relationship: str, saves_ms: float, root: str = "Author") -> Recommendation:
+    edit = LoaderEdit(place, root, f"selectinload({root}.{relationship})", ("selectinload",), ())
+    figures = (QueryEvidence(relationship, Measurement(queries=9), Measurement(queries=1)),)
+    evidence = Evidence("estimated", "counted", figures)
+    return Recommendation(
+        relationship, "orm-edit", "", "", evidence, (), (), saves_ms=saves_ms, place=place, edit=edit
+    )  # fmt: skip
+
+
+def test_what_several_edits_of_one_line_save_together_is_shared_out() -> None:
+    place, other = CallSite("app.py", 7, "f"), CallSite("app.py", 9, "g")
+    proof = OrmProof(place, "Author", (("Author.books",),), 50.0, 19, 40.0, 3, 10.0, rounds=1)
+    given = [edit_at(place, "books", 6.0), edit_at(place, "prizes", 3.0), edit_at(place, "tags", 5.0, "Book"), edit_at(other, "x", 1.0)]  # fmt: skip
+    books, prizes, tags, x = with_proofs(given, [proof])
+    assert (books.saves_ms, prizes.saves_ms) == (20.0, 10.0)
+    assert "another edit of the line" in books.evidence.origin
+    # Another class of the same line, and another line, are not what was proven.
+    assert (tags, x) == (given[2], given[3])
+    (alone,) = with_proofs(given[:1], [replace(proof, ms_recorded=12.0)])
+    assert alone.saves_ms == 12.0
+    assert "In the recording they took 12 ms" in alone.evidence.origin
