@@ -34,6 +34,12 @@ BEHIND_WRITTEN = _BEHIND.replace("{further}", _CASCADES)
 """The same of relations that are written: with those that foreign keys change along."""
 
 
+TRIGGERS = """
+SELECT t.tgfoid::oid, t.tgname::text, t.tgrelid::regclass::text FROM pg_trigger t JOIN behind b ON b.oid = t.tgrelid
+WHERE t.tgfoid >= 16384::oid AND t.tgenabled <> 'D' ORDER BY 2, 3
+"""
+"""Goes on with the triggers that call functions of users: (function, name, table). Those that PostgreSQL makes itself for
+partitions call the same functions."""
 Relations = tuple[list[str], list[str] | None, list[str]]
 """Names without a schema, the schemas in which these are looked for (None: all), and names with their schema."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from psycopg2.extensions import cursor as Cursor
 
 from ..sql.syntax import Syntax
-from .behind import BEHIND, BEHIND_WRITTEN, Relations, relations
+from .behind import BEHIND, BEHIND_WRITTEN, TRIGGERS, Relations, relations
 from .function_body import function_body
 from .hidden_functions import TYPED, hidden_functions
 from .known_functions import (
@@ -34,11 +34,6 @@ READ = ("pg_rewrite", "pg_policy")
 PLANNED = (*READ, "pg_constraint", "pg_class", "pg_statistic_ext")
 """Planning folds the expressions of CHECK constraints, of indexes and of extended statistics too."""
 WRITTEN = (*READ, "pg_constraint", "pg_class", "pg_attrdef")
-# Those that PostgreSQL makes itself for partitions call the same functions.
-_TRIGGERS = """
-SELECT t.tgfoid::oid, 'trigger ' || t.tgname || ' on ' || t.tgrelid::regclass FROM pg_trigger t JOIN behind b ON b.oid = t.tgrelid
-WHERE t.tgfoid >= 16384::oid AND t.tgenabled <> 'D'
-"""
 _FOREIGN = (
     "SELECT c.relname::text FROM pg_class c JOIN behind b ON b.oid = c.oid WHERE c.relkind = 'f' ORDER BY 1 LIMIT 1"
 )
@@ -138,8 +133,8 @@ class Reach:
         self._cursor.execute(begin + _PARTS, (*concerned, list(kinds), list(kinds)))
         told = dict(self._cursor.fetchall())
         if self._writes:
-            self._cursor.execute(begin + _TRIGGERS, concerned)
-            told |= dict(sorted(self._cursor.fetchall(), reverse=True))
+            self._cursor.execute(begin + TRIGGERS, concerned)
+            told |= {oid: f"trigger {name} on {table}" for oid, name, table in reversed(self._cursor.fetchall())}
         calls = ", which calls" if prefix else " calls"
         return self._reached({oid: f"{prefix}{_thing(what)}{calls}" for oid, what in told.items()})
 

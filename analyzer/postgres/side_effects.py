@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from psycopg2.extensions import cursor as Cursor
 
 from ..sql.syntax import Syntax
-from .behind import BEHIND, BEHIND_WRITTEN, relations
+from .behind import BEHIND, BEHIND_WRITTEN, TRIGGERS, relations
 from .conversation import Conversation
 from .function_body import function_body
 from .known_functions import Function, functions_by_oid, functions_named
@@ -42,10 +42,6 @@ plain EXPLAIN runs them, and what the queries call with them."""
 MAY_CHANGE = "may change something"
 _KNOWN_LANGUAGES = frozenset(("internal", "c", "sql", "plpgsql"))
 
-_TRIGGERS = """
-SELECT t.tgname::text, t.tgrelid::regclass::text FROM pg_trigger t JOIN behind b ON b.oid = t.tgrelid
-WHERE t.tgfoid >= 16384::oid AND t.tgenabled <> 'D' ORDER BY 1, 2
-"""
 _SEQUENCES = """
 SELECT DISTINCT s.oid::regclass::text FROM pg_class s JOIN pg_depend d ON d.classid = 'pg_class'::regclass
     AND d.objid = s.oid AND d.refclassid = 'pg_class'::regclass JOIN behind b ON b.oid = d.refobjid
@@ -75,7 +71,7 @@ class SideEffects:
 
     def when_planned(self, syntax: Syntax) -> str:
         """Why not even plain EXPLAIN may be asked for: a function that planning runs does what nothing takes back."""
-        schemas = self._schemas()
+        schemas = self._conversation.ask_catalogue(_schemas, self._search_path)
 
         def judge(cursor: Cursor) -> str:
             reach = Reach(cursor, syntax, schemas)
@@ -91,7 +87,7 @@ class SideEffects:
     def when_run(self, syntax: Syntax, functions: Iterable[str], operators: Iterable[str], *, writes: bool) -> str:
         """Why the statement may not be run: it calls something that may change something. functions, operators: names in
         its plan, where views and policies are unfolded. writes: it may write, as it will be rolled back."""
-        schemas = self._schemas()
+        schemas = self._conversation.ask_catalogue(_schemas, self._search_path)
 
         def judge(cursor: Cursor) -> str:
             reach = Reach(cursor, syntax, schemas, writes=writes)
@@ -109,33 +105,22 @@ class SideEffects:
 
     def remains(self, syntax: Syntax) -> Remains:
         """What stays when a write is rolled back."""
-        schemas = self._schemas()
 
         def read(cursor: Cursor) -> Remains:
-            cursor.execute(BEHIND_WRITTEN + _SEQUENCES, relations(syntax, schemas))
+            concerned = relations(syntax, _schemas(cursor))
+            cursor.execute(BEHIND_WRITTEN + _SEQUENCES, concerned)
             sequences = tuple(row[0] for row in cursor.fetchall())
-            cursor.execute(BEHIND_WRITTEN + _TRIGGERS, relations(syntax, schemas))
-            return Remains(sequences, tuple(f"{name} on {table}" for name, table in cursor.fetchall()))
+            cursor.execute(BEHIND_WRITTEN + TRIGGERS, concerned)
+            return Remains(sequences, tuple(f"{name} on {table}" for _, name, table in cursor.fetchall()))
 
         return self._conversation.ask_catalogue(read, self._search_path)
 
     def policies(self, syntax: Syntax, *, always: bool) -> tuple[str, ...]:
         """Tables among those concerned whose rows are filtered for this role. always: for every role but the owner."""
-        schemas = self._schemas()
 
         def read(cursor: Cursor) -> tuple[str, ...]:
-            cursor.execute(BEHIND + _POLICIES, (*relations(syntax, schemas), always))
+            cursor.execute(BEHIND + _POLICIES, (*relations(syntax, _schemas(cursor)), always))
             return tuple(row[0] for row in cursor.fetchall())
-
-        return self._conversation.ask_catalogue(read, self._search_path)
-
-    def _schemas(self) -> list[str]:
-        """In which PostgreSQL looks for the statement's names, its own among them; asked each time, as one may be made."""
-
-        def read(cursor: Cursor) -> list[str]:
-            cursor.execute("SELECT current_schemas(true)::text[]")
-            ((schemas,),) = cursor.fetchall()
-            return list(schemas)
 
         return self._conversation.ask_catalogue(read, self._search_path)
 
@@ -184,6 +169,13 @@ class SideEffects:
             ):
                 return f"calls {inner.name}, which {reason}" if inner.users else f"calls {inner.name}"
         return ""
+
+
+def _schemas(cursor: Cursor) -> list[str]:
+    """In which PostgreSQL looks for the statement's names, its own among them; asked each time, as one may be made."""
+    cursor.execute("SELECT current_schemas(true)::text[]")
+    ((schemas,),) = cursor.fetchall()
+    return list(schemas)
 
 
 def _abroad(reach: Reach) -> str:
