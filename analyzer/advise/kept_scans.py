@@ -10,15 +10,13 @@ from ..sql.statement import Statement, TableScan
 from .candidate_pool import CandidatePool
 from .index_plan import KeptScan
 from .scanned_table import scanned_table, table_rows
+from .selection_limits import WIDE
+from .selection_search import UNUSED
 
 MIN_ROWS = 1_000
 """Below this many rows reading a table whole takes well under a millisecond."""
 MIN_SHARE = 0.05
 """Of the query's cost: below it nobody asks."""
-WIDE = "it has "
-"""How the reason begins for a candidate of too many columns."""
-UNUSED = "no plan "
-"""How the reason begins for a candidate that no query would use."""
 ADVISING = ("write ", "give ", "name ", "use ")
 """How the second half of an obstacle begins where it says what to do."""
 
@@ -95,7 +93,7 @@ def _reason(
     share = node.plan_rows / rows if rows else 0.0
     if share > 0.1:
         return f"the condition keeps ≈ {share:.0%} of the rows: so many single visits cost more than reading all", ""
-    helpful = [reason for reason in _not_taken(table, scans, rejected) if not reason.startswith(UNUSED)]
+    helpful = [reason for reason in _not_taken(table, scans, rejected) if reason != UNUSED]
     if helpful:
         # That a wider one was not allowed says least: another one may have been.
         return f"an index could serve it and was not taken: {min(helpful, key=lambda one: one.startswith(WIDE))}", ""

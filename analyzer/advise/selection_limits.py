@@ -4,6 +4,9 @@ from .candidate_index import CandidateIndex
 from .selection_types import Constraints
 from .workload_costs import IndexSet, WorkloadCosts
 
+WIDE = "it has "
+"""How the reason begins for an index of too many columns."""
+
 
 class Limits:
     """The constraints, for one budget in bytes (None: no limit). banned: indexes that no set may hold."""
@@ -53,4 +56,4 @@ def too_wide(index: CandidateIndex, constraints: Constraints) -> str | None:
     width = len(index.keys) + len(index.include)
     if constraints.max_width is None or width <= constraints.max_width:
         return None
-    return f"it has {width} columns, and {constraints.max_width} are allowed"
+    return f"{WIDE}{width} columns, and {constraints.max_width} are allowed"

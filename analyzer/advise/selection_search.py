@@ -29,6 +29,8 @@ MIN_EXPLORED = 3e-4
 """Of the workload's cost: plans that could change less are not asked for (on TPC-DS a twentieth of all, at no loss)."""
 MAX_BESIDE = 3
 """Of the plans that a text would rather have than the one under a set, those looked at in a round, the best first."""
+UNUSED = "no plan of a recorded query uses it"
+"""Why an index was not taken that no query would use."""
 MIN_GAIN = 0.01
 """Of a text's cost: an index that gains it less is of no interest to it."""
 
@@ -242,7 +244,7 @@ class Search:
     def _reason(self, number: int, best: IndexSet, used: IndexSet) -> str:
         size, budget = self.costs.sizes[number], self._constraints.budget_bytes
         if not used >> number & 1:
-            return "no plan of a recorded query uses it"
+            return UNUSED
         if budget is not None and size > budget:
             return f"its {size / 1e6:.0f} MB are more than the budget"
         gain = self.model.total(best) - self.model.total(best | 1 << number)

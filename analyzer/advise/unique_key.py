@@ -21,7 +21,7 @@ def unique_key(scan: TableScan, table: Table) -> str | None:
     (predicate,) = scan.predicates
     if predicate.kind != "equality" or predicate.join or predicate.column is None:
         return None
-    column = next((one for one in table.columns if one.name == predicate.column), None)
+    column = table.column(predicate.column)
     return predicate.column if column is not None and _all_different(column) else None
 
 

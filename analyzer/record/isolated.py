@@ -9,7 +9,7 @@ _PYTHON = re.compile(r"(?:python|pypy)[\d.]*[a-z]?(?:\.exe)?")
 _WITH_VALUE = "WX"
 _ENDS = "cm"
 """Options after which everything is the program's own."""
-_FLAGS = {"E": "-E", "I": "-I", "S": "-S"}
+_FLAGS = "EIS"
 MAX_SHEBANG = 256
 
 
@@ -43,7 +43,7 @@ def _first_flag(words: Sequence[str]) -> str | None:
             continue
         for place, letter in enumerate(word[1:], 1):
             if letter in _FLAGS:
-                return _FLAGS[letter]
+                return f"-{letter}"
             if letter in _ENDS:
                 return None
             if letter in _WITH_VALUE:
