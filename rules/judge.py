@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from .finding import Finding, LookedAt, Severity
 from .judge_plan import plan_rules
-from .plan.missing_index import claimed_nodes
 from .plan_context import PlanContext
 from .plan_rule import contexts
 from .rule import Case, all_rules
@@ -31,13 +30,13 @@ def released(case: Case, withdrawn: Sequence[Finding]) -> Iterator[Finding]:
     """Findings on the scans for which missing-index was withdrawn, since no index helps: what other rules say of them, as far as
     their remedy is no index either."""
     tables = {(one.subject.fingerprint, one.subject.table) for one in withdrawn}
-    claimed = claimed_nodes(case) if tables else {}
     for context in contexts(case) if tables else ():
-        fingerprint = context.around.fingerprint or ""
-        nodes = {node for node, table in claimed.get(fingerprint, {}).items() if (fingerprint, table) in tables}
+        around = context.around
+        nodes = {node for node, table in around.claimed.items() if (around.fingerprint, table) in tables}
         if not nodes:
             continue
-        around = replace(context.around, claimed=context.around.claimed - nodes)
+        left = {node: table for node, table in around.claimed.items() if node not in nodes}
+        around = replace(around, claimed=left)
         for rule in plan_rules():
             for verdict in rule.verdicts(PlanContext(context.plan, around)):
                 if (

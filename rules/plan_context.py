@@ -1,7 +1,7 @@
 """One plan with all that is known around it: what plan rules look at."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..analyzer.plan import Plan, PlanNode
@@ -31,14 +31,14 @@ SELECTIVE = 0.1
 @dataclass(frozen=True, slots=True)
 class Around:
     """What the plan itself does not tell. total_ms: recorded for all calls; claimed: ids of nodes that another rule speaks of
-    already; earlier: plans that the same statement had before."""
+    already, with the table as its finding's subject names it; earlier: plans that the same statement had before."""
 
     statement: Statement | None = None
     schema: Schema | None = None
     fingerprint: str | None = None
     total_ms: float | None = None
     place: CallSite | None = None
-    claimed: frozenset[int] = frozenset()
+    claimed: Mapping[int, str] = field(default_factory=dict)
     in_workload: bool = False
     earlier: tuple[Plan, ...] = ()
 

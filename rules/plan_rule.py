@@ -166,7 +166,7 @@ def _contexts(case: Case) -> Iterator[PlanContext]:
             fingerprint=group.fingerprint,
             total_ms=group.total_ms,
             place=group.call_sites[0][0] if group.call_sites else None,
-            claimed=frozenset(claimed.get(group.fingerprint, ())),
+            claimed=claimed.get(group.fingerprint, {}),
             in_workload=True,
         )
         yield PlanContext(explained.plan, around)

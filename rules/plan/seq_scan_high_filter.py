@@ -1,6 +1,7 @@
 """seq-scan-high-filter."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from ...analyzer.plan import PlanNode
 from ...analyzer.postgres.literals import without_literals
@@ -62,7 +63,7 @@ class SeqScanHighFilter(PlanRule):
             if node.removed <= REMOVED_PER_ROW * rows(node) or rows_read(node) * node.plan_width <= MIN_BYTES:
                 continue
             names = _indexable(node)
-            if not names and _told(context, node):
+            if not names and node.id in _told(context):
                 continue
             where = f" on ({', '.join(names)})" if names else ""
             yield self.finding(
@@ -84,12 +85,14 @@ class SeqScanHighFilter(PlanRule):
             )
 
 
-def _told(context: PlanContext, node: PlanNode) -> bool:
-    """Whether a rule that knows why no plain index helps here speaks of the scan."""
-    return any(
-        isinstance(one, Finding) and one.plan_node == node.id and one.severity is not Severity.INFO
+@lru_cache(maxsize=1)
+def _told(context: PlanContext) -> frozenset[int | None]:
+    """Ids of the scans that a rule speaks of which knows why no plain index helps there."""
+    return frozenset(
+        one.plan_node
         for rule in PRECISE
         for one in rule.look(context)
+        if isinstance(one, Finding) and one.severity is not Severity.INFO
     )
 
 
