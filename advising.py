@@ -72,17 +72,16 @@ def advise(
     """The whole way. Raises QueryproofError when a source or the database cannot be used at all."""
     with ExitStack() as stack:
         workload = _workload(request, stack)
+        # First: trial indexes that a killed run left behind must be gone before the database is read.
         builder = _builder(request, stack)
-        if builder is not None:
-            builder()  # Trial indexes that a killed run left behind must be gone before the database is read.
         report = _advised(request, workload, builder, stack, progress, count)
         if builder is None:
             return report
         try:
-            builder().close()
+            builder.close()
         except ServerError as error:
             # Hours of measuring are not thrown away for it.
-            builder().give_up()
+            builder.give_up()
             report = replace(report, skipped=(Skipped(LEFT_BEHIND, str(error)), *report.skipped))
         return report
 
@@ -90,7 +89,7 @@ def advise(
 def _advised(
     request: AdviceRequest,
     workload: Workload,
-    builder: Callable[[], Builder] | None,
+    builder: Builder | None,
     stack: ExitStack,
     progress: Progress,
     count: Counter,
@@ -119,7 +118,7 @@ def _planned(
     door: Door,
     queries: Sequence[WeightedQuery],
     unbound: Sequence[Skipped],
-    builder: Callable[[], Builder] | None,
+    builder: Builder | None,
     stack: ExitStack,
     progress: Progress,
     count: Counter,
@@ -144,7 +143,7 @@ def _planned(
             costs.measured({index: built.size_bytes for index, built in found.kept.items()})
             return _select(request, door, queries, pool, writes, costs, count, found.useless, first)
 
-        with _trial(request, first, queries, builder(), stack, progress) as trial:
+        with _trial(request, first, queries, builder, stack, progress) as trial:
             selection, measured = prove_set(first, again, trial, request.constraints.budget_bytes)
     planned = plan_set(door.what_if, selection, queries, today)
     return advice_report(
@@ -170,19 +169,11 @@ def _workload(request: AdviceRequest, stack: ExitStack) -> Workload:
     return read_sources(sources, connection)
 
 
-def _builder(request: AdviceRequest, stack: ExitStack) -> Callable[[], Builder] | None:
-    """Opened once."""
+def _builder(request: AdviceRequest, stack: ExitStack) -> Builder | None:
     if request.prove != "measure" or request.url is None:
         return None
     url = request.url
-    opened: list[Builder] = []
-
-    def build() -> Builder:
-        if not opened:
-            opened.append(stack.enter_context(Builder(_open(url, stack), reconnect=lambda: _open(url, stack))))
-        return opened[0]
-
-    return build
+    return stack.enter_context(Builder(_open(url, stack), reconnect=lambda: _open(url, stack)))
 
 
 def _select(

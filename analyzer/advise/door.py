@@ -44,9 +44,7 @@ class Door:
         return self.what_if.kind if self.what_if is not None else NO_DOOR
 
 
-def open_door(
-    url: str | None, clone: Path | None, stack: ExitStack, builder: Callable[[], Builder] | None = None
-) -> Door:
+def open_door(url: str | None, clone: Path | None, stack: ExitStack, builder: Builder | None = None) -> Door:
     """Of the file `clone`, else of the database at `url`. What it opens is closed by `stack`.
 
     builder: for a scratch copy, where indexes may be built. Raises ServerError or SourceError when not even the database
@@ -68,7 +66,7 @@ def without_door(url: str, stack: ExitStack, reason: str) -> Door:
     return Door(None, connection, read_schema(connection), lambda: _open(url, stack), notes, drops=False)
 
 
-def _second_choice(reopen: Callable[[], Connection], refused: Skipped, builder: Callable[[], Builder] | None) -> Door:
+def _second_choice(reopen: Callable[[], Connection], refused: Skipped, builder: Builder | None) -> Door:
     connection = reopen()
     try:
         hypopg = HypopgWhatIf(reopen())
@@ -78,7 +76,7 @@ def _second_choice(reopen: Callable[[], Connection], refused: Skipped, builder: 
     if builder is None:
         return Door(None, connection, read_schema(connection), reopen, tuple(notes), drops=False)
     try:
-        scratch = ScratchWhatIf(reopen(), builder())
+        scratch = ScratchWhatIf(reopen(), builder)
         return Door(scratch, connection, scratch.schema(), reopen, tuple(notes))
     except (ServerError, StatementError) as error:
         notes.append(Skipped("building on a scratch copy", str(error)))
