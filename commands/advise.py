@@ -11,7 +11,6 @@ from .command import (
     DEFAULT_REPORT,
     Command,
     Counting,
-    clean_up_on_sigterm,
     fail,
     parameters_option,
     progress,
@@ -130,7 +129,6 @@ def advise(
     from ..reports.ddl_script import ddl_script
     from ..reports.write import check_writable, write_reports, write_text
 
-    clean_up_on_sigterm()
     check_writable(output)
     if ddl is not None and not ddl.parent.is_dir():
         fail(f"{ddl.parent} is no directory: the script cannot be written there")

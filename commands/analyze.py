@@ -10,7 +10,6 @@ from .command import (
     DEFAULT_REPORT,
     Command,
     allow_superuser_option,
-    clean_up_on_sigterm,
     max_seconds_option,
     parameters_option,
     progress,
@@ -113,7 +112,6 @@ def analyze(
     from ..analysis import AnalysisRequest
     from ..analyzer.sources.pg_stat_statements import read_snapshot
 
-    clean_up_on_sigterm()
     journal, files = split_inputs(inputs, pg_stat_statements)
     request = AnalysisRequest(
         journal=journal,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .command import Command, clean_up_on_sigterm, fail
+from .command import Command, fail
 
 SHOWN = 20
 
@@ -44,7 +44,6 @@ def clone(url: str, output: Path | None, no_values: bool, no_min_max: bool, role
     from ..analyzer.postgres.clone_source import read_source
     from ..reports.numbers import plural, size
 
-    clean_up_on_sigterm()
     if output is not None and not output.parent.is_dir():
         fail(f"{output.parent} is no directory: the clone cannot be written there")
     taken = read_source(url, values=not no_values, min_max=not no_min_max, role=role)

@@ -42,10 +42,13 @@ max_seconds_option = click.option(
 
 
 class Command(click.Command):
-    """A command whose expected errors are one message and exit code 2, and Ctrl-C one of 130; never a traceback."""
+    """A command whose expected errors are one message and exit code 2, and Ctrl-C one of 130; never a traceback. SIGTERM ends it
+    as Ctrl-C does, on the way that takes away what was built and cancels what runs."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        before = signal.signal(signal.SIGTERM, _terminated)
+        ctx.call_on_close(lambda: signal.signal(signal.SIGTERM, before))
         try:
             return super().invoke(ctx)
         except QueryproofError as error:
@@ -53,12 +56,6 @@ class Command(click.Command):
         except KeyboardInterrupt:
             click.echo("queryproof: interrupted", err=True)
             sys.exit(INTERRUPTED)
-
-
-def clean_up_on_sigterm() -> None:
-    """Let SIGTERM end the command as Ctrl-C does, on the way that takes away what was built and cancels what runs."""
-    before = signal.signal(signal.SIGTERM, _terminated)
-    click.get_current_context().call_on_close(lambda: signal.signal(signal.SIGTERM, before))
 
 
 def _terminated(number: int, frame: object) -> NoReturn:

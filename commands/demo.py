@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .command import DEFAULT_REPORT, Command, clean_up_on_sigterm, progress, show
+from .command import DEFAULT_REPORT, Command, progress, show
 
 if TYPE_CHECKING:
     from ..sample_db.seed import Size
@@ -35,6 +35,5 @@ def demo(size: "Size", output: Path) -> None:
     """
     from ..demo import run_demo
 
-    clean_up_on_sigterm()
     report = run_demo(size, output, progress, lambda line: click.echo(line, err=True))
     show(report, output)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .command import Command, allow_superuser_option, clean_up_on_sigterm, fail, max_seconds_option
+from .command import Command, allow_superuser_option, fail, max_seconds_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -98,7 +98,6 @@ def explain(
     """
     from ..explanation import ExplainRequest, explain_statement, judge_plans
 
-    clean_up_on_sigterm()
     sources = [one for one in (statement, sql_file, plan_file) if one is not None]
     if len(sources) > 1:
         fail("name one of STATEMENT, --sql-file and --plan-file")

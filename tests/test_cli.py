@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.record.journal import encode_line
 from queryproof.cli import main
-from queryproof.commands.command import Command, clean_up_on_sigterm
+from queryproof.commands.command import Command
 
 SETUP = """
 CREATE TABLE "Weird Table" (id int PRIMARY KEY, "Odd Column" int, note text);
@@ -205,7 +205,6 @@ def test_sigterm_ends_a_command_on_the_way_that_cleans_up() -> None:
 
     @click.command(cls=Command)
     def work() -> None:
-        clean_up_on_sigterm()
         try:
             os.kill(os.getpid(), signal.SIGTERM)
             steps.append("went on")
