@@ -4,9 +4,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .functions_around import Function, called_name, functions_around
 from .methods import QUERY_EXECUTES, SESSION_EXECUTES, STATEMENT_METHODS
-
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +23,10 @@ def handed_in(tree: ast.Module, line: int, inner: Parameter | None = None) -> Pa
 
     inner: of the function that is called there, when it is not the line itself that sends.
     """
-    around = [
-        one for one in ast.walk(tree) if isinstance(one, _Function) and one.lineno <= line <= (one.end_lineno or 0)
-    ]
+    around = functions_around(tree, line)
     if not around:
         return None
-    function = max(around, key=lambda one: one.lineno)
+    function = around[0]
     names = {
         name
         for call in ast.walk(function)
@@ -40,7 +37,7 @@ def handed_in(tree: ast.Module, line: int, inner: Parameter | None = None) -> Pa
     return next((one for one in _parameters(function) if one.name == name), None)
 
 
-def _parameters(function: _Function) -> Iterator[Parameter]:
+def _parameters(function: Function) -> Iterator[Parameter]:
     given = [one.arg for one in (*function.args.posonlyargs, *function.args.args)]
     own = given[:1] in (["self"], ["cls"])
     for place, name in enumerate(given[own:]):
@@ -60,8 +57,7 @@ def _sent(call: ast.Call) -> str | None:
 
 def _handed_on(call: ast.Call, inner: Parameter) -> str | None:
     """The variable that a call gives for a parameter of the function that it calls."""
-    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    if called != inner.function:
+    if called_name(call.func) != inner.function:
         return None
     for keyword in call.keywords:
         if keyword.arg == inner.name:

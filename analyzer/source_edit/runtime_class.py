@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
+from .functions_around import Function, called_name, functions_around, holds
 
 
 def runtime_class(tree: ast.Module, line: int, root: str) -> str | None:
@@ -12,14 +12,14 @@ def runtime_class(tree: ast.Module, line: int, root: str) -> str | None:
 
     Looked at is the function that holds the line, then the methods of its own class that it calls.
     """
-    around = [node for node in ast.walk(tree) if isinstance(node, _Function) and _holds(node, line)]
+    around = functions_around(tree, line)
     if not around:
         return None
-    innermost = max(around, key=lambda node: node.lineno)
+    innermost = around[0]
     imported = set(_imported_as(tree, root))
     for scopes in ([innermost], list(_own_methods(tree, innermost))):
         found = [one for scope in scopes for one in _entities(scope)]
-        if any(_last_name(one) in imported for one in found):
+        if any(called_name(one) in imported for one in found):
             return None
         names = {name for scope in (*around, *scopes) for name in _open_names(scope)}
         open_ = [one for one in found if _is_open(one, names)]
@@ -28,11 +28,7 @@ def runtime_class(tree: ast.Module, line: int, root: str) -> str | None:
     return None
 
 
-def _holds(node: ast.stmt, line: int) -> bool:
-    return node.lineno <= line <= (node.end_lineno or node.lineno)
-
-
-def _own_methods(tree: ast.Module, function: _Function) -> Iterator[_Function]:
+def _own_methods(tree: ast.Module, function: Function) -> Iterator[Function]:
     """Methods of the function's class that it calls on `self` or `cls`."""
     called = {
         node.func.attr for node in ast.walk(function)
@@ -40,15 +36,15 @@ def _own_methods(tree: ast.Module, function: _Function) -> Iterator[_Function]:
         and isinstance(node.func.value, ast.Name) and node.func.value.id in ("self", "cls")
     }  # fmt: skip
     for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and _holds(node, function.lineno):
-            yield from (one for one in node.body if isinstance(one, _Function) and one.name in called)
+        if isinstance(node, ast.ClassDef) and holds(node, function.lineno):
+            yield from (one for one in node.body if isinstance(one, Function) and one.name in called)
 
 
 def _entities(scope: ast.AST) -> Iterator[ast.expr]:
     for node in ast.walk(scope):
         if not isinstance(node, ast.Call):
             continue
-        name = _last_name(node.func)
+        name = called_name(node.func)
         if name in ("select", "query"):
             yield from node.args
         elif name in ("get", "get_one") and isinstance(node.func, ast.Attribute) and _is_session(node.func.value):
@@ -65,7 +61,7 @@ def _is_open(entity: ast.expr, names: set[str]) -> bool:
     return isinstance(first, ast.Name) and first.id in names
 
 
-def _open_names(scope: _Function) -> Iterator[str]:
+def _open_names(scope: Function) -> Iterator[str]:
     arguments = scope.args
     for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
         yield one.arg
@@ -83,11 +79,5 @@ def _imported_as(tree: ast.Module, root: str) -> Iterator[str]:
 
 def _is_session(node: ast.expr) -> bool:
     """By its name: many things have a `get`."""
-    name = _last_name(node).lower()
+    name = called_name(node).lower()
     return "session" in name or name == "db"
-
-
-def _last_name(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
