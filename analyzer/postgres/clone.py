@@ -26,13 +26,15 @@ from ..sql.tokens import tokenize
 from .binaries import find_binaries, find_major
 from .catalog import read_schema
 from .clone_columns import fill_columns
+from .clone_database import create_clone_database
 from .clone_ends import Ends
 from .clone_extended import fill_extended
 from .clone_file import CloneFile, LeftOut, Relation
 from .clone_indexes import CloneIndexes, Size
-from .clone_restore import SCHEMA, create_clone_database, restore_schema, superuser
+from .clone_restore import SCHEMA, restore_schema
 from .clone_settings import fill_settings
 from .clone_sizes import FIRST_NODE, fill_sizes
+from .clone_superuser import superuser
 from .connect import connect
 from .libpq_settings import without_libpq_settings
 from .outcome import ConnectionLost
