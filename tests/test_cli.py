@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from queryproof.analyzer.postgres.connect import connect
-from queryproof.analyzer.record.journal import encode_line
+from queryproof.analyzer.record.sealed_line import encode_line
 from queryproof.cli import main
 from queryproof.commands.command import Command
 

@@ -9,7 +9,6 @@ Nothing is buffered: a record is acknowledged when `write` has returned, and wha
 
 import errno
 import itertools
-import json
 import os
 import secrets
 import stat
@@ -17,13 +16,15 @@ import sys
 import threading
 import time
 import weakref
-from binascii import hexlify
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quote
 from pathlib import Path
 from zlib import crc32
 
 from .faults import armed, reach, swallow
+from .references import References
+from .sealed_line import sealed_line
+from .warn import warn
 
 VERSION = 2
 MAX_RECORD = 64 * 1024
@@ -40,26 +41,6 @@ HIGH_DESCRIPTOR = 200
 """The segment's descriptor is moved up: a program that closes all of them and opens its own must not get our number back."""
 
 _journals: "weakref.WeakSet[Journal]" = weakref.WeakSet()
-
-
-class References:
-    """What is written once and then named by its number: `known` gives that field for what stands in the journal twice.
-
-    The second use writes it again, so that damage in one place never takes the text of many executions with it.
-    """
-
-    def __init__(self, kind: str, comma: str) -> None:
-        self.kind = kind
-        self.comma = comma
-        self.known: dict[object, str] = {}
-        self.once: dict[object, int] = {}
-        self.bytes = 0
-
-    def clear(self) -> None:
-        """Forget all: what was written cannot be relied on."""
-        self.known.clear()
-        self.once.clear()
-        self.bytes = 0
 
 
 class Journal:
@@ -154,7 +135,7 @@ class Journal:
                 file = self._ready()
             if generation and generation != self.generation:
                 return None
-            line = _sealed(record)
+            line = sealed_line(record)
             if armed or self._torn:
                 self._append(file, line)
             else:
@@ -218,7 +199,7 @@ class Journal:
             if self._failing:
                 if armed:
                     reach("journal.resume")
-                self._append(self._file, _sealed(f'{{"t":"x","n":{self._lost},"why":{quote(self._reason)}'))
+                self._append(self._file, sealed_line(f'{{"t":"x","n":{self._lost},"why":{quote(self._reason)}'))
                 self._failing = False
                 self._lost = 0
             return self._file
@@ -279,7 +260,7 @@ class Journal:
             here = os.getcwd()
         except OSError:
             here = ""
-        return _sealed(
+        return sealed_line(
             f'{{"t":"h","version":{VERSION},"run":"{self.run}","part":{self._part},"pid":{os.getpid()},'
             f'"at":{time.time():.6f},"python":"{sys.version.split()[0]}","cwd":{quote(here[:4096])},'
             f'"parameters":{"true" if self.parameters else "false"}'
@@ -337,25 +318,6 @@ def text_fields(sql: str) -> str:
         digest = crc32(sql.encode("utf-8", "surrogatepass"))
         return f'"sql":{quote(sql[: min(limit, MAX_RECORD // 8)])},"length":{len(sql)},"digest":"{digest:08x}"'
     return f'"sql":{quote(sql)}'
-
-
-def warn(message: str) -> None:
-    """One line on standard error; the application's output is not ours."""
-    try:
-        sys.stderr.write(f"queryproof: {message}\n")
-    except (OSError, ValueError, AttributeError):
-        # Standard error may be closed or gone at shutdown: there is nowhere left to say it.
-        return
-
-
-def encode_line(record: Mapping[str, object]) -> bytes:
-    """One line of a journal, for those who write one by hand."""
-    return _sealed(json.dumps(record, separators=(",", ":"))[:-1])
-
-
-def _sealed(record: str) -> bytes:
-    body = record.encode("ascii")
-    return b"".join((body, b',"crc":"', hexlify(crc32(body).to_bytes(4, "big")), b'"}\n'))
 
 
 def _moved_up(file: int) -> int:

@@ -14,10 +14,11 @@ from sqlalchemy import Engine
 
 from ..errors import QueryproofError
 from .faults import armed, reach, swallow
-from .journal import Journal, warn
+from .journal import Journal
 from .listeners import Listener, listen, unlisten
 from .records import Records
 from .transaction_events import TransactionEvents
+from .warn import warn
 
 MAX_FAULTS = 10
 """Own errors after which the recorder takes itself out."""

@@ -20,7 +20,8 @@ from sqlalchemy import create_engine, text
 from queryproof import record
 from queryproof.analyzer.errors import SourceError
 from queryproof.analyzer.query import RecordedQuery
-from queryproof.analyzer.record.journal import VERSION, Journal, encode_line, text_fields
+from queryproof.analyzer.record.journal import VERSION, Journal, text_fields
+from queryproof.analyzer.record.sealed_line import encode_line
 from queryproof.analyzer.sources.journal import read_journal
 
 from .journey import end_child, start_child

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from queryproof.analyzer.record.journal import Journal, encode_line, text_fields
+from queryproof.analyzer.record.journal import Journal, text_fields
+from queryproof.analyzer.record.sealed_line import encode_line
 from queryproof.analyzer.sources.journal import iterate, read_recording
 from queryproof.analyzer.sources.journal_records import Records
 from queryproof.analyzer.sources.losses import Losses

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from queryproof import record
 from queryproof.analyzer.errors import SourceError
-from queryproof.analyzer.record.journal import Journal, encode_line, text_fields
+from queryproof.analyzer.record.journal import Journal, text_fields
+from queryproof.analyzer.record.sealed_line import encode_line
 from queryproof.analyzer.record.values import decode_value, encode_value
 from queryproof.analyzer.sources.grouping import build_workload, merge
 from queryproof.analyzer.sources.journal import read_journal
