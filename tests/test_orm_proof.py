@@ -3,29 +3,19 @@
 A program is a process; so each proves as many things as it can.
 """
 
-import asyncio
-import multiprocessing
 import sys
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg2
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from queryproof import orm_proof
 from queryproof.analyzer.errors import SourceError
 from queryproof.analyzer.postgres.server import Server
-from queryproof.analyzer.query import CallSite
-from queryproof.analyzer.recommendation import Evidence, LoaderEdit, Measurement, QueryEvidence, Recommendation
 from queryproof.analyzer.record.launcher import run
-from queryproof.analyzer.record.rollback import CannotRollBack, Rollback, forbid_writing
 from queryproof.cli import main
-from queryproof.orm_evidence import with_proofs
 from queryproof.orm_proof import OrmProof, prove_orm_edits, read_proofs
 from queryproof.reports.json_report import from_json
 
@@ -242,133 +232,6 @@ def test_autocommit_is_refused_with_the_reason(program: Path, server: Server) ->
     (proof,) = proofs_of(program, opened + READ, server.url("proof_autocommit", "app"))
     assert proof.refused == "the program uses AUTOCOMMIT: what it writes could not be rolled back"
     assert proof.queries_after is None
-
-
-def two_connections(url: str) -> None:
-    engine = create_engine(url)
-    with engine.begin(), engine.begin():
-        pass
-
-
-def commit_as_text(url: str) -> None:
-    with create_engine(url).connect() as connection:
-        connection.execute(text("INSERT INTO authors VALUES (77)"))
-        connection.execute(text("/* done */ COMMIT"))
-
-
-def commit_behind_a_statement(url: str) -> None:
-    with create_engine(url).connect() as connection:
-        connection.exec_driver_sql("INSERT INTO authors VALUES (77); COMMIT")
-
-
-def raw_connection(url: str) -> None:
-    create_engine(url).raw_connection().cursor().execute("INSERT INTO authors VALUES (77)")
-
-
-def two_phases(url: str) -> None:
-    with create_engine(url).connect() as connection:
-        connection.begin_twophase()
-
-
-def savepoints(url: str) -> None:
-    """Not refused: it is a savepoint in a savepoint."""
-    with create_engine(url).connect() as connection:
-        connection.execute(text("INSERT INTO authors VALUES (77)"))
-        nested = connection.begin_nested()
-        nested.rollback()
-        connection.commit()
-        assert connection.scalar(text("SELECT count(*) FROM authors")) == 11
-    raise CannotRollBack("nothing")
-
-
-def asynchronous(url: str) -> None:
-    """Not refused: an async engine has one connection like any other."""
-
-    async def act() -> int:
-        engine = create_async_engine(url.replace("psycopg2", "asyncpg"))
-        async with engine.begin() as connection:
-            await connection.execute(text("INSERT INTO authors VALUES (77)"))
-        async with engine.connect() as connection:
-            count: int = await connection.scalar(text("SELECT count(*) FROM authors"))
-        return count
-
-    assert asyncio.run(act()) == 11
-    raise CannotRollBack("nothing")
-
-
-def under_rollback(act: Callable[[str], None], url: str, told: Path) -> None:
-    Rollback(told).install()
-    try:
-        act(url)
-    except CannotRollBack as error:
-        sys.exit(0 if not told.exists() or told.read_text() == f"{error}\n" else 2)
-    sys.exit(1)
-
-
-def under_read_only(url: str) -> None:
-    forbid_writing()
-    with create_engine(url).connect() as connection:
-        assert connection.scalar(text("SELECT count(*) FROM authors")) == 10
-        try:
-            connection.execute(text("INSERT INTO authors VALUES (77)"))
-        except DBAPIError as error:
-            sys.exit(0 if "read-only" in str(error) or "readonly" in str(error) else 2)
-    sys.exit(1)
-
-
-def test_what_an_outer_transaction_cannot_hold_stops_the_program(server: Server, tmp_path: Path) -> None:
-    """Each in a forked process, since the dialects are changed for good."""
-    url = filled(server, "proof_refused")
-    fork = multiprocessing.get_context("fork")
-    acts = (
-        two_connections,
-        commit_as_text,
-        commit_behind_a_statement,
-        raw_connection,
-        two_phases,
-        savepoints,
-        asynchronous,
-    )
-    reasons = {}
-    for act in acts:
-        told = tmp_path / act.__name__
-        process = fork.Process(target=under_rollback, args=(act, url, told))
-        process.start()
-        process.join()
-        assert process.exitcode == 0, act.__name__
-        reasons[act.__name__] = told.read_text() if told.exists() else ""
-    assert [name for name, reason in reasons.items() if not reason.startswith("the program uses ") and not reason.startswith("the program ends ")] == ["savepoints", "asynchronous"]  # fmt: skip
-    reader = fork.Process(target=under_read_only, args=(url,))
-    reader.start()
-    reader.join()
-    assert reader.exitcode == 0
-    engine = create_engine(url)
-    with engine.connect() as connection:
-        assert connection.scalar(text("SELECT count(*) FROM authors")) == 10
-    engine.dispose()
-
-
-def edit_at(place: CallSite, relationship: str, saves_ms: float, root: str = "Author") -> Recommendation:
-    edit = LoaderEdit(place, root, f"selectinload({root}.{relationship})", ("selectinload",), ())
-    figures = (QueryEvidence(relationship, Measurement(queries=9), Measurement(queries=1)),)
-    evidence = Evidence("estimated", "counted", figures)
-    return Recommendation(
-        relationship, "orm-edit", "", "", evidence, (), (), saves_ms=saves_ms, place=place, edit=edit
-    )  # fmt: skip
-
-
-def test_what_several_edits_of_one_line_save_together_is_shared_out() -> None:
-    place, other = CallSite("app.py", 7, "f"), CallSite("app.py", 9, "g")
-    proof = OrmProof(place, "Author", (("Author.books",),), 50.0, 19, 40.0, 3, 10.0, rounds=1)
-    given = [edit_at(place, "books", 6.0), edit_at(place, "prizes", 3.0), edit_at(place, "tags", 5.0, "Book"), edit_at(other, "x", 1.0)]  # fmt: skip
-    books, prizes, tags, x = with_proofs(given, [proof])
-    assert (books.saves_ms, prizes.saves_ms) == (20.0, 10.0)
-    assert "another edit of the line" in books.evidence.origin
-    # Another class of the same line, and another line, are not what was proven.
-    assert (tags, x) == (given[2], given[3])
-    (alone,) = with_proofs(given[:1], [replace(proof, ms_recorded=12.0)])
-    assert alone.saves_ms == 12.0
-    assert "In the recording they took 12 ms" in alone.evidence.origin
 
 
 def test_a_damaged_proof_is_named(tmp_path: Path) -> None:

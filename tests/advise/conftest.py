@@ -1,6 +1,6 @@
 """One database with every shape of data that the kinds of index are for, and the question asked of it in one line."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,9 +12,12 @@ from queryproof.analyzer.advise.candidates import candidates, obstacles, togethe
 from queryproof.analyzer.errors import StatementError
 from queryproof.analyzer.postgres.catalog import read_schema
 from queryproof.analyzer.postgres.connect import connect
+from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.schema import Schema
 from queryproof.analyzer.sql.parse import analyse
+
+from .things import THINGS
 
 GAIN = 0.9
 """Of the cost before: what an index must at least bring it down to, in these tests."""
@@ -165,6 +168,38 @@ def advisor(server: Server) -> Iterator[Advisor]:
         cursor.execute("SET random_page_cost = 1.1; SET default_text_search_config = 'pg_catalog.english'")
     yield Advisor(connection, Builder(connection), read_schema(connection))
     connection.close()
+
+
+@pytest.fixture(scope="session")
+def things(server: Server, fill: Callable[[str, str], None]) -> str:
+    """Name of a database in which `app` may make extensions, and pg_trgm is not there."""
+    fill("measured", THINGS)
+    root = connect(server.url("measured", "postgres"))
+    with root.cursor() as cursor:
+        cursor.execute("DROP EXTENSION pg_trgm")
+        cursor.execute("GRANT CREATE ON DATABASE measured TO app")
+    root.close()
+    return "measured"
+
+
+@pytest.fixture
+def things_root(server: Server, things: str) -> Iterator[Connection]:
+    connection = connect(server.url(things, "postgres"))
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def builder(server: Server, things: str) -> Iterator[Builder]:
+    url = server.url(things, "app")
+    with Builder(connect(url), reconnect=lambda: connect(url)) as one:
+        yield one
+
+
+@pytest.fixture
+def explainer(server: Server, things: str) -> Explainer:
+    url = server.url(things, "app")
+    return Explainer(connect(url), analyze=True, reconnect=lambda: connect(url))
 
 
 __all__ = ["Advice", "Advisor", "shown"]

@@ -3,7 +3,8 @@
 import os
 import signal
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,18 @@ def test_hostile_names_stay_names(server: Server, report: Report) -> None:
     owner.close()
 
 
+@contextmanager
+def cloned(database: str) -> Iterator[tuple[HollowClone, CloneWhatIf, str]]:
+    """A clone of a table t, with the handle of an index on its column a."""
+    connection = connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t AS SELECT n AS id, n % 2000 AS a FROM generate_series(1, 8000) n; ANALYZE t")
+    connection.close()
+    with HollowClone(read_source(database)) as hollow:
+        what_if = CloneWhatIf(hollow)
+        yield hollow, what_if, what_if.add(CandidateIndex("public", "t", "btree", (Key("a"),)))
+
+
 def ask_until_lost(what_if: CloneWhatIf, sql: str) -> None:
     """The server needs a moment to end its sessions."""
     for _ in range(500):
@@ -126,14 +139,8 @@ def ask_until_lost(what_if: CloneWhatIf, sql: str) -> None:
 
 
 def test_a_clone_server_that_is_killed_is_restarted_and_plans_the_same(server: Server, database: str) -> None:
-    connection = connect(database)
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE t AS SELECT n AS id, n % 2000 AS a FROM generate_series(1, 8000) n; ANALYZE t")
-    connection.close()
-    with HollowClone(read_source(database)) as hollow:
-        what_if = CloneWhatIf(hollow)
+    with cloned(database) as (hollow, what_if, handle):
         sql = "SELECT * FROM t WHERE a = 7"
-        handle = what_if.add(CandidateIndex("public", "t", "btree", (Key("a"),)))
         before, after = what_if.price(sql), what_if.price(sql, [handle])
         assert after.cost < before.cost / 3
         assert hollow.server_pid is not None
@@ -149,14 +156,8 @@ def test_a_clone_server_that_is_killed_is_restarted_and_plans_the_same(server: S
 
 
 def test_an_index_that_was_made_as_the_clone_server_died_is_in_no_plan(server: Server, database: str) -> None:
-    connection = connect(database)
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE t AS SELECT n AS id, n % 2000 AS a FROM generate_series(1, 8000) n; ANALYZE t")
-    connection.close()
-    with HollowClone(read_source(database)) as hollow:
-        what_if = CloneWhatIf(hollow)
+    with cloned(database) as (hollow, what_if, handle):
         sql = "SELECT * FROM t WHERE a = 7"
-        handle = what_if.add(CandidateIndex("public", "t", "btree", (Key("a"),)))
         before, after = what_if.price(sql), what_if.price(sql, [handle])
         # What is left when CREATE INDEX came through and its answer did not.
         owner = connect(hollow.url)
