@@ -54,7 +54,15 @@ def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Exec
     if column is None:
         return
     load = run[0].orm
-    if load is not None and load.entity is not None and not statement.aggregated and column.isidentifier():
+    if any(scan.limited and scan.order_by for scan in statement.scans):
+        # The first rows of each value are not the first rows of all.
+        yield Code(
+            "One query for all values",
+            "sql",
+            f"SELECT …\nFROM unnest(:values) AS wanted (value)\n"
+            f"CROSS JOIN LATERAL (SELECT … WHERE {column} = wanted.value ORDER BY … LIMIT …) AS found",
+        )
+    elif load is not None and load.entity is not None and not statement.aggregated and column.isidentifier():
         text = f"select({load.entity}).where({load.entity}.{column}.in_(values))"
         options = _options(loads)
         yield Code("One query for all values", "python", text + (f".options({options})" if options else ""))

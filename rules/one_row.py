@@ -9,7 +9,11 @@ from .row_use import row_use
 
 def with_one_row(statement: Statement, group: QueryGroup) -> Statement:
     """The statement, its only scan marked where the code says `.one()`, `.scalar_one_or_none()` or the like at one place at
-    least: what a table holds is a rule wherever it is read."""
+    least: what a table holds is a rule wherever it is read. Where the statement itself makes one row of many (an aggregate,
+    DISTINCT, LIMIT, EXISTS), that says nothing of the table."""
+    folded = statement.aggregated or statement.grouped or statement.distinct or statement.limited
+    if statement.kind == "SELECT" and (folded or not statement.has_from):
+        return statement
     if len(statement.scans) != 1 or not any(row_use(place) == "one" for place, _ in group.call_sites):
         return statement
     (scan,) = statement.scans

@@ -11,6 +11,7 @@ from sqlglot.errors import SqlglotError
 
 from ..schema import Schema
 from .cartesian import cartesian_pairs
+from .orders import AGGREGATES
 from .placeholders import number_placeholders
 from .qualify import qualify
 from .relations import Relations, TableColumns
@@ -191,12 +192,17 @@ def _outermost(tree: exp.Expr) -> exp.Select | None:
 def _always_one_row(select: exp.Select) -> bool:
     """An aggregate without GROUP BY. Window functions keep all rows, so they are not aggregates here."""
     return any(
-        (isinstance(part, exp.AggFunc) and not isinstance(part.parent, (exp.Window, exp.Filter)))
+        (_aggregates(part) and not isinstance(part.parent, (exp.Window, exp.Filter)))
         or (isinstance(part, exp.Filter) and not isinstance(part.parent, exp.Window))
         for item in select.expressions
         for part in item.walk(prune=lambda node: isinstance(node, (exp.Query, exp.Window)))
         if part.find_ancestor(exp.Window) is None
     )
+
+
+def _aggregates(part: exp.Expr) -> bool:
+    """sqlglot does not know all aggregates: jsonb_agg is a function like any other to it."""
+    return isinstance(part, exp.AggFunc) or (isinstance(part, exp.Anonymous) and part.name.lower() in AGGREGATES)
 
 
 def _stars(tree: exp.Expr) -> tuple[str, ...]:

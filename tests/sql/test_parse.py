@@ -184,6 +184,9 @@ def test_unconnected_tables_are_found_and_meant_ones_left_alone(sql: str, pairs:
     [
         ("SELECT count(*) FROM t", True, False, False),
         ("SELECT max(a) + 1 FROM t", True, False, False),
+        ("SELECT jsonb_agg(a ORDER BY b) FROM t", True, False, False),
+        ("SELECT every(a) FILTER (WHERE b) FROM t", True, False, False),
+        ("SELECT jsonb_agg(a) OVER () FROM t", False, False, False),
         ("SELECT a, count(*) FROM t GROUP BY a", False, True, False),
         ("SELECT a, row_number() OVER () FROM t", False, False, False),
         ("SELECT a, sum(b) OVER () FROM t", False, False, False),
