@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..analyzer.query import CallSite
+from ..analyzer.source_edit.functions_around import called_name, holds
 from ..analyzer.source_edit.handed_in import Parameter, handed_in
 from ..analyzer.source_edit.runtime_class import runtime_class
 
@@ -67,8 +68,7 @@ def source_statement(place: CallSite) -> tuple[ast.stmt, ast.AST] | None:
         for child in ast.iter_child_nodes(node):
             within = child if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) else around
             waiting.append((child, within))
-        holds = isinstance(node, ast.stmt) and node.lineno <= place.line <= (node.end_lineno or node.lineno)
-        if isinstance(node, ast.stmt) and holds and (found is None or node.lineno >= found[0].lineno):
+        if isinstance(node, ast.stmt) and holds(node, place.line) and (found is None or node.lineno >= found[0].lineno):
             found = (node, around)
     return found
 
@@ -105,10 +105,7 @@ def _aliases(node: ast.AST, root: str) -> Iterator[str]:
     value = node.value
     if not isinstance(value, ast.Call) or not value.args:
         return
-    function = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
-    first = value.args[0]
-    named = first.attr if isinstance(first, ast.Attribute) else getattr(first, "id", "")
-    if function in ("aliased", "with_polymorphic") and named == root:
+    if called_name(value.func) in ("aliased", "with_polymorphic") and called_name(value.args[0]) == root:
         for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
             if isinstance(target, ast.Name):
                 yield target.id

@@ -16,13 +16,19 @@ def unique_key(scan: TableScan, table: Table) -> str | None:
     The code takes one row and refuses more, it asks by this column alone, and ANALYZE has seen no value twice: n_distinct is
     then −1 × the share of rows that are not NULL. A partitioned table would need its partition key in the index too.
     """
-    if not scan.one_row or scan.limited or scan.or_predicates or len(scan.predicates) != 1 or table.parts:
+    asked = asked_by(scan)
+    if not scan.one_row or asked is None or table.parts:
+        return None
+    column = table.column(asked)
+    return asked if column is not None and _all_different(column) else None
+
+
+def asked_by(scan: TableScan) -> str | None:
+    """The column by whose value alone the scan asks for its rows, for all that have it."""
+    if scan.limited or scan.or_predicates or len(scan.predicates) != 1:
         return None
     (predicate,) = scan.predicates
-    if predicate.kind != "equality" or predicate.join or predicate.column is None:
-        return None
-    column = table.column(predicate.column)
-    return predicate.column if column is not None and _all_different(column) else None
+    return predicate.column if predicate.kind == "equality" and not predicate.join else None
 
 
 def made_unique(index: CandidateIndex, column: str) -> CandidateIndex | None:

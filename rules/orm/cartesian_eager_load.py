@@ -7,9 +7,9 @@ from ...analyzer.query import CallSite, OrmLoad
 from ...analyzer.recommendation import Code
 from ...analyzer.workload import Execution
 from ..finding import Fact, Finding
+from ..option_codes import line_code
 from ..orm_rule import Claim, OrmRule, with_remedy
 from ..recorded import Recorded
-from ..source import source_line
 
 MIN_ROWS = 20
 MIN_MEMBERS = 1.5
@@ -105,9 +105,7 @@ class CartesianEagerLoad(OrmRule):
         )  # fmt: skip
         root = f"{load.root}."
         options = ", ".join(f"selectinload({name})" for name in names[1:] if name.startswith(root)) or "selectinload(…)"
-        codes = [Code("Option in place of joinedload", "python", options)]
-        if place is not None and (line := source_line(place)):
-            codes.append(Code(f"The line where the query is sent, {place.file}:{place.line}", "python", line))
+        codes = [Code("Option in place of joinedload", "python", options), *line_code(place)]
         return with_remedy(
             finding, f"Load {' and '.join(names[1:])} by a query of its own",
             "One collection may stay joined; each further one multiplies the rows. The edit is one query more and far fewer rows.",

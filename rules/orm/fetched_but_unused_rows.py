@@ -9,10 +9,10 @@ from ...analyzer.workload import Execution
 from ..asked_for import asked_for
 from ..entity_uses import UseAtQuery, entity_uses
 from ..finding import Fact, Finding
+from ..option_codes import line_code
 from ..orm_rule import Claim, OrmRule, with_remedy
 from ..recorded import Recorded
 from ..row_use import RowUse, row_use
-from ..source import source_line
 
 MIN_ROWS = 10
 """Rows of a run that the source says are not used: fewer cost no more than one."""
@@ -120,9 +120,7 @@ class FetchedButUnusedRows(OrmRule):
             (Fact("rows of the longest result", worst, "rows"), Fact("rows in all", rows, "rows"), Fact("runs", len(executions))),
             worst=0, at_stake_ms=saves,
         )  # fmt: skip
-        codes = [Code("For the query", "python", what[2])]
-        if line := source_line(place):
-            codes.append(Code(f"The line where the query is sent, {place.file}:{place.line}", "python", line))
+        codes = [Code("For the query", "python", what[2]), *line_code(place)]
         return with_remedy(
             finding, what[1], "Rows that are not sent cost neither the server nor the client anything.", codes,
             before=None, after=None, saves_ms=saves, rows=(float(worst), max(1.0, used)),

@@ -7,9 +7,9 @@ from ...analyzer.workload import Execution
 from ..entity_uses import UseAtQuery, entity_uses
 from ..finding import Fact, Finding, LookedAt, Subject
 from ..loader_option import ALIAS, EAGER, present_options
+from ..option_codes import line_code
 from ..orm_rule import Claim, OrmRule, with_remedy
 from ..recorded import Recorded, unit_of
-from ..source import source_line
 
 MIN_INSTANCES = 2
 """Parents whose relationship was loaded: of one alone nothing can be said."""
@@ -107,9 +107,8 @@ class UnusedEagerLoad(OrmRule):
             ),
             worst=0, at_stake_ms=sum(other.duration_ms for other in loads),
         )  # fmt: skip
-        codes = [Code("Take out of the query's options", "python", f"{loader}({path[-1]})")]
-        if line := source_line(one.use.origin):
-            codes.append(Code(f"The line where the query is sent, {one.use.origin.file}:{one.use.origin.line}", "python", line))  # fmt: skip
+        taken_out = Code("Take out of the query's options", "python", f"{loader}({path[-1]})")
+        codes = [taken_out, *line_code(one.use.origin)]
         runs = max(1, one.use.executions)
         return with_remedy(
             finding, f"Do not load {path[-1]} with this query",
