@@ -55,10 +55,12 @@ def few_joined(
     or where it cannot be told. above: the nodes above, the nearest first. settings: the plan's. sure: otherwise it is enough that
     they may be cheaper, if the rows wanted lie side by side; the planner itself has to be asked then.
     """
-    told = dict(settings)
-    if node.type != "Seq Scan" or any(told.get(one) == "off" for one in _FORBIDDING):
-        return None
-    if rows_read(node) < MIN_ROWS or (node.actual_loops or 0.0) > node.processes or node.actual_loops == 0:
+    if (
+        node.type != "Seq Scan"
+        or rows_read(node) < MIN_ROWS
+        or (node.actual_loops or 0.0) > node.processes
+        or node.actual_loops == 0
+    ):
         return None
     if (node.removed or 0.0) > REMOVED_PER_ROW * rows(node):
         return None
@@ -71,6 +73,9 @@ def few_joined(
     if join is None or join.type not in _JOINS:
         return None
     if join.type == "Nested Loop" and (join.removed_by_join_filter or 0.0) >= MOST_COMPARED:
+        return None
+    told = dict(settings)
+    if any(told.get(one) == "off" for one in _FORBIDDING):
         return None
     other = _asking(join, path[-1])
     names = _keys(join, node)
