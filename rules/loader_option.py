@@ -14,6 +14,7 @@ UNNAMED = "alias"
 ALIASED = "contains_eager() of an alias"
 """Stands in the check's problem where the alias is in the way."""
 EAGER = {"selectin": "selectinload", "joined": "joinedload", "subquery": "subqueryload", "contains": "contains_eager"}
+_RECURSES = "recursion_depth"
 _LAZY = {"select": "lazyload", "raise": "raiseload", "raise_on_sql": "raiseload", "noload": "noload", "immediate": "immediateload"}  # fmt: skip
 
 
@@ -55,8 +56,11 @@ def loader_option(
     path: folded, see `fold`. form: kind of the origin's load: `query`, `get` or `refresh`.
     """
     first = loads[0]
-    checks = [load.check for load in loads if load.check is not None]
+    # The deepest first: of a relationship that is followed over several levels only their option goes all the way.
+    checks = [load.check for load in sorted(loads, key=lambda one: -len(one.path)) if load.check is not None]
     check = next((one for one in checks if one.problem is None), None) or next(iter(checks), None)
+    if check is not None and check.problem is None and len(set(path)) < len(path) and _RECURSES not in check.option:
+        check = None
     check = check or _worked_out(path, to_many, first)
     if not check.option:
         # It could not even be built: the names say what was meant, and the problem why it cannot be.

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import libcst as cst
@@ -13,6 +14,7 @@ from .cannot_edit import AlreadyThere, CannotEdit
 from .chain import Chain
 from .imports import add_imports
 from .locate import Located, locate
+from .modules import Modules
 from .names import Names
 from .option import option_for
 from .options_call import one_a_line, opened, replaced, with_arguments, with_call
@@ -23,10 +25,14 @@ WIDTHS = (88, 100, 120)
 Replacement = tuple[cst.BaseExpression, cst.BaseExpression]
 
 
-def edit_source(text: str, edit: LoaderEdit) -> str:
-    """The text with the edit made, everything else as it was. Raises CannotEdit with the reason when it cannot be made."""
+def edit_source(text: str, edit: LoaderEdit, directory: Path | None = None) -> str:
+    """The text with the edit made, everything else as it was. Raises CannotEdit with the reason when it cannot be made.
+
+    directory: the working directory, where statements that other files make are looked for; without one they are not.
+    """
     tree = _tree(text)
-    located = locate(tree, edit.place, edit.root, aliased=edit.aliased)
+    modules = Modules(edit.place.file, directory) if directory is not None else None
+    located = locate(tree, edit.place, edit.root, aliased=edit.aliased, modules=modules)
     names = Names(tree, located.execution)
     option = option_for(edit, names, located.root)
     lines = text.splitlines()
@@ -108,7 +114,7 @@ def _statement(
     assert statement is not None
     target = _target(located)
     there = {pair for call in target.options for pair in replaced(call, edit)}
-    elsewhere = {pair for part in statement.parts if part is not target for call in part.options for pair in replaced(call, edit)}  # fmt: skip
+    elsewhere = {pair for part in (*statement.parts, *statement.elsewhere) if part is not target for call in part.options for pair in replaced(call, edit)}  # fmt: skip
     if set(edit.replaces) - there:
         missing = ", ".join(f"{name}({attribute})" for name, attribute in sorted(set(edit.replaces) - there))
         why = (

@@ -36,7 +36,7 @@ def edited_file(edits: Sequence[LoaderEdit], directory: Path) -> EditedFile:
     for edit in edits:
         line = _moved(source.text, text, edit.place.line)
         try:
-            text = edit_source(text, replace(edit, place=replace(edit.place, line=line)))
+            text = edit_source(text, replace(edit, place=replace(edit.place, line=line)), directory)
         except AlreadyThere:
             # An edit before it has brought the same option.
             if text == source.text:

@@ -18,9 +18,10 @@ from .methods import (
     STATEMENT_METHODS,
     WITHOUT_ARGUMENTS,
 )
+from .modules import Modules
 from .runtime_class import runtime_class
 from .statement import Statement, Statements
-from .tree import Tree, dotted, last_name
+from .tree import Tree, last_name
 
 _FRAMELESS = (".<locals>.<lambda>", ".<locals>.<listcomp>", ".<locals>.<genexpr>", ".<locals>.<setcomp>", ".<locals>.<dictcomp>")  # fmt: skip
 _BUILDS = frozenset("in_ not_in where filter having join outerjoin exists any has".split()) | OTHER_STATEMENTS
@@ -38,13 +39,16 @@ class Located:
     statement: Statement | None = None
 
 
-def locate(tree: Tree, place: CallSite, root: str, *, aliased: bool) -> Located:
-    """The one execution of a statement of this root at the place. Raises CannotEdit with the reason when there is not one."""
+def locate(tree: Tree, place: CallSite, root: str, *, aliased: bool, modules: Modules | None = None) -> Located:
+    """The one execution of a statement of this root at the place. Raises CannotEdit with the reason when there is not one.
+
+    modules: what the file imports, see `Statements`.
+    """
     count = tree.text.count("\n") + 1
     if not 0 < place.line <= count:
         raise CannotEdit(f"{place.file} has {count} lines now, and line {place.line} was recorded: record again")
     tree.read_around(place.line)
-    statements = Statements(tree, root, aliased=aliased)
+    statements = Statements(tree, root, aliased=aliased, modules=modules)
     reasons: list[str] = []
     for level in _levels(tree, place.line):
         found: list[Located] = []
@@ -105,8 +109,9 @@ def _sent(statements: Statements, node: cst.BaseExpression) -> Iterator[Located]
     arguments = [arg for arg in node.args if not arg.star]
     first = arguments[0] if arguments else None
     if name in SESSION_GETS and first is not None and first.keyword is None and isinstance(node.func, cst.Attribute):
-        if statements.is_root(first.value):
-            yield Located("get", node, dotted(first.value))
+        named = statements.name_of(first.value)
+        if named is not None:
+            yield Located("get", node, named)
         return
     # The methods of Query that end it take no arguments, but for these: `repository.all(statement)` is another's.
     if name in QUERY_EXECUTES - (WITHOUT_ARGUMENTS if arguments else set()) and isinstance(node.func, cst.Attribute):
@@ -116,16 +121,18 @@ def _sent(statements: Statements, node: cst.BaseExpression) -> Iterator[Located]
     if name in _BUILDS | STATEMENT_METHODS or makes_statement(node):
         return
     problem = None
-    for arg in arguments:
+    sent = False
+    for number, arg in enumerate(arguments):
         try:
             statement = statements.follow(arg.value)
         except CannotEdit as error:
-            problem = problem or error
+            # Further arguments are mostly limits and the like.
+            problem = problem or (error if number == 0 else None)
             continue
         if statement is not None:
             yield Located("statement", node, statement.root, statement)
-            problem = None
-    if problem is not None:
+            sent = True
+    if problem is not None and not sent:
         raise problem
 
 

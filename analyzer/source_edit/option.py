@@ -40,7 +40,8 @@ class Option:
 
 
 def option_for(edit: LoaderEdit, names: Names, root: str) -> Option:
-    """The edit's option for a place whose names are known. root: how the statement there names its root.
+    """The edit's option for a place whose names are known. root: how the statement there names its root, empty when
+    another file does.
 
     Raises CannotEdit when the text is anything but calls of loaders: it comes from a file, and goes into the user's code.
     """
@@ -163,7 +164,7 @@ class _Renaming(cst.CSTTransformer):
     def _class(self, name: str) -> cst.BaseExpression:
         if name == ALIAS:
             return cst.parse_expression(self.root)
-        if name == self.edit.root and not self.edit.aliased:
+        if name == self.edit.root and self.root and not self.edit.aliased:
             return cst.parse_expression(self.root)
         if any(one.name == name and one.kind == "class" for one in self.names.all()):
             return cst.Name(name)

@@ -19,13 +19,31 @@ def runtime_class(tree: ast.Module, line: int, root: str) -> str | None:
     imported = set(_imported_as(tree, root))
     for scopes in ([innermost], list(_own_methods(tree, innermost))):
         found = [one for scope in scopes for one in _entities(scope)]
-        if any(called_name(one) in imported for one in found):
+        if any(called_name(one) in imported or called_name(_said(tree, one)) in imported for one in found):
             return None
         names = {name for scope in (*around, *scopes) for name in _open_names(scope)}
         open_ = [one for one in found if _is_open(one, names)]
         if open_:
             return ast.unparse(min(open_, key=lambda one: (abs(one.lineno - line), one.lineno, one.col_offset)))
     return None
+
+
+def _said(tree: ast.Module, entity: ast.expr) -> ast.expr:
+    """What the class around says that `self.model` is, the entity itself for anything else."""
+    if not isinstance(entity, ast.Attribute) or called_name(entity.value) not in ("self", "cls"):
+        return entity
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    around = max((one for one in classes if holds(one, entity.lineno)), key=lambda one: one.lineno, default=None)
+    if around is None or any(called_name(base) == around.name for one in classes for base in one.bases):
+        return entity
+    values = []
+    for line in around.body:
+        targets = (
+            line.targets if isinstance(line, ast.Assign) else [line.target] if isinstance(line, ast.AnnAssign) else []
+        )
+        if any(called_name(one) == entity.attr for one in targets) and isinstance(line, ast.Assign | ast.AnnAssign):
+            values += [line.value] if line.value is not None else []
+    return values[0] if len(values) == 1 else entity
 
 
 def _own_methods(tree: ast.Module, function: Function) -> Iterator[Function]:

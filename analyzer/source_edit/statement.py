@@ -1,4 +1,4 @@
-"""Follows an expression to the place where its statement is made: variables, rebindings, helper functions of the same file."""
+"""Follows an expression to the place where its statement is made: variables, rebindings, helper functions, also of other files."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,10 @@ import libcst.matchers as m
 
 from .cannot_edit import CannotEdit
 from .chain import Chain, chain_of, entities, is_legacy, makes_statement
+from .class_attribute import class_attribute
+from .helper import Helper, helper_of
 from .methods import STATEMENT_METHODS
+from .modules import Modules
 from .names import Names
 from .tree import Tree, dotted, last_name
 
@@ -20,23 +23,27 @@ ALIASES = ("aliased", "with_polymorphic")
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A statement of the wanted root. parts: chains it is made of, the one at the execution first, the one that names the root
-    last. root: how the source names the root entity. shared: made elsewhere and used elsewhere too, so that only the
-    execution itself may be changed. where: in words, where it is made if not at the execution."""
+    last. root: how the source names the root entity, empty when another file does. shared: made elsewhere and used elsewhere
+    too, so that only the execution itself may be changed. where: in words, where it is made if not at the execution.
+    elsewhere: chains of other files."""
 
     parts: tuple[Chain, ...]
     root: str
     legacy: bool
     shared: bool = False
     where: str = ""
+    elsewhere: tuple[Chain, ...] = ()
 
 
 class Statements:
     """Looks for statements whose root entity is `root`, an `aliased()` one or not."""
 
-    def __init__(self, tree: Tree, root: str, *, aliased: bool) -> None:
+    def __init__(self, tree: Tree, root: str, *, aliased: bool, modules: Modules | None = None) -> None:
+        """modules: what the file imports; without them helper functions of the file itself alone are followed."""
         self.tree = tree
         self.root = root
         self.aliased = aliased
+        self.modules = modules
 
     def follow(self, node: cst.BaseExpression, steps: int = 0) -> Statement | None:
         """The statement that an expression stands for; None when it is none of this root. Raises CannotEdit when it is one
@@ -52,21 +59,23 @@ class Statements:
             return Statement((chain,), root, is_legacy(base))
         if isinstance(base, cst.Name) and all(name in STATEMENT_METHODS for name in chain.methods):
             return self._variable(base, chain, steps)
-        helper = self._helper(chain)
+        helper = helper_of(chain, self.tree, None if self.aliased else self.modules)
         return self._returned(helper, chain, steps) if helper is not None else None
 
     def named(self, base: cst.BaseExpression) -> str | None:
         """How a `select()` or `query()` names the root; None when it is not among its entities."""
-        for entity in entities(base):
-            if self.is_root(entity):
-                return dotted(entity)
-        return None
+        return next((name for entity in entities(base) if (name := self.name_of(entity)) is not None), None)
 
-    def is_root(self, entity: cst.BaseExpression) -> bool:
-        """Whether an expression is the root entity: the class under any name, or an alias of it."""
+    def name_of(self, entity: cst.BaseExpression) -> str | None:
+        """How the source names the root where an expression is that: the class under any name, an alias of it, or an attribute
+        of the class around, such as `model = Author`. None when it is something else."""
         name = dotted(entity)
-        if not name:
-            return False
+        if name and self._is_root(entity, name):
+            return name
+        value = class_attribute(self.tree, entity) if name and not self.aliased else None
+        return dotted(value) if value is not None and self._is_root(value, dotted(value)) else None
+
+    def _is_root(self, entity: cst.BaseExpression, name: str) -> bool:
         if self.aliased:
             return isinstance(entity, cst.Name) and any(self._is_alias(value) for value, _ in self._values(entity))
         if last_name(entity) == self.root:
@@ -112,7 +121,7 @@ class Statements:
         parts = (chain, *reversed(rebound), *made[0].parts)
         where = made[0].where or f"built at line {line}"
         shared = bool(used) or made[0].shared or not self._bound_here(name)
-        return Statement(parts, made[0].root, made[0].legacy, shared, where)
+        return Statement(parts, made[0].root, made[0].legacy, shared, where, made[0].elsewhere)
 
     def _bound_here(self, name: cst.Name) -> bool:
         return bool(_Assignments.of(self.tree.function(name) or self.tree.module, name.value))
@@ -142,32 +151,31 @@ class Statements:
             if isinstance(found, cst.Name) and not (bound or attribute or keyword):
                 yield found
 
-    def _helper(self, chain: Chain) -> cst.FunctionDef | None:
-        """The function of this file that a chain begins with: `all_authors()` or `self.all_authors()`."""
-        base, methods = chain.base, chain.methods
-        if isinstance(base, cst.Call) and isinstance(base.func, cst.Name):
-            wanted = base.func.value
-        elif isinstance(base, cst.Name) and base.value in ("self", "cls") and methods:
-            wanted, methods = methods[0], methods[1:]
-        else:
-            return None
-        if not all(name in STATEMENT_METHODS for name in methods):
-            return None
-        found = m.findall(self.tree.module, m.FunctionDef(name=m.Name(wanted)))
-        return found[0] if len(found) == 1 and isinstance(found[0], cst.FunctionDef) else None
-
-    def _returned(self, helper: cst.FunctionDef, chain: Chain, steps: int) -> Statement | None:
+    def _returned(self, helper: Helper, chain: Chain, steps: int) -> Statement | None:
+        own = helper.tree is self.tree
+        inside = self if own else Statements(helper.tree, self.root, aliased=False, modules=helper.modules)
+        function = helper.function
         returns = [
-            one for one in m.findall(helper.body, m.Return())
-            if isinstance(one, cst.Return) and self.tree.function(one) is helper
+            one for one in m.findall(function.body, m.Return())
+            if isinstance(one, cst.Return) and helper.tree.function(one) is function
         ]  # fmt: skip
-        if len(returns) != 1 or returns[0].value is None or helper.asynchronous is not None:
+        if len(returns) != 1 or returns[0].value is None or function.asynchronous is not None:
             return None
-        found = self.follow(returns[0].value, steps + 1)
+        try:
+            found = inside.follow(returns[0].value, steps + 1)
+        except CannotEdit:
+            if own:
+                raise
+            return None
         if found is None:
             return None
-        where = f"returned by {helper.name.value}(), line {self.tree.first_line(found.parts[-1].node)}"
-        return Statement((chain, *found.parts), found.root, found.legacy, True, where)
+        line = helper.tree.first_line(found.parts[-1].node)
+        if own:
+            where = f"returned by {function.name.value}(), line {line}"
+            return Statement((chain, *found.parts), found.root, found.legacy, True, where, found.elsewhere)
+        file = helper.modules.file if helper.modules is not None else "another file"
+        where = f"returned by {function.name.value}() of {file}, line {line}"
+        return Statement((chain,), "", found.legacy, True, where, (*found.parts, *found.elsewhere))
 
 
 class _Assignments(cst.CSTVisitor):

@@ -41,8 +41,10 @@ class Tree:
         whole = "".join(codes)
         if not self.module.has_trailing_newline:
             whole = whole.removesuffix(self.module.default_newline)
+        if not whole:
+            raise CannotEdit("the file holds no code")
         self._above, found, self._below = text.partition(whole)
-        if found != whole or not codes:
+        if found != whole:
             raise CannotEdit("the file cannot be written back as it is")
         self._codes = {id(one): code for one, code in zip(self.module.body, codes, strict=True)}
         lines = [self._above.count("\n"), *(code.count("\n") for code in codes)]

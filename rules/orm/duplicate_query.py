@@ -121,8 +121,11 @@ class DuplicateQuery(OrmRule):
             ),
             worst=count, at_stake_ms=sum(one.duration_ms for run in runs for one in run[1:]),
         )  # fmt: skip
-        if worst[0].orm is not None and worst[0].orm.entity is not None and _by_key(recorded.statement(worst[0])):
-            text = f"session.get({worst[0].orm.entity}, key)  # asks the session before the database"
+        load = worst[0].orm
+        if load is not None and load.kind == "get":
+            text = f"found = session.get({load.entity or '…'}, key)  # keep it: the session forgets instances that nobody holds"
+        elif load is not None and load.entity is not None and _by_key(recorded.statement(worst[0])):
+            text = f"session.get({load.entity}, key)  # asks the session before the database"
         else:
             text = "rows = session.execute(query).all()  # once, before the loop or the calls that need it"
         return with_remedy(

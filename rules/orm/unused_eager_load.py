@@ -98,7 +98,7 @@ class UnusedEagerLoad(OrmRule):
         loader = _LOADERS.get(strategy, strategy)
         finding = self.finding(
             one.queries, one.use.origin, ">".join(path),
-            f"{path[-1]} is loaded eagerly for {loaded} instances of {one.use.entity} and never read.",
+            f"{path[-1]} is loaded eagerly for {loaded} instances of {path[-1].rpartition('.')[0]} and never read.",
             (
                 Fact("instances loaded", one.use.instances),
                 Fact("instances read", one.use.touched),

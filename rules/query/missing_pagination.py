@@ -1,5 +1,6 @@
 """missing-pagination."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ MANY_ROWS = 1_000
 MANY_PLANNED = 10_000
 """Rows when only the planner's estimate is known."""
 PAGE = 100
+_JOINED = ("joined ", "contains ")
 
 
 class MissingPagination(Rule):
@@ -51,6 +53,7 @@ class MissingPagination(Rule):
     def check(self, case: Case) -> Iterator[Finding | LookedAt]:
         """Look at every SELECT that may return any number of rows."""
         streamed = _streamed(case.workload)
+        roots = _roots(case.workload)
         for group in case.workload.groups:
             statement = case.statements.get(group.fingerprint)
             if statement is None or not _unbounded(statement):
@@ -64,6 +67,9 @@ class MissingPagination(Rule):
             ):
                 continue
             rows, known = _rows(group, case.plans.get(group.fingerprint))
+            if group.fingerprint in roots:
+                # A joined collection repeats its owner: a page counts owners. See cartesian-eager-load for the rows.
+                rows, known = roots[group.fingerprint], "counted"
             if rows is None:
                 if _reads_all(statement) and case.schema is None and group.total_ms is None:
                     yield self._finding(group, statement, None, "", case.schema)
@@ -130,6 +136,16 @@ class MissingPagination(Rule):
 
 def _count(rows: float) -> str:
     return f"{rows:,.0f} rows".replace(",", "\u202f")
+
+
+def _roots(workload: Workload) -> dict[str, float]:
+    """Instances that a call of a statement asks for, by fingerprint, where collections are joined to it."""
+    counts: defaultdict[str, list[int]] = defaultdict(list)
+    for execution in workload.executions:
+        load = execution.orm
+        if load is not None and load.roots is not None and any(option.startswith(_JOINED) for option in load.options):
+            counts[execution.fingerprint].append(load.roots)
+    return {fingerprint: sum(found) / len(found) for fingerprint, found in counts.items()}
 
 
 def _streamed(workload: Workload) -> set[str]:

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased, defer, joinedload, load_only, selectinload, subqueryload
 
 from .labels import clean, faulty
-from .models import Author, Book, Entry, Publisher, Team
+from .models import Author, Book, Employee, Entry, Manager, Publisher, Team
 
 
 @faulty("unused-eager-load", deep=True)
@@ -54,6 +54,20 @@ def level_of_an_alias_never_read(session: Session) -> None:
     query = select(writer).options(selectinload(writer.books).selectinload(Book.tags))
     for author in session.scalars(query):  # origin
         print(author.notes, [(book.title, book.summary) for book in author.books])
+
+
+@faulty("unused-eager-load", deep=True)
+def never_read_of_any_subclass(session: Session) -> None:
+    for employee in session.scalars(select(Employee).options(joinedload(Employee.team))):  # origin
+        print(employee.name)
+
+
+@clean(deep=True)
+def read_of_one_subclass_alone(session: Session) -> None:
+    for employee in session.scalars(select(Employee).options(joinedload(Employee.team))):
+        print(employee.name)
+        if isinstance(employee, Manager):
+            print(employee.team)
 
 
 @faulty("unused-columns", "load_only(Entry.id, Entry.label)", deep=True)

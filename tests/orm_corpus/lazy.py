@@ -151,6 +151,14 @@ def chain_upwards(session: Session) -> None:
         node = node.parent
 
 
+@faulty("n-plus-one", "selectinload(Node.parent, recursion_depth=-1)")
+def many_chains_upwards(session: Session) -> None:
+    for leaf in session.scalars(select(Node).where(Node.id.in_((5, 6, 7, 8, 12)))).all():  # origin
+        node: Node | None = leaf
+        while node is not None:
+            node = node.parent
+
+
 @faulty("n-plus-one")
 def below_contains_eager_of_an_alias(session: Session) -> None:
     volume = aliased(Book)

@@ -4,9 +4,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from sqlalchemy import column, create_engine, select, table
+from sqlalchemy import ForeignKey, column, create_engine, select, table
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, joinedload, mapped_column, relationship
 
 from queryproof import record
 from queryproof.analysis import AnalysisRequest, analyze
@@ -164,3 +164,31 @@ def test_an_export_that_is_streamed_is_left_alone_unless_it_is_also_read_whole(s
     streamed = [one.reason for one in report.looked_at if one.rule == "missing-pagination"]
     assert len(streamed) == 3
     assert all("streamed: an export" in reason for reason in streamed)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Shop(Base):
+    __tablename__ = "shops"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sales: Mapped[list["Sale"]] = relationship()
+
+
+class Sale(Base):
+    __tablename__ = "sales"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id"))
+
+
+def test_a_page_counts_what_is_asked_for_and_not_the_rows_of_joined_collections(shop: str, tmp_path: Path) -> None:
+    engine = create_engine(shop)
+    with record(None, tmp_path), Session(engine) as session:
+        query = select(Shop).options(joinedload(Shop.sales))
+        assert len(session.scalars(query.where(Shop.id > 30)).unique().all()) == 270
+        assert len(session.scalars(select(Sale).where(Sale.id > 9000)).all()) == 3000
+    engine.dispose()
+    report = analyze(AnalysisRequest(journal=tmp_path))
+    (finding,) = [one for one in report.findings if one.rule == "missing-pagination"]
+    assert "3\u202f000 rows of sales" in finding.message

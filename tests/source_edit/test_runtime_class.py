@@ -1,6 +1,7 @@
 """Queries of a class that only the run knows, and classes that a star import brings."""
 
 import ast
+from dataclasses import replace
 
 import pytest
 
@@ -79,6 +80,36 @@ def test_such_a_query_gets_no_edit_and_the_reason_says_what_to_do_instead() -> N
                 CannotEdit, match=r"asks for `self\.model`, which need not be Author in other calls.*hand this one in"
             ):
                 edit_source(REPOSITORY, edit(line, name, "selectinload(Author.books)"))
+
+
+FIXED = (
+    f"# {'-' * 112}\n"
+    + """from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+from . import models
+
+class Repository:
+    model = models.Author
+
+    def all(self):
+        return self.session.scalars(select(self.model)).all()
+"""
+)
+
+
+def test_a_class_that_the_repository_names_itself_is_known_unless_another_is_derived_from_it() -> None:
+    made = edit(10, "Repository.all", "selectinload(Author.books)")
+    assert runtime_class(ast.parse(FIXED), 10, "Author") is None
+    assert "select(self.model).options(selectinload(models.Author.books))" in edit_source(FIXED, made)
+    for open_ in (
+        f"{FIXED}\nclass Books(Repository):\n    model = models.Book\n",
+        FIXED.replace("models.Author", "models.Base"),
+        FIXED.replace("    model =", "    model = models.Book\n    model ="),
+    ):
+        line = 1 + next(n for n, one in enumerate(open_.splitlines()) if "select(self.model)" in one)
+        assert runtime_class(ast.parse(open_), line, "Author") == "self.model"
+        with pytest.raises(CannotEdit, match=r"asks for `self\.model`"):
+            edit_source(open_, replace(made, place=replace(made.place, line=line)))
 
 
 STARS = """from sqlalchemy import *
