@@ -78,16 +78,20 @@ def few_joined(
     if any(told.get(one) == "off" for one in _FORBIDDING):
         return None
     other = _asking(join, path[-1])
-    names = _keys(join, node)
-    one_partner = _one_partner(join, path[-1])
-    if other is None or not names:
+    if other is None:
         return None
     keys = max(rows(other), other.plan_rows)
-    wanted = keys if one_partner else max(rows(join) + (join.removed_by_join_filter or 0.0), join.plan_rows)
+    wanted = keys
+    if not _one_partner(join, path[-1]):
+        wanted = max(rows(join) + (join.removed_by_join_filter or 0.0), join.plan_rows)
     # A filter takes its part of what the look-ups fetch.
     fetched = wanted * rows_read(node) / max(1.0, rows(node))
     cost = _look_ups(node, keys, fetched, told, sure=sure)
     if keys < 1 or (CHEAPER if sure else 1.0) * cost > node.total_cost - node.startup_cost:
+        return None
+    # Last, because conditions are long: most scans are left before.
+    names = _keys(join, node)
+    if not names:
         return None
     alone = itertools.takewhile(lambda one: one.type != "Append", path)
     return FewJoined(join, names, rows(other), min(wanted, rows(join)), tuple(alone))

@@ -70,11 +70,9 @@ def _appends(context: PlanContext) -> dict[int, int]:
     """By a node's id, that of the nearest Append above it."""
     found: dict[int, int] = {}
     for node in context.nodes:
-        above = context.parent(node)
-        if above is not None and above.type in ("Append", "Merge Append"):
-            found[node.id] = above.id
-        elif above is not None and above.id in found:
-            found[node.id] = found[above.id]
+        append = node.id if node.type in ("Append", "Merge Append") else found.get(node.id)
+        if append is not None:
+            found |= dict.fromkeys((child.id for child in node.children), append)
     return found
 
 
@@ -82,16 +80,20 @@ def _appends(context: PlanContext) -> dict[int, int]:
 def _numbered(context: PlanContext) -> dict[int, Parent]:
     """By a scan's id, what PostgreSQL's own numbering tells without a catalog: partitions of `t` are called t_1, t_2 …
     whatever their names."""
+    appends = _appends(context)
+    named: dict[tuple[int, str], list[PlanNode]] = {}
+    for node in context.nodes:
+        if node.id in appends and node.relation and node.alias:
+            named.setdefault((appends[node.id], node.alias), []).append(node)
     groups: dict[tuple[int, str], list[PlanNode]] = {}
-    scans = [one for one in context.nodes if one.relation and one.alias and one.id in _appends(context)]
-    for node in scans:
-        match = _NUMBERED.fullmatch(node.alias or "")
+    for (append, alias), scans in named.items():
+        match = _NUMBERED.fullmatch(alias)
         if match is not None:
-            groups.setdefault((_appends(context)[node.id], match[1]), []).append(node)
+            groups.setdefault((append, match[1]), []).extend(scans)
     found: dict[int, Parent] = {}
     for (append, called), numbered in groups.items():
         # Where partitions are joined one by one, the first has no number; so has the first of a UNION's tables.
-        first = [one for one in scans if one.alias == called and _appends(context)[one.id] == append]
+        first = named.get((append, called), [])
         members = [*first, *numbered]
         names = {one.relation or "" for one in members}
         if len(names) < 2 or all(one.alias == one.relation for one in members):
