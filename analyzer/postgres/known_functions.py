@@ -41,11 +41,15 @@ class Function:
 
 def functions_called(cursor: Cursor, names: Iterable[str], schemas: Collection[str]) -> list[Function]:
     """Those that calls by `name`, which are looked for in the schemas, or by `schema.name` may mean."""
-    called = sorted({name.removeprefix("pg_temp.") for name in names})
+    called = {name.removeprefix("pg_temp.") for name in names}
+    dotted = sorted(one for one in called if "." in one)
+    # A name may hold a dot itself: whatever follows one may be the bare name, by which alone the catalogue has an index.
+    bare = called | {one[place + 1 :] for one in dotted for place, sign in enumerate(one) if sign == "."}
     return _read(
         cursor,
-        "WHERE p.proname = ANY(%s::name[]) AND n.nspname = ANY(%s::name[]) OR n.nspname || '.' || p.proname = ANY(%s::text[])",
-        (called, sorted(schemas), [one for one in called if "." in one]),
+        "WHERE p.proname = ANY(%s::name[]) AND (p.proname = ANY(%s::name[]) AND n.nspname = ANY(%s::name[])"
+        " OR n.nspname || '.' || p.proname = ANY(%s::text[]))",
+        (sorted(bare), sorted(called), sorted(schemas), dotted),
     )
 
 

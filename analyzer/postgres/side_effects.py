@@ -4,7 +4,7 @@ EXPLAIN ANALYZE runs everything in a statement, and plain EXPLAIN still runs wha
 estimate with its result. READ ONLY, ROLLBACK and timeouts hold most of what a function can do; this finds the rest.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from psycopg2.extensions import cursor as Cursor
@@ -39,6 +39,8 @@ ASKING = frozenset(
 """Functions that run other queries: the text they are given, or every view there is. Most are marked STABLE, so that even
 plain EXPLAIN runs them, and what the queries call with them."""
 
+MOST_ANSWERS = 1000
+"""Kept in memory: a statement that is measured asks the same again and again, and that soon."""
 MAY_CHANGE = "may change something"
 _KNOWN_LANGUAGES = frozenset(("internal", "c", "sql", "plpgsql"))
 
@@ -62,16 +64,18 @@ class Remains:
 
 
 class SideEffects:
-    """Answers over a conversation; what was asked once is remembered."""
+    """Answers over a conversation. What was asked once is remembered for as long as no transaction can have changed it."""
 
     def __init__(self, conversation: Conversation, search_path: str) -> None:
         self._conversation = conversation
         self._search_path = search_path
         self._judged: dict[tuple[int, frozenset[str], bool], str] = {}
+        self._answers: dict[tuple[object, ...], str] = {}
+        self._known: tuple[object, ...] = ()
 
     def when_planned(self, syntax: Syntax) -> str:
         """Why not even plain EXPLAIN may be asked for: a function that planning runs does what nothing takes back."""
-        schemas = self._conversation.ask_catalogue(_schemas, self._search_path)
+        schemas = self._schemas_now()
 
         def judge(cursor: Cursor) -> str:
             reach = Reach(cursor, syntax, schemas)
@@ -82,26 +86,27 @@ class SideEffects:
             run += reach.within(run, PLANNED)
             return self._first(cursor, run, HELD, writes=True) or _abroad(reach)
 
-        return self._conversation.ask_catalogue(judge)
+        return self._answer(("planned", *_names(syntax)), judge)
 
     def when_run(self, syntax: Syntax, functions: Iterable[str], operators: Iterable[str], *, writes: bool) -> str:
         """Why the statement may not be run: it calls something that may change something. functions, operators: names in
         its plan, where views and policies are unfolded. writes: it may write, as it will be rolled back."""
-        schemas = self._conversation.ask_catalogue(_schemas, self._search_path)
+        schemas = self._schemas_now()
+        called, operating = frozenset(functions), frozenset(operators)
 
         def judge(cursor: Cursor) -> str:
             reach = Reach(cursor, syntax, schemas, writes=writes)
             if foreign := reach.foreign():
                 return f"it concerns the foreign table {foreign}, and another server would run it"
             kinds = WRITTEN if writes else READ
-            reached = [*reach.named(functions, operators), *reach.behind(kinds)]
-            reached += reach.hidden(reached, functions)
+            reached = [*reach.named(called, operating), *reach.behind(kinds)]
+            reached += reach.hidden(reached, called)
             reached += reach.within(reached, kinds)
             reason = self._first(cursor, reached, HELD if writes else HARMLESS, writes=writes)
             hint = "; mark it STABLE or IMMUTABLE if it only reads" if reason.endswith(MAY_CHANGE) else ""
             return f"{reason}{hint}" or _abroad(reach)
 
-        return self._conversation.ask_catalogue(judge)
+        return self._answer(("run", writes, called, operating, *_names(syntax)), judge)
 
     def remains(self, syntax: Syntax) -> Remains:
         """What stays when a write is rolled back."""
@@ -123,6 +128,27 @@ class SideEffects:
             return tuple(row[0] for row in cursor.fetchall())
 
         return self._conversation.ask_catalogue(read, self._search_path)
+
+    def _schemas_now(self) -> list[str]:
+        """The schemas that names are looked for in. Forgets all answers when anything can have changed since they were given."""
+
+        def read(cursor: Cursor) -> tuple[list[str], str]:
+            # Who changes the catalogue needs a transaction of his own, and then no snapshot is as before.
+            cursor.execute("SELECT pg_current_snapshot()::text")
+            ((snapshot,),) = cursor.fetchall()
+            return _schemas(cursor), str(snapshot)
+
+        schemas, snapshot = self._conversation.ask_catalogue(read, self._search_path)
+        known = (self._conversation.connection, snapshot, schemas)
+        if known != self._known or len(self._answers) > MOST_ANSWERS:
+            self._answers.clear()
+            self._known = known
+        return schemas
+
+    def _answer(self, question: tuple[object, ...], judge: Callable[[Cursor], str]) -> str:
+        if question not in self._answers:
+            self._answers[question] = self._conversation.ask_catalogue(judge)
+        return self._answers[question]
 
     def _first(self, cursor: Cursor, reached: list[Reached], allowed: frozenset[str], *, writes: bool) -> str:
         """What is reached by name comes first: the reason shall be one that the statement's author knows."""
@@ -169,6 +195,13 @@ class SideEffects:
             ):
                 return f"calls {inner.name}, which {reason}" if inner.users else f"calls {inner.name}"
         return ""
+
+
+def _names(syntax: Syntax) -> tuple[frozenset[str], ...]:
+    """All of the statement that the answer depends on."""
+    return tuple(
+        map(frozenset, (syntax.functions, syntax.operators, syntax.relations, syntax.types, syntax.attributes))
+    )
 
 
 def _schemas(cursor: Cursor) -> list[str]:

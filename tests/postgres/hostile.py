@@ -1,6 +1,7 @@
 """A database full of traps, and what must be the same after every attack on it."""
 
 import contextlib
+import copy
 import select
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from queryproof.analyzer.errors import StatementError
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.postgres.outcome import ConnectionLost
+from queryproof.analyzer.postgres.permission import Permission
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.workload import ParameterSample, QueryGroup
 
@@ -29,10 +31,11 @@ CREATE FOREIGN TABLE far_spending (x int) SERVER loop OPTIONS (table_name 'spend
 GRANT ALL ON far_accounts, far_spending TO app;
 """
 _STATE = """
+PREPARE state AS
 SELECT (SELECT string_agg(relname || relkind::text || relnatts || coalesce(relacl::text, ''), ',' ORDER BY relname) FROM pg_class
         WHERE relnamespace = 'public'::regnamespace OR relpersistence = 't'),
        (SELECT string_agg(rolname || rolsuper::text, ',' ORDER BY rolname) FROM pg_roles),
-       (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_description), (SELECT count(*) FROM pg_db_role_setting),
+       (SELECT md5(string_agg(p::text, '' ORDER BY p.oid)) FROM pg_proc p WHERE p.oid >= 16384), (SELECT count(*) FROM pg_description), (SELECT count(*) FROM pg_db_role_setting),
        (SELECT count(*) FROM pg_largeobject_metadata), (SELECT count(*) FROM pg_replication_slots),
        (SELECT count(*) FROM pg_prepared_xacts), (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'),
        (SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -72,15 +75,26 @@ class Fortress:
                     f"ALTER ROLE {role} IN DATABASE {name} SET search_path = public, pg_catalog;"
                     f"ALTER ROLE {role} IN DATABASE {name} SET standard_conforming_strings = off",
                 )
-        self._victim = connect(self.url)
         self._watcher = psycopg2.connect(server.url(name, "postgres").replace("+psycopg2", ""))
         self._watcher.autocommit = True
         with self._watcher.cursor() as cursor:
             cursor.execute("SET search_path = pg_catalog, public; LISTEN canary")
-            cursor.execute("INSERT INTO victims VALUES (%s)", (self._victim.info.backend_pid,))
-            cursor.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
+            cursor.execute(_STATE)
+            cursor.execute(
+                "SELECT relname FROM pg_class WHERE relkind IN ('r', 'm') AND relnamespace = 'public'::regnamespace"
+            )
             tables = sorted(row[0] for row in cursor.fetchall())
         self._contents = "SELECT " + ", ".join(_CONTENT.format(table) for table in tables)
+        self._victim = connect(self.url)
+        self.begin()
+
+    def begin(self) -> None:
+        """From here on all has to stay as it is now, with a session of the application that lives."""
+        self._victim.close()
+        self._victim = connect(self.url)
+        with self._watcher.cursor() as cursor:
+            cursor.execute("TRUNCATE victims")
+            cursor.execute("INSERT INTO victims VALUES (%s)", (self._victim.info.backend_pid,))
         self.before = self.state()
 
     def state(self) -> tuple[object, ...]:
@@ -91,7 +105,7 @@ class Fortress:
                 content = cursor.fetchone()
             except psycopg2.Error as error:
                 content = (str(error),)
-            cursor.execute(_STATE)
+            cursor.execute("EXECUTE state")
             rest = cursor.fetchone()
         if select.select([self._watcher], [], [], 0)[0]:
             self._watcher.poll()
@@ -138,16 +152,7 @@ def group(sql: str, values: object = ()) -> QueryGroup:
 def damage(place: Fortress, user: str, samples: Sequence[tuple[str, object]], *, timeout_s: float = 5.0) -> list[str]:
     """The texts after which something was not as before; explained without running, run, run for writes, and measured."""
     url = place.url if user == "app" else place.admin_url
-    connection = connect(url)
-
-    def explainer(**allowed: bool) -> Explainer:
-        return Explainer(
-            connection, analyze=allowed.get("analyze", False), analyze_writes=allowed.get("writes", False),
-            allow_superuser=True, timeout_s=timeout_s, reconnect=lambda: connect(url),
-        )  # fmt: skip
-
-    explainers = [explainer(), explainer(analyze=True), explainer(analyze=True, writes=True)]
-    kept = session(connection)
+    explainers, connection, kept = _begin(url, timeout_s)
     harmed: list[str] = []
     for sql, values in samples:
         for one in explainers:
@@ -157,10 +162,34 @@ def damage(place: Fortress, user: str, samples: Sequence[tuple[str, object]], *,
             explainers[1].measure(sql, 1)
         if not _settled(place) or connection.closed or session(connection) != kept:
             harmed.append(sql)
-            place.before = place.state()
-    for one in explainers:
-        one.close()
+            explainers[0].close()
+            # What one attack has done is not to be laid at the next one's door.
+            explainers, connection, kept = _begin(url, timeout_s)
+            place.begin()
+    explainers[0].close()
     return harmed
+
+
+def _begin(url: str, timeout_s: float) -> tuple[list[Explainer], Connection, object]:
+    """(explainers in all modes, their connection, what its session keeps)."""
+    connection = connect(url)
+    most = Explainer(
+        connection, analyze=True, analyze_writes=True, allow_superuser=True, timeout_s=timeout_s, reconnect=lambda: connect(url)
+    )  # fmt: skip
+    return _modes(most), connection, session(connection)
+
+
+def _modes(explainer: Explainer) -> list[Explainer]:
+    """The same one without running anything, running what reads, and running what writes too. They share what they have asked
+    the catalogue, so that each statement is looked into once."""
+    permission = explainer._permission
+    modes = []
+    for runs, writes in ((False, False), (True, False), (True, True)):
+        one = copy.copy(explainer)
+        one.runs = runs
+        one._permission = Permission(permission._effects, explainer.target, runs=runs, writes=writes)
+        modes.append(one)
+    return modes
 
 
 def _settled(place: Fortress) -> bool:
