@@ -142,6 +142,7 @@ class SideEffects:
         known = (self._conversation.connection, snapshot, schemas)
         if known != self._known or len(self._answers) > MOST_ANSWERS:
             self._answers.clear()
+            self._judged.clear()
             self._known = known
         return schemas
 

@@ -144,3 +144,22 @@ def test_what_the_statement_does_not_reach_does_not_stop_it(connection: Connecti
     explained = Explainer(connection, analyze=True, analyze_writes=True).explain(group(sql))
     assert explained.plan is not None, explained.note
     assert explained.plan.analyzed, explained.note
+
+
+def test_what_is_remembered_of_a_function_ends_with_the_function(connection: Connection, server: Server) -> None:
+    steps = "CREATE OR REPLACE FUNCTION step(int) RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN {}; END $$"
+    other = connect(server.url("reach", "app"))
+    with other.cursor() as cursor:
+        cursor.execute(steps.format("$1 + 1"))
+        cursor.execute(
+            "CREATE FUNCTION walk(int) RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN step($1); END $$"
+        )
+        explainer, asked = Explainer(connection, analyze=True), group("SELECT walk(id) FROM plain")
+        for _ in range(2):
+            explained = explainer.explain(asked)
+            assert explained.plan is not None and explained.plan.analyzed, explained.note
+        cursor.execute(steps.format("tells($1)"))
+        explained = explainer.explain(asked)
+    other.close()
+    assert explained.plan is None
+    assert "calls public.step, which calls public.tells" in explained.note
