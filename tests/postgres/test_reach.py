@@ -157,7 +157,8 @@ def test_what_is_remembered_of_a_function_ends_with_the_function(connection: Con
         explainer, asked = Explainer(connection, analyze=True), group("SELECT walk(id) FROM plain")
         for _ in range(2):
             explained = explainer.explain(asked)
-            assert explained.plan is not None and explained.plan.analyzed, explained.note
+            assert explained.plan is not None, explained.note
+            assert explained.plan.analyzed, explained.note
         cursor.execute(steps.format("tells($1)"))
         explained = explainer.explain(asked)
     other.close()
