@@ -86,6 +86,9 @@ def explain(
     their remedies on the node at fault. Without --analyze the plan is the planner's alone, and bars show cost. A statement
     with $1 is planned for no values in particular, and for values from pg_stats where these lead to other plans.
 
+    --url takes the application's own URL, whatever driver it names (postgresql+asyncpg://…): queryproof connects by psycopg2.
+    Recorded statements may be in the style of psycopg2, psycopg, asyncpg or pg8000.
+
     \b
         queryproof explain 'SELECT * FROM orders WHERE id = 7' --url postgresql://me@localhost/dev --analyze
         queryproof explain --sql-file slow.sql --clone prod.qpclone

@@ -1,5 +1,7 @@
 """Connections to a user's PostgreSQL."""
 
+import re
+
 import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn
@@ -24,6 +26,10 @@ _LINE = {
 _SHOWN = frozenset(("host", "port", "dbname", "user", "sslmode"))
 """Options of a URL that may be shown; `password`, `sslpassword` and whatever else there is may not."""
 
+_SSL_MODES = frozenset(("disable", "allow", "prefer", "require", "verify-ca", "verify-full"))
+"""Of libpq's `sslmode`, which asyncpg calls `ssl`."""
+_UNKNOWN = re.compile(r'invalid URI query parameter: "(\w+)"')
+
 _REMEDIES = (
     ("password authentication failed", "check the user and the password (PGPASSWORD and ~/.pgpass work too)"),
     ("no password supplied", "put the password into the URL, PGPASSWORD or ~/.pgpass"),
@@ -40,7 +46,7 @@ _REMEDIES = (
 
 def connect(url: str) -> Connection:
     """A connection in autocommit mode. Takes `postgresql://…`, `postgres://…`, SQLAlchemy's `postgresql+driver://…`, or
-    libpq's `host=… dbname=…`.
+    libpq's `host=… dbname=…`. The driver that a URL names is the application's: queryproof always connects by psycopg2.
 
     Raises ServerError with cause and remedy; a password never appears in the message.
     """
@@ -50,7 +56,12 @@ def connect(url: str) -> Connection:
         connection = psycopg2.connect(
             make_dsn(_libpq(url), application_name=APPLICATION_NAME, connect_timeout=CONNECT_TIMEOUT_S, **_LINE)
         )
-    except psycopg2.ProgrammingError:
+    except psycopg2.ProgrammingError as error:
+        if option := _UNKNOWN.search(str(error)):
+            raise ServerError(
+                f"the database URL has an option that only its driver knows: {option[1]}. Remedy: leave it out; queryproof "
+                "connects by libpq, whose options such as sslmode=require it takes"
+            ) from None
         raise ServerError(
             "this is not a database URL; it should read postgresql://user:password@host:5432/database"
         ) from None
@@ -108,4 +119,6 @@ def _libpq(url: str) -> str:
         ) from None
     if parsed.get_backend_name() not in ("postgresql", "postgres"):
         raise ServerError(f"queryproof analyses PostgreSQL, and this URL is for {parsed.get_backend_name()}")
+    if parsed.get_driver_name() == "asyncpg" and parsed.query.get("ssl") in _SSL_MODES:
+        parsed = parsed.difference_update_query(["ssl"]).update_query_dict({"sslmode": parsed.query["ssl"]})
     return parsed.set(drivername="postgresql").render_as_string(hide_password=False)

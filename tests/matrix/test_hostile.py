@@ -11,7 +11,7 @@ from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.postgres.server import Server
 
-from ..postgres.attacks import STUBBORN, attacks, representative
+from ..postgres.attacks import STUBBORN, as_value, attacks, representative
 from ..postgres.hostile import Fortress, damage, fortress
 
 _numbers = itertools.count(1)
@@ -47,15 +47,7 @@ def test_no_attack_without_values_changes_anything(place: Fortress) -> None:
 
 def test_no_value_of_any_driver_changes_anything(place: Fortress) -> None:
     texts = [one.sql for one in representative(attacks(str(place.file)))]
-    samples = [
-        sample
-        for text in texts
-        for sample in (
-            ("SELECT * FROM accounts WHERE email = %s", (text,)),
-            ("SELECT * FROM accounts WHERE email = %(e)s AND note = %(e)s", {"e": text}),
-            ("SELECT * FROM accounts WHERE email = $1::VARCHAR", (text,)),
-        )
-    ]
+    samples = [sample for text in texts for sample in as_value(text)]
     assert damage(place, "app", samples) == []
 
 

@@ -3,6 +3,9 @@
 import itertools
 from dataclasses import dataclass
 
+from sqlalchemy import Integer, String, bindparam, column, select, table
+from sqlalchemy.dialects.postgresql import asyncpg, pg8000, psycopg, psycopg2
+
 HOSTILE_SETUP = """
 CREATE TABLE accounts (id int PRIMARY KEY, email text NOT NULL, balance numeric, note text);
 INSERT INTO accounts SELECT g, 'user' || g || '@example.org', g, 'x' FROM generate_series(1, 60) g;
@@ -226,3 +229,19 @@ def representative(all_attacks: tuple[Attack, ...]) -> tuple[Attack, ...]:
     functions = [one for one in all_attacks if one.family == "functions"]
     # Steps without a common factor with the rows' lengths come by each row and each column.
     return (*chosen, *statements[:: len(_WRITES) - 1], *functions[:: len(_PLACES) * 2 + 1], *functions[: len(_CALLS)])
+
+
+DRIVERS = {one.dialect.driver: one for one in (psycopg2, psycopg, asyncpg, pg8000)}
+_ACCOUNTS = table("accounts", column("id", Integer), column("email", String), column("note", String))
+
+
+def as_value(text: str) -> tuple[tuple[str, object], ...]:
+    """A statement with the text as its value, twice, as SQLAlchemy hands it to each driver: (statement, values)."""
+    value = bindparam("told", type_=String)
+    asked = select(_ACCOUNTS.c.id).where(_ACCOUNTS.c.email == value, _ACCOUNTS.c.note == value)
+    found: list[tuple[str, object]] = []
+    for driver in DRIVERS.values():
+        compiled = asked.compile(dialect=driver.dialect())
+        places = compiled.positiontup
+        found.append((str(compiled), tuple(text for _ in places) if places is not None else {"told": text}))
+    return tuple(found)
