@@ -29,6 +29,10 @@ _passed = pytest.StashKey[bool]()
 """Whether the body ended without an error: only a limit can have failed the test."""
 
 
+_here = pytest.StashKey[bool]()
+"""The test was begun in this process, not in a child that was forked for it."""
+
+
 class _RuleCheck:
     """The rules on one test's body, where its marker or a proof wants them."""
 
@@ -63,6 +67,7 @@ class Session:
         self.config = config
         self.totals = Totals(config)
         self._inside = False
+        self._forked = 0
         self._budgets: dict[str, int] = {}
         self._unselected: dict[str, tuple[int, ...]] = {}
         if not hasattr(config, "workerinput"):
@@ -94,13 +99,16 @@ class Session:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
         """With --queryproof-prove, a test that loads row by row is run again."""
         result = yield
-        if self._rerun is not None:
+        if self._rerun is not None and not item.stash.get(_here, False):
+            self._forked += 1
+        elif self._rerun is not None:
             self._rerun.prove(item, nextitem, item.stash.get(_passed, False))
         return result
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         """In the journal, what fixtures send belongs to no test."""
+        item.stash[_here] = True
         with _fixtures(item, "setup"):
             return (yield)
 
@@ -153,6 +161,8 @@ class Session:
         """Hand over what is not on any report."""
         if self._rerun is not None:
             self.totals.proofs += self._rerun.proofs
+            if self._forked:
+                self.totals.proofs.append(f"no proof of {self._forked} tests: each has run in a process forked for it")
         self.totals.faults += self._recorder.faults
         output = getattr(self.config, "workeroutput", None)
         if output is not None:

@@ -235,3 +235,66 @@ def test_last_failed_runs_the_tests_that_grew_or_sent_too_much(project: Project)
     again.assert_outcomes(failed=2)
     again.stdout.fnmatch_lines(["*growth cannot be judged: the sizes 2 are not in this run*"])
     assert set(project.budgets()) == {"test_some.py::test_good", "test_some.py::test_grows[size-2]"}
+
+
+FORKING = """
+import json, os
+from _pytest.reports import TestReport
+from _pytest.runner import runtestprotocol
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item):
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        told = item.config.hook.pytest_report_to_serializable
+        reports = [told(config=item.config, report=one) for one in runtestprotocol(item, log=False)]
+        os.write(writing, json.dumps(reports).encode())
+        os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as answers:
+        told = answers.read()
+    _, status = os.waitpid(child, 0)
+    if status == 0:
+        for one in json.loads(told):
+            report = item.config.hook.pytest_report_from_serializable(config=item.config, data=one)
+            item.ihook.pytest_runtest_logreport(report=report)
+    else:
+        crash = TestReport(item.nodeid, item.location, {}, "failed", "crashed", "call", [])
+        item.ihook.pytest_runtest_logreport(report=crash)
+    return True
+"""
+
+
+def test_r17_tests_in_forked_processes_keep_their_results_figures_and_recordings(project: Project) -> None:
+    """As pytest-forked runs them: the child ends without any cleanup, and its reports come back as plain values."""
+    conftest = project.path / "conftest.py"
+    conftest.write_text(conftest.read_text() + FORKING)
+    project.write(
+        test_forked="""
+        import os, signal
+
+        def test_reads(session): count_books(session)
+        @pytest.mark.max_queries(3)
+        def test_over(session): count_books(session)
+        @pytest.mark.no_n_plus_one
+        def test_loop(session): count_books(session)
+        def test_killed(session):
+            count_books(session)
+            os.kill(os.getpid(), signal.SIGKILL)
+        def test_within(session, queries):
+            session.scalars(select(Author)).all()
+            queries.assert_count(1)
+        """
+    )
+    options = ("--queryproof", "--queryproof-prove", "--queryproof-budgets=update", "--queryproof-journal=journal")
+    result = project.run(*options)
+    result.assert_outcomes(passed=2, failed=3)
+    assert {test: row[0] for test, row in table(result).items()} == {
+        "test_reads": 11, "test_over": 11, "test_loop": 11, "test_within": 1
+    }  # fmt: skip
+    result.stdout.fnmatch_lines(["no proof of 5 tests: each has run in a process forked for it"])
+    queries = read_recording(project.path / "journal").queries
+    bodies = Counter(one.scope for one in queries if one.scope is not None and one.scope.kind == "test")
+    assert sorted(bodies.values()) == [1, 11, 11, 11, 11]
