@@ -98,6 +98,17 @@ def test_coroutine_functions_run_in_one_loop(tmp_path: Path) -> None:
     assert len(loops) == 1
 
 
+def test_a_coroutine_function_is_counted_size_by_size_without_a_setup_too(shop: Shop) -> None:
+    async def work(size: int) -> None:
+        with shop.engine.connect() as connection:
+            for _ in range(size):
+                connection.execute(text("SELECT 1"))
+
+    assert scaling(work).queries == (2, 20, 200)
+    with pytest.raises(AssertionError, match="linear"):
+        scaling(work).assert_constant()
+
+
 async def test_inside_a_running_loop_it_says_what_to_do() -> None:
     engine = create_engine("sqlite://")
 
@@ -167,6 +178,8 @@ def test_an_error_of_the_code_says_at_which_size_and_nothing_stays_installed(sho
         ((3, 21, 201), "linear"),
         ((3, 22, 198), "linear"),
         ((3, 5, 22), "linear"),  # chunks of ten
+        ((1, 1, 4), "linear"),  # chunks of fifty
+        ((1, 2, 7), "linear"),  # chunks of thirty, and the last of them empty
         ((2, 86, 1529), "superlinear"),
         ((7, 403, 40003), "superlinear"),
     ],
