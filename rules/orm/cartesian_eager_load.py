@@ -4,12 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from ...analyzer.query import CallSite, OrmLoad
-from ...analyzer.recommendation import Code
+from ...analyzer.recommendation import Code, LoaderEdit
 from ...analyzer.workload import Execution
+from ..edit_place import edit_place
 from ..finding import Fact, Finding
+from ..loader_option import ALIAS, UNNAMED, present_options
 from ..option_codes import line_code
 from ..orm_rule import Claim, OrmRule, with_remedy
 from ..recorded import Recorded
+from ..source import alias_name
 
 MIN_ROWS = 20
 MIN_MEMBERS = 1.5
@@ -89,7 +92,7 @@ class CartesianEagerLoad(OrmRule):
         load = worst.orm
         assert load is not None
         rows = worst.rows or 0
-        names = [name for name, count, _ in load.members if count]
+        names = sorted(name for name, count, _ in load.members if count)
         separate = (load.roots or 0) + sum(count for _, count, _ in load.members)
         finding = self.finding(
             executions, place, " and ".join(names),
@@ -103,15 +106,32 @@ class CartesianEagerLoad(OrmRule):
             ),
             worst=0, at_stake_ms=sum(one.duration_ms for one in executions) * (1 - separate / rows),
         )  # fmt: skip
-        root = f"{load.root}."
-        options = ", ".join(f"selectinload({name})" for name in names[1:] if name.startswith(root)) or "selectinload(…)"
-        codes = [Code("Option in place of joinedload", "python", options), *line_code(place)]
+        moved = [name for name in names[1:] if name.startswith(f"{load.root}.")]
+        options = [
+            f"selectinload({ALIAS if load.aliased else load.root}{name[len(load.root or '') :]})" for name in moved
+        ]
+        text = ", ".join(options) or "selectinload(…)"
+        if load.aliased:
+            named = alias_name(place, load.root) if place is not None and load.root is not None else None
+            text = text.replace(ALIAS, named or UNNAMED)
+        codes = [Code("Option in place of joinedload", "python", text), *line_code(place)]
         return with_remedy(
             finding, f"Load {' and '.join(names[1:])} by a query of its own",
             "One collection may stay joined; each further one multiplies the rows. The edit is one query more and far fewer rows.",
             codes, before=None, after=None, saves_ms=finding.at_stake_ms, rows=(float(rows), float(separate)),
             how="rows and instances counted in the recording; time is taken to be in proportion to rows",
+            edit=_edit(load, moved, ", ".join(options), edit_place(place, executions)) if moved == names[1:] else None,
         )  # fmt: skip
+
+
+def _edit(load: OrmLoad, moved: Sequence[str], option: str, place: CallSite | None) -> LoaderEdit | None:
+    """None where the joins are written by hand, or more is loaded below a collection: that would have to move along."""
+    present = present_options(load.options)
+    deeper = any(path[0] in moved and len(path) > 1 for path in present)
+    if place is None or load.root is None or deeper or any(present.get((name,)) == "contains" for name in moved):
+        return None
+    replaces = tuple(("joinedload", name) for name in moved if present.get((name,)) == "joined")
+    return LoaderEdit(place, load.root, option, ("selectinload",), (), replaces, load.aliased)
 
 
 def _multiplied(load: OrmLoad, rows: int) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from ...analyzer.query import OrmLoad
 from ...analyzer.recommendation import Code, LoaderEdit
 from ...analyzer.workload import Execution
+from ..edit_place import edit_place
 from ..finding import Fact, Finding
 from ..loader_option import ALIAS, UNNAMED, fold
 from ..option_codes import option_codes
@@ -138,7 +139,10 @@ class ColumnLoadInLoop(OrmRule):
         codes.append(Code("Import", "python", f"from sqlalchemy.orm import {imports}"))
         edit = None
         if place is not None and load.root is not None and form != "refresh" and (load.attributes or len(columns) == 1):
-            edit = LoaderEdit(place, load.root, option, (imports,), (), replaces, load.aliased)
+            made_at = (
+                edit_place(place, [found for one in executions if (found := recorded.origin(one)) is not None]) or place
+            )
+            edit = LoaderEdit(made_at, load.root, option, (imports,), (), replaces, load.aliased)
         return with_remedy(
             finding, f"Load {' and '.join(f'{load.entity}.{column}' for column in columns)} with the query",
             f"{'The columns come' if len(columns) > 1 else 'The column comes'} with the row that is read anyway.",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from ...analyzer.recommendation import Code, LoaderEdit
+from ..edit_place import edit_place
 from ..entity_uses import UseAtQuery, entity_uses, table_of, width
 from ..finding import Fact, Finding, LookedAt, Severity, Subject
 from ..loader_option import ALIAS, UNNAMED
@@ -137,8 +138,9 @@ class UnusedColumns(OrmRule):
         codes = [*option_codes(text, use.origin, form, root, one.queries[0].stack)]
         codes.append(Code("Import", "python", f"from sqlalchemy.orm import {loaders[0]}"))
         edit = None
+        made_at = edit_place(use.origin, one.queries) or use.origin
         if one.load.root is not None:
-            edit = LoaderEdit(use.origin, one.load.root, option, loaders, (), (), one.load.aliased)
+            edit = LoaderEdit(made_at, one.load.root, option, loaders, (), (), one.load.aliased)
         return with_remedy(
             finding, f"Load only the columns of {use.entity} that are read",
             "No run of this line in the recording has read the others. A column that is read after all is loaded then, by one "

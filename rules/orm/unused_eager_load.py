@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ...analyzer.recommendation import Code, LoaderEdit
 from ...analyzer.workload import Execution
+from ..edit_place import edit_place
 from ..entity_uses import UseAtQuery, entity_uses
 from ..finding import Fact, Finding, LookedAt, Subject
 from ..loader_option import ALIAS, EAGER, present_options
@@ -131,8 +132,9 @@ def _edit(one: UseAtQuery, path: tuple[str, ...], loader: str) -> LoaderEdit | N
     if load.aliased:
         option = option.replace(f"({load.root}.", f"({ALIAS}.", 1)
     classes = tuple((attribute.rpartition(".")[0], "") for _, attribute in kept[int(load.aliased) :])
+    place = edit_place(one.use.origin, one.queries) or one.use.origin
     return LoaderEdit(
-        one.use.origin, load.root, option, tuple(name for name, _ in kept), classes, ((loader, path[-1]),), load.aliased
+        place, load.root, option, tuple(name for name, _ in kept), classes, ((loader, path[-1]),), load.aliased
     )
 
 

@@ -64,6 +64,14 @@ def test_a_fault_is_found_at_its_query(library: Library, scenario: Scenario, tmp
         source = Path(inspect.getsourcefile(scenario.run) or "").read_text()
         gone = f".{edit.replaces[0][1].rpartition('.')[2]})"
         assert edit_source(source, edit).count(gone) == source.count(gone) - 1
+    if scenario.rule == "cartesian-eager-load":
+        (edit,) = (remedy.edit for remedy in remedies)
+        assert edit is not None
+        source = Path(inspect.getsourcefile(scenario.run) or "").read_text()
+        both = "joinedload(Author.books), joinedload(Author.awards)"
+        edited = edit_source(source, edit)
+        assert edited.count(both) == source.count(both) - 1
+        assert "options(selectinload(Author.books), joinedload(Author.awards))" in edited
 
 
 def check_that_it_runs(engine: Engine, scenario: Scenario) -> None:
