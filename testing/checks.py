@@ -20,7 +20,7 @@ def check_limits(item: pytest.Item, count: StatementCount, budget: int | None) -
         if marker is not None:
             checks.append((check, _limit(marker, name)))
     if budget is not None:
-        checks.append((queries.assert_at_most, budget))
+        checks.append((lambda limit: queries.assert_within(limit, f"its budget of {limit}"), budget))
     problem = next(filter(None, (_problem(check, limit) for check, limit in checks)), None)
     if problem is not None:
         pytest.fail(problem, pytrace=False)

@@ -55,9 +55,14 @@ class Queries:
     def assert_at_most(self, limit: int) -> None:
         """So many or fewer."""
         __tracebackhide__ = True
+        self.assert_within(limit, str(limit))
+
+    def assert_within(self, limit: int, named: str) -> None:
+        """So many or fewer. named: what the limit is called."""
+        __tracebackhide__ = True
         if self.count > limit:
             raise AssertionError(
-                f"{plural(self.count, 'query', 'queries')}, more than {limit}:\n{described(self.statements)}"
+                f"{plural(self.count, 'query', 'queries')}, more than {named}:\n{described(self.statements)}"
             )
 
     def assert_duplicates_at_most(self, limit: int) -> None:

@@ -32,7 +32,7 @@ def test_budgets_are_written_checked_and_cleaned(project: Project) -> None:
     checked.assert_outcomes(passed=1, failed=1)
     checked.stdout.fnmatch_lines(
         [
-            "3 queries, more than 2:",
+            "3 queries, more than its budget of 2:",
             "*3×, 2 with values sent before: select $1, [?]",
             "tests that send more than their budgets allow:",
             "  test_two.py::test_other",
