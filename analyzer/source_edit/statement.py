@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import libcst as cst
 import libcst.matchers as m
 
+from .assignments import Assignments
 from .cannot_edit import CannotEdit
 from .chain import Chain, chain_of, entities, is_legacy, makes_statement
 from .class_attribute import class_attribute
@@ -53,7 +54,7 @@ class Statements:
             raise CannotEdit("the statement passes through too many variables to be followed")
         base = chain.base
         if makes_statement(base) or (isinstance(base, cst.Attribute) and base.attr.value == "query"):
-            root = self.named(base)
+            root = self.named(base) or self._mentioned(chain)
             if root is None or not all(name in STATEMENT_METHODS for name in chain.methods):
                 return None
             return Statement((chain,), root, is_legacy(base))
@@ -65,6 +66,16 @@ class Statements:
     def named(self, base: cst.BaseExpression) -> str | None:
         """How a `select()` or `query()` names the root; None when it is not among its entities."""
         return next((name for entity in entities(base) if (name := self.name_of(entity)) is not None), None)
+
+    def _mentioned(self, chain: Chain) -> str | None:
+        """How `repository.query().filter(Author.name == …)`, whose own words make it a query of the root, names the root."""
+        if self.aliased or not isinstance(chain.base, cst.Call) or chain.base.args:
+            return None
+        owners = (
+            one.value for call in chain.calls for arg in call.args
+            for one in m.findall(arg, m.Attribute()) if isinstance(one, cst.Attribute)
+        )  # fmt: skip
+        return next((dotted(one) for one in owners if dotted(one) and self._is_root(one, dotted(one))), None)
 
     def name_of(self, entity: cst.BaseExpression) -> str | None:
         """How the source names the root where an expression is that: the class under any name, an alias of it, or an attribute
@@ -124,13 +135,13 @@ class Statements:
         return Statement(parts, made[0].root, made[0].legacy, shared, where, made[0].elsewhere)
 
     def _bound_here(self, name: cst.Name) -> bool:
-        return bool(_Assignments.of(self.tree.function(name) or self.tree.module, name.value))
+        return bool(Assignments.of(self.tree.function(name) or self.tree.module, name.value))
 
     def _values(self, name: cst.Name) -> Iterator[tuple[cst.BaseExpression | None, cst.CSTNode]]:
         """(value, node) of everything that binds the name where it is used; a value of None is none that can be read."""
         function = self.tree.function(name)
         while True:
-            found = list(_Assignments.of(function or self.tree.module, name.value))
+            found = list(Assignments.of(function or self.tree.module, name.value))
             if function is not None and not found:
                 function = self.tree.function(function)
                 continue
@@ -176,75 +187,3 @@ class Statements:
         file = helper.modules.file if helper.modules is not None else "another file"
         where = f"returned by {function.name.value}() of {file}, line {line}"
         return Statement((chain,), "", found.legacy, True, where, (*found.parts, *found.elsewhere))
-
-
-class _Assignments(cst.CSTVisitor):
-    """What binds one name in one scope."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name = name
-        self.found: list[tuple[cst.BaseExpression | None, cst.CSTNode]] = []
-
-    @classmethod
-    def of(cls, scope: cst.FunctionDef | cst.Module, name: str) -> list[tuple[cst.BaseExpression | None, cst.CSTNode]]:
-        visitor = cls(name)
-        if isinstance(scope, cst.FunctionDef):
-            scope.params.visit(visitor)
-            scope.body.visit(visitor)
-        else:
-            scope.visit(visitor)
-        return visitor.found
-
-    def _bind(self, target: cst.CSTNode, value: cst.BaseExpression | None, node: cst.CSTNode) -> None:
-        if isinstance(target, cst.Name):
-            if target.value == self.name:
-                self.found.append((value, node))
-        elif isinstance(target, (cst.Tuple, cst.List)):
-            for element in target.elements:
-                self._bind(element.value, None, node)
-
-    def visit_Assign(self, node: cst.Assign) -> bool:
-        for target in node.targets:
-            self._bind(target.target, node.value, node)
-        return True
-
-    def visit_AnnAssign(self, node: cst.AnnAssign) -> bool:
-        if node.value is not None:
-            self._bind(node.target, node.value, node)
-        return True
-
-    def visit_NamedExpr(self, node: cst.NamedExpr) -> bool:
-        self._bind(node.target, node.value, node)
-        return True
-
-    def visit_AugAssign(self, node: cst.AugAssign) -> bool:
-        self._bind(node.target, None, node)
-        return True
-
-    def visit_For(self, node: cst.For) -> bool:
-        self._bind(node.target, None, node)
-        return True
-
-    def visit_AsName(self, node: cst.AsName) -> bool:
-        self._bind(node.name, None, node)
-        return True
-
-    def visit_Param(self, node: cst.Param) -> bool:
-        self._bind(node.name, None, node)
-        return True
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
-        return False
-
-    def visit_ClassDef(self, node: cst.ClassDef) -> bool:
-        return False
-
-    def visit_Lambda(self, node: cst.Lambda) -> bool:
-        return False
-
-    def visit_Import(self, node: cst.Import) -> bool:
-        return False
-
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
-        return False

@@ -10,6 +10,7 @@ from queryproof.analyzer.source_edit.cannot_edit import CannotEdit
 from queryproof.analyzer.source_edit.edit_source import edit_source
 
 WIDE = f"# {'-' * 112}\n"
+HEAD = f"{WIDE}from sqlalchemy.orm import selectinload\nfrom shop.models import Author, Book\n"
 QUERIES = """from sqlalchemy import select
 from .models import Author, Book
 
@@ -127,3 +128,14 @@ def test_a_file_that_is_empty_now_is_told_of() -> None:
     edit = LoaderEdit(CallSite("shop/views.py", 4, "f"), "Author", "selectinload(Author.books)", ("selectinload",), ())
     with pytest.raises(CannotEdit, match="the file holds no code"):
         edit_source("", edit)
+
+
+def test_a_query_that_a_repository_begins_is_known_by_the_class_in_its_conditions() -> None:
+    text = f"{HEAD}def f(repository):\n    return repository.query().filter({{}}).order_by(Book.id).all()\n"
+    place = CallSite("shop/views.py", 5, "f")
+    edit = LoaderEdit(place, "Author", "selectinload(Author.books)", ("selectinload",), ())
+    added = ".order_by(Book.id).options(selectinload(Author.books)).all()"
+    assert added in edit_source(text.format("Author.id == 1"), edit)
+    for other in ("Book.title == 1", "", "author.id == 1"):
+        with pytest.raises(CannotEdit, match="holds no statement of Author"):
+            edit_source(text.format(other), edit)
