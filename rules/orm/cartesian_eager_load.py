@@ -101,7 +101,7 @@ class CartesianEagerLoad(OrmRule):
             (
                 Fact("rows", rows, "rows"),
                 Fact("root instances", load.roots or 0),
-                *(Fact(f"instances of {name}", count) for name, count, _ in load.members),
+                *(Fact(f"instances of {name}", count) for name, count, _ in sorted(load.members)),
                 Fact("runs", len(executions)),
             ),
             worst=0, at_stake_ms=sum(one.duration_ms for one in executions) * (1 - separate / rows),

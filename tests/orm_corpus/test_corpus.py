@@ -64,6 +64,11 @@ def test_a_fault_is_found_at_its_query(library: Library, scenario: Scenario, tmp
         source = Path(inspect.getsourcefile(scenario.run) or "").read_text()
         gone = f".{edit.replaces[0][1].rpartition('.')[2]})"
         assert edit_source(source, edit).count(gone) == source.count(gone) - 1
+    if scenario.rule == "commit-in-loop":
+        (remedy,) = remedies
+        # Fewer commits send no fewer statements, unless each has made instances forget what they know.
+        assert all(one.before.queries != one.after.queries for one in remedy.evidence.queries)
+        assert ("await session.commit()" in remedy.code[0].text) == scenario.is_async
     if scenario.rule == "cartesian-eager-load":
         (edit,) = (remedy.edit for remedy in remedies)
         assert edit is not None
