@@ -216,7 +216,7 @@ def _trial(
     )
     served = {fingerprint for chosen in selection.chosen for fingerprint in chosen.serves}
     statements = [(one.fingerprint, one.calls, one.texts[0][0]) for one in queries if one.fingerprint in served]
-    return SetTrial(statements, builder, lambda sql: explainer.measure(sql, runs=WARM_RUNS), progress)
+    return SetTrial(statements, builder, lambda sql: explainer.measure(sql, runs=WARM_RUNS), explainer.plan, progress)
 
 
 def _estimated(

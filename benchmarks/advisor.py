@@ -119,7 +119,9 @@ def proven(url: str, clone: CloneFile, texts: dict[str, str], budget: int, timed
     statements = [(name, 1.0, sql) for name, sql in texts.items()]
     with (
         Builder(connect(url), timeout_s=TIMEOUT_S) as builder,
-        SetTrial(statements, builder, lambda sql: explainer.measure(sql, runs=WARM_RUNS), silent) as trial,
+        SetTrial(
+            statements, builder, lambda sql: explainer.measure(sql, runs=WARM_RUNS), explainer.plan, silent
+        ) as trial,
     ):
         selection, found = prove_set(
             timed.selection, lambda found: chosen(clone, texts, budget, banned=found.useless).selection, trial

@@ -40,8 +40,13 @@ class CostModel:
         memo = self._memo[number]
         found = memo.get(on)
         if found is None:
-            found = memo[on] = self._least(number, ranked, on)
+            found = memo[on] = self._cheapest(number, ranked, on).cost
         return found
+
+    def plan(self, number: int, on: IndexSet) -> TextPrice:
+        """The cheapest plan seen of the text that uses indexes of the set alone."""
+        ranked, mask = self._ranked[number]
+        return self._cheapest(number, ranked, on & mask)
 
     def total(self, on: IndexSet, numbers: Iterable[int] | None = None) -> float:
         """Weighted, of these texts or of all."""
@@ -89,12 +94,12 @@ class CostModel:
         self._disturbing[number] = self._disturbing.get(number, 0) | indexes
         self._rank(number)
 
-    def _least(self, number: int, ranked: list[TextPrice], on: IndexSet) -> float:
+    def _cheapest(self, number: int, ranked: list[TextPrice], on: IndexSet) -> TextPrice:
         disturbing = on & self._disturbing.get(number, 0)
         for price in ranked:
             if not price.used & ~on and not disturbing & ~price.on:
-                return price.cost
-        return max(price.cost for price in ranked)
+                return price
+        return max(ranked, key=lambda price: price.cost)
 
     def _rank(self, number: int) -> None:
         prices = self._costs.texts[number].prices

@@ -27,6 +27,8 @@ second index to keep up."""
 SLIGHT = 0.002
 """Of the workload's cost under the set: an index that brings less is left out, unless it brings one of its queries more than FELT."""
 FELT = 1.1
+UNFELT = 0.01
+"""Of the workload's cost under the set: all that are left out for that reason bring no more together."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done, and how much there is."""
@@ -106,24 +108,25 @@ def index_names(indexes: Sequence[CandidateIndex], schema: Schema) -> tuple[str,
 def _needed(search: Search, chosen: IndexSet) -> IndexSet:
     """The set without those that, beside the others, bring no more than their writes cost, or next to nothing where another
     begins with the same keys."""
+    best = chosen
     for number in sorted(members(chosen), key=lambda one: (-search.costs.sizes[one], one)):
         without = chosen & ~(1 << number)
         loss = search.costs.total(without) - search.costs.total(chosen)
         if (
             loss <= search.write_cost(number)
-            or _slight(search, without, chosen)
+            or _slight(search, without, chosen, best)
             or (_has_heir(search, number, without) and loss <= PREFIX_SHARE * _gain(search, number, chosen))
         ):
             chosen = without
     return chosen
 
 
-def _slight(search: Search, without: IndexSet, chosen: IndexSet) -> bool:
-    """Whether neither the workload nor any query of it would feel the difference."""
+def _slight(search: Search, without: IndexSet, chosen: IndexSet, best: IndexSet) -> bool:
+    """Whether neither the workload nor any query of it would feel the difference. best: the set of which nothing is left out."""
     costs = search.costs
-    if costs.total(without) > (1 + SLIGHT) * costs.total(chosen):
+    if costs.total(without) > min((1 + SLIGHT) * costs.total(chosen), (1 + UNFELT) * costs.total(best)):
         return False
-    return all(costs.total(without, texts) <= FELT * costs.total(chosen, texts) for texts in costs.groups.values())
+    return all(costs.total(without, texts) <= FELT * costs.total(best, texts) for texts in costs.groups.values())
 
 
 def _has_heir(search: Search, number: int, others: IndexSet) -> bool:

@@ -55,9 +55,14 @@ class Merges:
             gains = {number: sum(self.gains(number, on).values()) for number in numbers} if inside else {}
             for one in inside:
                 for other in numbers:
-                    for merge, size in self._of(one, other) if one != other else ():
-                        freed = self._costs.sizes[one] + (self._costs.sizes[other] if on >> other & 1 else 0)
-                        worth = (0.0 if on >> other & 1 else gains[other]) + price * (freed - size)
+                    gain = 0.0 if on >> other & 1 else gains[other]
+                    freed = self._costs.sizes[one] + (self._costs.sizes[other] if on >> other & 1 else 0)
+                    # A merge is no smaller than the smaller of the two.
+                    smallest = min(self._costs.sizes[one], self._costs.sizes[other])
+                    if one == other or gain + price * (freed - smallest) <= least:
+                        continue
+                    for merge, size in self._of(one, other):
+                        worth = gain + price * (freed - size)
                         if worth > least and worth > found.get(merge.index, (0.0,))[0]:
                             found[merge.index] = (worth, merge)
         best = sorted(found.values(), key=lambda one: (-one[0], one[1].one, one[1].other))[:MAX_PROPOSED]

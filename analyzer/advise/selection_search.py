@@ -163,7 +163,7 @@ class Search:
         least = MIN_EXPLORED * self._scale(on)
         for merge in self._merges.best(on, least, limited=limits.budget is not None):
             if not self.late():
-                self._try_merge(merge, on)
+                self._try_merge(merge, on, least)
         self.model.refresh()
         fitting = sum(1 << one for one in members(self.model.used()) if limits.allow(1 << one))
         for number, text in enumerate(self.costs.texts):
@@ -174,21 +174,25 @@ class Search:
                 if self.model.cost(number, on & ~(1 << one)) - now.cost > matters:
                     self.costs.price(number, on & ~(1 << one))
             limit = min((1 - MIN_GAIN) * now.cost, now.cost - matters)
-            rest = fitting & text.relevant & ~on
+            rest, lowest = fitting & text.relevant & ~on, self.model.floor(number)
             for _ in range(MAX_BESIDE):
                 if not rest or self.model.floor(number) > limit or self.late():
                     break
-                price = self.costs.price(number, on | rest)
+                # Nothing costs less than what it cost with more indexes: where the model is as good, it is not asked.
+                if self.model.cost(number, on | rest) - lowest <= matters:
+                    price = self.model.plan(number, on | rest)
+                else:
+                    price = self.costs.price(number, on | rest)
                 added = price.used & ~on
                 if not added or price.cost > limit:
                     break
                 if added & (added - 1):
                     self._take_apart(number, on, added, now.cost - matters)
-                rest &= ~added
+                rest, lowest = rest & ~added, price.cost
             self._progress("Comparing plans", number + 1, len(self.costs.texts))
         self.model.refresh()
 
-    def _try_merge(self, merge: Merge, on: IndexSet) -> None:
+    def _try_merge(self, merge: Merge, on: IndexSet, least: float) -> None:
         """Price one index in the place of two for the texts that either serves: as long as it does the second one's work too."""
         if merge.index in self._banned:
             return
@@ -201,8 +205,9 @@ class Search:
         halfway = (self.model.cost(first, without) + self.model.cost(first, without | 1 << merge.other)) / 2
         if self.costs.price(first, without | 1 << number).cost > halfway:
             return
-        for text in sorted(gains.keys() | self._merges.gains(merge.one, on).keys()):
-            self.costs.price(text, without | 1 << number)
+        for text, gain in sorted((self._merges.gains(merge.one, on) | gains).items()):
+            if gain > least:
+                self.costs.price(text, without | 1 << number)
 
     def _take_apart(self, number: int, on: IndexSet, added: IndexSet, limit: float) -> None:
         """Price each of these indexes alone beside the set, unless it is known to bring something alone; once for a text, since

@@ -7,6 +7,7 @@ from typing import Self
 
 from ..errors import StatementError
 from ..plan import Plan, PlanNode
+from ..postgres.plan_shape import plan_shape
 from ..recommendation import Alternative
 from ..schema import Partition
 from .builder import Builder, Built
@@ -24,21 +25,27 @@ NOT_RUN = "none of its queries could be run: it is known by its plan alone"
 
 class SetTrial:
     """Builds sets of indexes one after the other, and measures the statements under each. statements: (fingerprint, calls, text
-    with values) of those that the sets should serve. What is built stays for the next set that holds it, until `close`."""
+    with values) of those that the sets should serve. What is built stays for the next set that holds it, until `close`.
+
+    plan: plans a statement without running it; one whose plan was measured before, under another set, is not run again."""
 
     def __init__(
         self,
         statements: Sequence[tuple[str, float, str]],
         builder: Builder,
         measure: Measure,
+        plan: Measure,
         progress: Callable[[str, Sequence[tuple[str, float, str]]], Iterator[tuple[str, float, str]]],
     ) -> None:
         self._ran = list(statements)
         self._builder = builder
         self._measure = measure
+        self._plan = plan
         self._progress = progress
         self._before: dict[str, Plan] = {}
         self._after: dict[str, Plan] = {}
+        self._known: dict[str, dict[str, Plan]] = {}
+        """What was measured, by fingerprint and shape of the plan."""
         self._built: dict[CandidateIndex, Built] = {}
         self._plain: dict[CandidateIndex, CandidateIndex] = {}
         self._taken_out: list[tuple[CandidateIndex, str]] = []
@@ -98,10 +105,18 @@ class SetTrial:
     ) -> None:
         for one in self._progress(stage, list(statements)):
             try:
-                found[one[0]] = self._measure(one[2])
+                found[one[0]] = self._measured(one[0], one[2])
             except StatementError as error:
                 self._unmeasured.append(Alternative(one[0], f"{where}{error}"))
                 self._ran.remove(one)
+
+    def _measured(self, fingerprint: str, sql: str) -> Plan:
+        known = self._known.setdefault(fingerprint, {})
+        if known and (found := known.get(plan_shape(self._plan(sql).root))) is not None:
+            return found
+        plan = self._measure(sql)
+        known[plan_shape(plan.root)] = plan
+        return plan
 
     def _change(self, indexes: Sequence[CandidateIndex]) -> set[str]:
         """Build what is missing and drop what is not of the set: names of the tables whose indexes have changed."""

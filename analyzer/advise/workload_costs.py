@@ -32,7 +32,8 @@ class Text:
     """A statement with its weight: calls of its group times its share. tables: None when it is not known what it reads.
 
     unnamed: whether it may compare columns that it does not name. relevant: the known indexes that its plans can depend on; own:
-    those of them all whose columns it names. indifferent: handles of the others. prices: what has been asked so far.
+    those of them all whose columns it names. indifferent: handles of the others. prices: what has been asked so far; answered:
+    which of them holds for a set.
     """
 
     sql: str
@@ -44,6 +45,7 @@ class Text:
     indifferent: set[str] = field(default_factory=set)
     own: IndexSet = 0
     prices: list[TextPrice] = field(default_factory=list)
+    answered: dict[IndexSet, TextPrice] = field(default_factory=dict)
     without: dict[frozenset[str], list[TextPrice]] = field(default_factory=dict)
 
 
@@ -145,9 +147,16 @@ class WorkloadCosts:
         """
         text = self.texts[number]
         on &= text.relevant
-        known = text.without.setdefault(frozenset(without), []) if without else text.prices
+        if without:
+            known = text.without.setdefault(frozenset(without), [])
+        elif on in text.answered:
+            return text.answered[on]
+        else:
+            known = text.prices
         for price in known:
             if not on & ~price.on and not price.used & ~on:
+                if not without:
+                    text.answered[on] = price
                 return price
         try:
             found = self._what_if.price(

@@ -68,5 +68,7 @@ def prepare(root: Connection) -> None:
     """Make `EXECUTE queryproof_…` of each known to the session."""
     with root.cursor() as cursor:
         cursor.execute("SET plan_cache_mode = force_generic_plan")
+        # Generic plans are made while the catalogs are small: they would read them in order when they have grown.
+        cursor.execute("SET enable_seqscan = off")
         for name, query in _PREPARED.items():
             cursor.execute(f"PREPARE queryproof_{name} AS {query}")

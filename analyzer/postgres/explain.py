@@ -123,6 +123,19 @@ class Explainer:
         found = {text.inline: text.origin for text in texts}
         return tuple(found.items()) or ((sql, "no values in particular"),)
 
+    def plan(self, sql: str) -> Plan:
+        """The plan of a statement that needs no values. Nothing is run.
+
+        Raises StatementError when it may not be planned or fails.
+        """
+        text = ExplainText(sql, single_statement_kind(sql), sql)
+        self._permission.refuse(text.verdict)
+        try:
+            return self._planner.plan(text)
+        except ConnectionLost as error:
+            self._conversation.renew()
+            raise StatementError(f"its plan was lost: {error}") from None
+
     def measure(self, sql: str, runs: int) -> Plan:
         """Run a statement `runs` times after one warming run; the plan of the run with the median time.
 

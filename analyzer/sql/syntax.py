@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import pgparse
@@ -82,8 +83,9 @@ def refuse_length(sql: str) -> None:
         raise StatementError(f"the text is longer than {MAX_BYTES // 1024} kB")
 
 
+@lru_cache(maxsize=256)
 def read_syntax(sql: str) -> Syntax:
-    """The statement's syntax. Raises StatementError, quoting nothing, unless the text is exactly one statement."""
+    """The statement's syntax, which nobody changes. Raises StatementError, quoting nothing, unless the text is exactly one statement."""
     refuse_length(sql)
     if "\0" in sql:
         raise StatementError("the text holds a NUL byte, which PostgreSQL does not accept")

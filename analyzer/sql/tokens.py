@@ -4,6 +4,7 @@ Linear in the length of the text and never raises: what does not end is taken to
 """
 
 import re
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 Kind = Literal["space", "comment", "literal", "placeholder", "word", "quoted", "operator", "punctuation"]
@@ -26,6 +27,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+MAX_KEPT = 50_000
+"""Characters: one and the same statement is asked for again and again by those that read it, a longer one takes too much room."""
+_SILENT = frozenset(("space", "comment"))
 _HEAD = 4
 """Words in which `CREATE OR REPLACE FUNCTION` says that it makes a routine."""
 _ROUTINES = (["function"], ["procedure"])
@@ -66,17 +70,26 @@ class Token(NamedTuple):
 
 def tokenize(sql: str) -> list[Token]:
     """All tokens; their texts joined give `sql` back."""
-    return _tokens(sql, frozenset())
+    return _known(sql, frozenset())
 
 
 def significant(sql: str) -> list[Token]:
     """Tokens without spaces and comments."""
-    return _tokens(sql, frozenset(("space", "comment")))
+    return _known(sql, _SILENT)
 
 
 def names_in(sql: str) -> set[str]:
     """What the words and the quoted identifiers of a text name."""
     return {token.name for token in significant(sql)} - {""}
+
+
+def _known(sql: str, left_out: frozenset[str]) -> list[Token]:
+    return list(_recent(sql, left_out)) if len(sql) <= MAX_KEPT else _tokens(sql, left_out)
+
+
+@lru_cache(maxsize=32)
+def _recent(sql: str, left_out: frozenset[str]) -> tuple[Token, ...]:
+    return tuple(_tokens(sql, left_out))
 
 
 def _tokens(sql: str, left_out: frozenset[str]) -> list[Token]:

@@ -45,7 +45,7 @@ def quiet(stage: str, items: Sequence[Any]) -> Iterator[Any]:
 def test_what_helps_stays_and_what_does_not_is_taken_out(
     things_root: Connection, builder: Builder, explainer: Explainer
 ) -> None:
-    with SetTrial([("q", 10.0, QUERY)], builder, lambda sql: explainer.measure(sql, 3), quiet) as trial:
+    with SetTrial([("q", 10.0, QUERY)], builder, lambda sql: explainer.measure(sql, 3), explainer.plan, quiet) as trial:
         found = trial.measure([USELESS, GOOD], {})
         assert len(left_behind(things_root)) == 1
     assert list(found.kept) == [GOOD]
@@ -58,6 +58,25 @@ def test_what_helps_stays_and_what_does_not_is_taken_out(
     assert left_behind(things_root) == []
 
 
+def test_a_plan_that_was_measured_is_not_run_again(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    runs: list[str] = []
+
+    def measure(sql: str) -> Plan:
+        runs.append(sql)
+        return explainer.measure(sql, 1)
+
+    other = "SELECT count(*) FROM things WHERE word LIKE '%a%'"
+    with SetTrial([("q", 1.0, QUERY), ("r", 1.0, other)], builder, measure, explainer.plan, quiet) as trial:
+        trial.measure([GOOD], {})
+        assert runs == [QUERY, other, QUERY]
+        found = trial.measure([GOOD, USELESS], {})
+        assert runs == [QUERY, other, QUERY]
+        assert list(found.kept) == [GOOD]
+        assert found.queries[1].after == found.queries[1].before
+
+
 def test_others_are_chosen_in_the_place_of_what_does_not_help(
     things_root: Connection, builder: Builder, explainer: Explainer
 ) -> None:
@@ -67,7 +86,7 @@ def test_others_are_chosen_in_the_place_of_what_does_not_help(
         asked.append(set(found.useless))
         return chosen(*(index for index in (USELESS, USELESS_TOO, GOOD) if index not in found.useless))
 
-    with SetTrial([("q", 1.0, QUERY)], builder, lambda sql: explainer.measure(sql, 3), quiet) as trial:
+    with SetTrial([("q", 1.0, QUERY)], builder, lambda sql: explainer.measure(sql, 3), explainer.plan, quiet) as trial:
         selection, found = prove_set(chosen(USELESS), select, trial)
     assert asked[0] == {USELESS}
     assert asked[1] == {USELESS, USELESS_TOO}
@@ -87,7 +106,7 @@ def test_what_is_larger_than_planned_is_chosen_anew_within_the_budget(
         return chosen(GOOD)
 
     statements = [("q", 1.0, QUERY), ("r", 1.0, "SELECT * FROM things WHERE word = md5('77')")]
-    with SetTrial(statements, builder, lambda sql: explainer.measure(sql, 3), quiet) as trial:
+    with SetTrial(statements, builder, lambda sql: explainer.measure(sql, 3), explainer.plan, quiet) as trial:
         selection, found = prove_set(chosen(GOOD, WORD), select, trial, budget_bytes=1_000_000)
         assert len(left_behind(things_root)) == 1
     assert sizes > [1_000_000]
@@ -134,7 +153,7 @@ def test_backends_killed_on_the_way_leave_nothing_and_stop_nothing(
         return explainer.measure(sql, 1)
 
     statements = [("p", 1.0, QUERY), ("q", 1.0, QUERY), ("r", 1.0, QUERY)]
-    with SetTrial(statements, builder, measure, quiet) as trial:
+    with SetTrial(statements, builder, measure, explainer.plan, quiet) as trial:
         found = trial.measure([GOOD, USELESS], {GOOD: ["p"], USELESS: ["q", "r"]})
     assert [one.what for one in found.unmeasured] == ["q", "r"]
     assert [one.fingerprint for one in found.queries] == ["p"]
