@@ -14,6 +14,13 @@ from sqlalchemy import Connection, Engine, event
 
 SAVEPOINT = "queryproof_outer"
 TWO = "the program uses two database connections at once: one would not see the other's writes"
+WAITS = (
+    "the program uses two database connections at once, of two engines or processes, and one waits for what the other has not "
+    "committed"
+)
+LOCK_TIMEOUT = "SET lock_timeout = '3s'"
+"""Nothing ever ends the wait for a transaction that is kept open to be rolled back."""
+LOCK_NOT_AVAILABLE = "55P03"
 AUTOCOMMIT = "the program uses AUTOCOMMIT: what it writes could not be rolled back"
 READ_ONLY = {
     "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
@@ -38,11 +45,13 @@ class Rollback:
     def __init__(self, told: Path | None = None) -> None:
         self._engines: dict[int, _Outer] = {}
         self._told = told
+        self._refused: str | None = None
 
     def install(self) -> None:
         """Take over every engine from now on."""
         event.listen(Engine, "engine_connect", self._first_connection)
         event.listen(Engine, "before_cursor_execute", self._statement)
+        event.listen(Engine, "handle_error", self._error)
         self._watch_raw_connections()
         event.listen(Engine, "set_engine_execution_options", self._options)
         event.listen(Engine, "set_connection_execution_options", self._options)
@@ -66,8 +75,15 @@ class Rollback:
     def _statement(
         self, conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
     ) -> None:
+        if self._refused is not None:
+            raise CannotRollBack(self._refused)
         if _ENDS.search(_COMMENT.sub(" ", statement)):
             self.refuse("the program ends transactions by SQL text: what it writes could not be rolled back")
+
+    def _error(self, context: Any) -> None:
+        error = context.original_exception
+        if LOCK_NOT_AVAILABLE in (getattr(error, "sqlstate", None), getattr(error, "pgcode", None)):
+            self.refuse(WAITS)
 
     def _watch_raw_connections(self) -> None:
         """A driver's own connection commits behind SQLAlchemy's back."""
@@ -82,7 +98,8 @@ class Rollback:
         Engine.raw_connection = raw_connection  # type: ignore[method-assign, assignment] # this process runs for the proof alone
 
     def refuse(self, reason: str) -> NoReturn:
-        """Stop the program, and tell why to the one that proves."""
+        """Stop the program, and tell why to the one that proves. Should it go on all the same, each further statement fails."""
+        self._refused = reason
         if self._told is not None:
             with self._told.open("a", encoding="utf-8") as file:
                 file.write(f"{reason}\n")
@@ -126,6 +143,8 @@ class _Outer:
         if dialect.name == "sqlite":
             # There the outermost savepoint would commit when it is released.
             self.execute("BEGIN")
+        elif dialect.name == "postgresql":
+            self.execute(LOCK_TIMEOUT)
 
     def use(self, connection: Any) -> None:
         if connection.connection.dbapi_connection is not self.connection:

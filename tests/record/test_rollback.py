@@ -40,6 +40,22 @@ def two_phases(url: str) -> None:
         connection.begin_twophase()
 
 
+def two_engines(url: str) -> None:
+    """Each keeps a transaction of its own open: the second waits for the key that the first has not committed."""
+    for _ in range(2):
+        with create_engine(url).begin() as connection:
+            connection.execute(text("INSERT INTO authors VALUES (77)"))
+
+
+def two_async_engines(url: str) -> None:
+    async def act() -> None:
+        for _ in range(2):
+            async with create_async_engine(url.replace("psycopg2", "asyncpg")).begin() as connection:
+                await connection.execute(text("INSERT INTO authors VALUES (77)"))
+
+    asyncio.run(act())
+
+
 def savepoints(url: str) -> None:
     """Not refused: it is a savepoint in a savepoint."""
     with create_engine(url).connect() as connection:
@@ -102,6 +118,8 @@ def test_what_an_outer_transaction_cannot_hold_stops_the_program(server: Server,
         commit_behind_a_statement,
         raw_connection,
         two_phases,
+        two_engines,
+        two_async_engines,
         savepoints,
         asynchronous,
     )
