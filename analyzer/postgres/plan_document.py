@@ -12,7 +12,7 @@ from .plan_from_html import html_tables
 from .plan_from_markup import from_json, from_xml, from_yaml, refuse_infinite
 from .plan_from_text import document_from_text, starts_plan
 from .psql_frames import readings, refuse_typeset, unwrapped
-from .self_time import RawNode
+from .told_node import RawNode
 
 MAX_BYTES = 200 * 1024 * 1024
 _FRAME = re.compile(r"[-+=─━┌┐└┘├┤┬┴┼╔╗╚╝═╟╢ ]*\Z")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ..errors import StatementError
 from .plan_text_properties import BUFFER_WORDS, NUMBER, READERS, buffers, io_timings, serialization
 from .plan_title import read_title
-from .self_time import RawNode
+from .told_node import RawNode
 
 _NODE = re.compile(
     r"(?P<title>\S.*?)"

@@ -4,7 +4,8 @@ from operator import itemgetter
 from typing import Any
 
 from ..plan_parts import HashTable, MemoizeCache, Modification, SortGroups, Usage, WorkerDetail
-from .self_time import RawNode, number
+from .self_time import number
+from .told_node import RawNode
 
 
 def read_usage(raw: RawNode) -> Usage | None:

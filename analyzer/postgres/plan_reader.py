@@ -1,12 +1,14 @@
 """EXPLAIN's output in any format → `Plan`. PostgreSQL's key names stand in this folder only."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import astuple
+
 from ..errors import StatementError
 from ..plan import Plan, PlanNode
-from ..plan_parts import Jit, Planning, Serialization, Trigger
+from ..plan_parts import Jit, Planning, Serialization, Trigger, Usage
 from .plan_document import documents
 from .plan_from_markup import MOST
 from .plan_parts_reader import (
@@ -17,7 +19,8 @@ from .plan_parts_reader import (
     read_usage,
     read_workers,
 )
-from .self_time import RawNode, Timed, number, time_nodes
+from .self_time import Timed, number, time_nodes
+from .told_node import KEPT, RawNode, told_node
 
 MOST_EXACT = 2.0**53
 """A count above it has no hundredths."""
@@ -90,10 +93,12 @@ def _tree(raw: dict[str, Any]) -> list[Timed]:
         raw, parent, depth = waiting.pop()
         if len(nodes) >= MAX_NODES or depth > MAX_DEPTH:
             raise StatementError("the plan has too many nodes or levels and was not read")
-        values = _values(raw)
-        node = Timed(
-            raw, values, parent, values.get("actual_loops") or 0.0, raw.get("Parent Relationship") == "InitPlan"
-        )
+        told = told_node(raw)
+        for figure in (told.actual_loops, told.actual_rows, told.actual_total_ms, told.plan_rows, told.total_cost):
+            # They are multiplied with one another: the product must be finite.
+            if figure is not None and not -MOST <= figure <= MOST:
+                raise OverflowError
+        node = Timed(raw, told, _usage(raw), parent, told.actual_loops or 0.0, told.parent_relationship == "InitPlan")
         nodes.append(node)
         if parent is not None:
             parent.children.append(node)
@@ -103,27 +108,8 @@ def _tree(raw: dict[str, Any]) -> list[Timed]:
     return nodes
 
 
-def _values(raw: dict[str, Any]) -> dict[str, Any]:
-    """What a node's keys tell by themselves, by the names of `PlanNode`.
-
-    Of some seventy keys a node has thirty: those it has are gone through, not those it could have.
-    """
-    found: dict[str, Any] = {}
-    for key, value in raw.items():
-        place = _KEYS.get(key)
-        if place is not None and value is not None:
-            attribute, kind, read = place
-            given = type(value)
-            if given is kind:
-                found[attribute] = value
-            elif given is int and kind is float:
-                found[attribute] = float(value)
-            else:
-                found[attribute] = read(raw, key)
-    for attribute in _MULTIPLIED:
-        if not -MOST <= (found.get(attribute) or 0.0) <= MOST:
-            raise OverflowError(attribute)
-    return found
+def _usage(raw: RawNode) -> Usage | None:
+    return read_usage(raw) if "Shared Hit Blocks" in raw or "WAL Records" in raw else None
 
 
 def _nodes(order: list[Timed]) -> PlanNode:
@@ -137,53 +123,70 @@ def _nodes(order: list[Timed]) -> PlanNode:
 
 
 def _node(timed: Timed, identity: int, children: tuple[PlanNode, ...]) -> PlanNode:
-    raw, found, own = timed.raw, timed.values, timed.own
-    cost = found.pop("total_cost", None) or 0.0
-    told = found.pop("parent_relationship", None)
-    if told == "Member" and timed.parent is not None and timed.parent.raw.get("Node Type") == "ModifyTable":
+    raw, told, own = timed.raw, timed.told, timed.own
+    place = told.parent_relationship
+    if place == "Member" and timed.parent is not None and timed.parent.raw.get("Node Type") == "ModifyTable":
         # Before PostgreSQL 14 the inputs of a ModifyTable are its members.
-        told = "Outer"
+        place = "Outer"
     kind = str(raw.get("Node Type", "?"))
-    if kind == "Aggregate":
-        kind = _AGGREGATES.get(str(raw.get("Strategy")), kind)
+    aggregates = kind == "Aggregate"
+    if aggregates:
+        kind = _AGGREGATES.get(told.strategy or "", kind)
+    loops, cost = told.actual_loops, told.total_cost or 0.0
+    # Text leaves out what is zero; so that all formats read alike, a condition that removed nothing removed 0. A recheck always
+    # tells how many, where there are any.
+    removed = told.removed or (0.0 if told.filter is not None else None)
+    by_join = told.removed_by_join_filter or (0.0 if told.join_filter is not None else None)
+    kept = astuple(told)[:KEPT]
+    return PlanNode(  # type: ignore[misc] # `kept` ends before the first that is named
+        identity,
+        kind,
+        place,
+        told.startup_cost or 0.0,
+        cost,
+        told.plan_rows or 0.0,
+        told.plan_width or 0,
+        told.actual_rows,
+        loops,
+        told.actual_total_ms,
+        # Sixty arguments by name take longer than all the rest.
+        *kept,
         # The text of an Aggregate names its input's order too.
-        found.pop("sort_key", None)
-    elif kind == "Memoize":
-        found["memoize"] = read_memoize(raw)
-    _multiply(found)
-    if own is not None:
-        found["buffers"], found["self_read"], found["self_temp"] = int(own[0]), int(own[1]), int(own[3])
-        found["self_io_ms"] = round(own[2], 6)
-    return PlanNode(
-        id=identity,
-        type=kind,
-        startup_cost=found.pop("startup_cost", None) or 0.0,
-        total_cost=cost,
-        plan_rows=found.pop("plan_rows", None) or 0.0,
-        plan_width=found.pop("plan_width", None) or 0,
-        parent_relationship=told,
+        sort_key=told.sort_key if not aggregates else (),
+        group_key=_group_key(raw) if "Group Key" in raw or "Grouping Sets" in raw else (),
+        rows=_whole_rows(told.actual_rows, loops),
+        removed=_times(removed, loops),
+        removed_by_recheck=_times(told.removed_by_recheck or None, loops),
+        removed_by_join_filter=_times(by_join, loops),
         total_ms=timed.inclusive_ms,
         self_ms=timed.self_ms,
+        buffers=int(own[0]) if own is not None else None,
         children=children,
+        function=told.function if told.function is not None else told.table_function,
+        function_call=told.function_call if told.function_call is not None else told.table_function_call,
+        subplans_removed=told.subplans_removed or None,
+        usage=timed.usage,
+        hash=read_hash(raw) if aggregates or kind == "Hash" else None,
+        memoize=read_memoize(raw) if kind == "Memoize" else None,
+        sort_groups=read_sort_groups(raw) if kind == "Incremental Sort" else (),
+        workers=read_workers(raw) if "Workers" in raw else (),
+        modification=read_modification(raw) if "Operation" in raw else None,
         processes=timed.processes,
         self_cost=_self_cost(kind, cost, children),
-        **found,
+        self_read=int(own[1]) if own is not None else None,
+        self_io_ms=round(own[2], 6) if own is not None else None,
+        self_temp=int(own[3]) if own is not None else None,
     )
 
 
-def _multiply(found: dict[str, Any]) -> None:
-    """Averages of a loop → all loops together."""
-    loops = found.get("actual_loops")
-    if found.get("actual_rows") is not None and loops is not None:
-        # PostgreSQL 18 tells two decimals of the average; in all loops together whole rows came.
-        total = found["actual_rows"] * loops
-        found["rows"] = float(round(total)) if abs(total) < MOST_EXACT else total
-    for attribute, condition in _REMOVED:
-        if attribute in found or condition in found:
-            # Text leaves out what is zero; so that all formats read alike, a condition that removed nothing removed 0.
-            removed = found.pop(attribute, None) or (0.0 if condition in found else None)
-            if removed is not None and loops is not None:
-                found[attribute] = removed * loops
+def _whole_rows(average: float | None, loops: float | None) -> float | None:
+    """Rows of all loops together. PostgreSQL 18 tells two decimals of the average; whole rows came."""
+    total = _times(average, loops)
+    return float(round(total)) if total is not None and abs(total) < MOST_EXACT else total
+
+
+def _times(average: float | None, loops: float | None) -> float | None:
+    return average * loops if average is not None and loops is not None else None
 
 
 def _self_cost(kind: str, cost: float, children: tuple[PlanNode, ...]) -> float:
@@ -280,78 +283,4 @@ def _whole(raw: RawNode, key: str) -> int | None:
     return int(value) if value is not None else None
 
 
-def _true(raw: RawNode, key: str) -> bool:
-    return raw[key] is True
-
-
-def _some(raw: RawNode, key: str) -> int | None:
-    return _whole(raw, key) or None
-
-
-def _part(read: Callable[[RawNode], Any]) -> Callable[[RawNode, str], Any]:
-    return lambda raw, key: read(raw)
-
-
 _AGGREGATES = {"Hashed": "HashAggregate", "Sorted": "GroupAggregate", "Mixed": "MixedAggregate"}
-_MULTIPLIED = ("actual_loops", "actual_rows", "actual_total_ms", "plan_rows", "total_cost")
-"""What is multiplied with one another: the product must be finite."""
-_REMOVED = (("removed", "filter"), ("removed_by_recheck", ""), ("removed_by_join_filter", "join_filter"))
-"""Our attribute, and the condition that removed the rows. A recheck always tells how many, where there are any."""
-
-_KEYS: dict[str, tuple[str, type | None, Callable[[RawNode, str], Any]]] = {
-    **{
-        key: (attribute, str, _text)
-        for key, attribute in (
-            ("Schema", "schema"), ("Relation Name", "relation"), ("Alias", "alias"), ("Index Name", "index"),
-            ("Join Type", "join_type"), ("Strategy", "strategy"), ("Subplan Name", "subplan_name"), ("CTE Name", "cte_name"),
-            ("Scan Direction", "scan_direction"), ("Filter", "filter"), ("Index Cond", "index_cond"),
-            ("Recheck Cond", "recheck_cond"), ("Join Filter", "join_filter"), ("Hash Cond", "hash_cond"),
-            ("Merge Cond", "merge_cond"), ("Sort Method", "sort_method"), ("Sort Space Type", "sort_space_type"),
-            ("Partial Mode", "partial_mode"), ("One-Time Filter", "one_time_filter"), ("TID Cond", "tid_cond"),
-            ("Order By", "order_by"), ("Run Condition", "run_condition"), ("Remote SQL", "remote_sql"), ("Storage", "storage"),
-            ("Parent Relationship", "parent_relationship"), ("Function Name", "function"), ("Table Function Name", "function"),
-            ("Function Call", "function_call"), ("Table Function Call", "function_call"),
-        )
-    },
-    **{
-        key: (attribute, float, number)
-        for key, attribute in (
-            ("Startup Cost", "startup_cost"), ("Total Cost", "total_cost"), ("Plan Rows", "plan_rows"),
-            ("Actual Rows", "actual_rows"), ("Actual Loops", "actual_loops"), ("Actual Total Time", "actual_total_ms"),
-            ("Actual Startup Time", "actual_startup_ms"), ("Sort Space Used", "sort_space_kb"),
-            ("Heap Fetches", "heap_fetches"), ("Index Searches", "index_searches"), ("Maximum Storage", "storage_kb"),
-            ("Rows Removed by Filter", "removed"), ("Rows Removed by Index Recheck", "removed_by_recheck"),
-            ("Rows Removed by Join Filter", "removed_by_join_filter"),
-        )
-    },
-    **{
-        key: (attribute, int, _whole)
-        for key, attribute in (
-            ("Plan Width", "plan_width"), ("Workers Planned", "workers_planned"), ("Workers Launched", "workers_launched"),
-            ("Exact Heap Blocks", "exact_heap_blocks"), ("Lossy Heap Blocks", "lossy_heap_blocks"),
-        )
-    },
-    **{
-        key: (attribute, None, _texts)
-        for key, attribute in (
-            ("Sort Key", "sort_key"), ("Presorted Key", "presorted_key"), ("Output", "output"),
-            ("Params Evaluated", "params_evaluated"),
-        )
-    },
-    "Parallel Aware": ("parallel_aware", bool, _true),
-    "Disabled": ("disabled", bool, _true),
-    "Subplans Removed": ("subplans_removed", None, _some),
-    **{
-        key: (attribute, None, _part(read))
-        for attribute, read, keys in (
-            ("group_key", _group_key, ("Group Key", "Grouping Sets")),
-            ("usage", read_usage, ("Shared Hit Blocks", "WAL Records")),
-            ("hash", read_hash, ("Hash Batches", "HashAgg Batches", "Planned Partitions", "Hash Buckets", "Disk Usage")),
-            ("sort_groups", read_sort_groups, ("Full-sort Groups", "Pre-sorted Groups")),
-            ("workers", read_workers, ("Workers",)),
-            ("modification", read_modification, ("Operation",)),
-        )
-        for key in keys
-    },
-}  # fmt: skip
-"""By EXPLAIN's key: our attribute, the type of a value that is kept as it is, and how others are read."""

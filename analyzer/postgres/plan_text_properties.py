@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from .self_time import RawNode
+from .told_node import RawNode
 
 _PAIR = re.compile(r"([A-Z][A-Za-z-]*(?: [A-Za-z]+)*): (.*?)(?=  [A-Z][A-Za-z -]*: |\Z)")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")

@@ -2,7 +2,7 @@
 
 import re
 
-from .self_time import RawNode
+from .told_node import RawNode
 
 _SIMPLE = {
     name: name

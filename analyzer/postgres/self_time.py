@@ -7,11 +7,9 @@ run inside another, the one that reads them first: their time is taken from ther
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..plan_parts import Usage
-
-RawNode = dict[str, object]
+from .told_node import RawNode, ToldNode
 
 _CONDITION_KEYS = (
     "Filter", "Index Cond", "Recheck Cond", "Join Filter", "Hash Cond", "Merge Cond", "One-Time Filter", "TID Cond",
@@ -32,13 +30,14 @@ _ROUNDED_MS = 0.001
 class Timed:
     """One node on its way: inclusive and self values, in milliseconds and blocks; None without ANALYZE.
 
-    values: what the reader has read of it already, by the names of `PlanNode`. loops: 0 when it was never executed, or
+    told, usage: what the reader has read of it already. loops: 0 when it was never executed, or
     not at all. is_init_plan: its parent only shows it. processes: that ran its side of the nearest Gather above; 1
     outside of any.
     """
 
     raw: RawNode
-    values: dict[str, Any]
+    told: ToldNode
+    usage: Usage | None
     parent: "Timed | None"
     loops: float
     is_init_plan: bool
@@ -106,10 +105,10 @@ def _preorder(root: Timed) -> list[Timed]:
 def _inclusive(nodes: Sequence[Timed]) -> None:
     for node in nodes:
         loops, count = node.loops, node.processes
-        time = node.values.get("actual_total_ms")
-        if time is not None and node.values.get("actual_loops") is not None:
+        time = node.told.actual_total_ms
+        if time is not None and node.told.actual_loops is not None:
             node.inclusive_ms = time * loops / max(1.0, min(count, loops))
-        node.inclusive = _amounts(node.values.get("usage"))
+        node.inclusive = _amounts(node.usage)
         gathers = loops and node.children and str(node.raw.get("Node Type", "")).startswith("Gather")
         for child in node.children:
             # Not Workers Launched: that is the last loop's, and the leader may have stayed out.
