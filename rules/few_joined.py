@@ -4,10 +4,11 @@ import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ..analyzer.plan import PlanNode
 from .condition import column, columns, conjuncts, qualifier
-from .plan_context import rows, rows_read
+from .plan_context import PlanContext, rows, rows_read
 
 MIN_ROWS = 1_000.0
 """A table of a page or two is read as quickly as any index."""
@@ -46,6 +47,14 @@ class FewJoined:
     keys: float
     wanted: float
     path: tuple[PlanNode, ...]
+
+
+@lru_cache(maxsize=1)
+def few_joined_scans(context: PlanContext) -> dict[int, FewJoined]:
+    """By their ids, the executed scans that `few_joined` is sure of."""
+    settings = context.plan.settings
+    found = ((node.id, few_joined(node, context.ancestors(node), settings)) for node in context.executed_as("Seq Scan"))
+    return {identity: one for identity, one in found if one is not None}
 
 
 def few_joined(

@@ -52,6 +52,9 @@ class PlanContext:
         self.nodes = tuple(plan.root.walk())
         self._parents = {child.id: node for node in self.nodes for child in node.children}
         self.executed = tuple(node for node in self.nodes if node.actual_loops != 0)
+        self._by_type: dict[str, list[PlanNode]] = {}
+        for node in self.executed:
+            self._by_type.setdefault(node.type, []).append(node)
         self.timed = plan.root.total_ms is not None
         self.elapsed_ms = plan.elapsed_ms if plan.analyzed else None
         self._whole = self.elapsed_ms if self.timed else plan.root.total_cost
@@ -67,6 +70,12 @@ class PlanContext:
     def node(self, identity: int | None) -> PlanNode | None:
         """The node of that number, None when there is none: they are numbered in order, from 1."""
         return self.nodes[identity - 1] if identity is not None and 0 < identity <= len(self.nodes) else None
+
+    def executed_as(self, *types: str) -> list[PlanNode]:
+        """The executed nodes of these types, in order."""
+        if len(types) == 1:
+            return self._by_type.get(types[0], [])
+        return sorted((node for one in types for node in self._by_type.get(one, ())), key=lambda node: node.id)
 
     def parent(self, node: PlanNode) -> PlanNode | None:
         """The node above, None above the root."""

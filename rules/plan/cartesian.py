@@ -42,8 +42,8 @@ class Cartesian(PlanRule):
     severity = Severity.ERROR
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if node.type != "Nested Loop" or node.join_type not in (None, "Inner") or node.join_filter:
+        for node in context.executed_as("Nested Loop"):
+            if node.join_type not in (None, "Inner") or node.join_filter:
                 continue
             inputs = [child for child in node.children if child.parent_relationship in ("Outer", "Inner")]
             if len(inputs) != 2:

@@ -43,10 +43,9 @@ class ContainsWithoutGin(PlanRule):
     code = "PLN025"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
+        for node in context.executed_as("Seq Scan"):
             if (
-                node.type != "Seq Scan"
-                or not node.filter
+                not node.filter
                 or (node.removed is not None and node.removed <= 2 * rows(node))
                 or rows_read(node) < MIN_ROWS
             ):

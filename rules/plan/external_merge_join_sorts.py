@@ -43,9 +43,7 @@ class ExternalMergeJoinSorts(PlanRule):
     code = "PLN045"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if node.type != "Merge Join":
-                continue
+        for node in context.executed_as("Merge Join"):
             for child in node.children:
                 sort = child.children[0] if child.type == "Materialize" and child.children else child
                 disk = (sort.sort_space_kb or 0.0) if sort.sort_space_type == "Disk" else 0.0

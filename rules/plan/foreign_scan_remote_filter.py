@@ -37,8 +37,8 @@ class ForeignScanRemoteFilter(PlanRule):
     code = "PLN050"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if node.type != "Foreign Scan" or not node.filter or (node.removed is not None and not node.removed):
+        for node in context.executed_as("Foreign Scan"):
+            if not node.filter or (node.removed is not None and not node.removed):
                 continue
             yield self.finding(
                 context,

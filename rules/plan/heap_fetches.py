@@ -43,9 +43,7 @@ class HeapFetches(PlanRule):
     code = "PLN010"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if node.type != "Index Only Scan":
-                continue
+        for node in context.executed_as("Index Only Scan"):
             fetches, read = node.heap_fetches or 0.0, max(1.0, rows_read(node))
             if fetches < MIN_FETCHES or fetches <= MAX_RATIO * read:
                 continue

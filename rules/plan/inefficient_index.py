@@ -45,8 +45,8 @@ class InefficientIndex(PlanRule):
     code = "PLN006"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if node.type not in SCANS or not node.filter or node.id in context.around.claimed:
+        for node in context.executed_as(*SCANS):
+            if not node.filter or node.id in context.around.claimed:
                 continue
             removed = node.removed or 0.0
             if removed < max(PER_ROW * max(rows(node), 1.0), MIN_REMOVED):

@@ -39,9 +39,7 @@ class LargeOffset(PlanRule):
     code = "PLN026"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if node.type != "Limit":
-                continue
+        for node in context.executed_as("Limit"):
             inputs = [child for child in node.children if child.parent_relationship == "Outer"]
             if not inputs:
                 continue

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..few_joined import few_joined
+from ..few_joined import few_joined_scans
 from ..finding import Finding, LookedAt, Severity
 from ..plan_context import PlanContext, rows
 from ..plan_rule import PlanRule
@@ -41,13 +41,11 @@ class LargeSeqScanOk(PlanRule):
     severity = Severity.INFO
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if node.type != "Seq Scan":
-                continue
+        for node in context.executed_as("Seq Scan"):
             kept, removed = rows(node), node.removed or 0.0
             if (node.actual_loops or 1.0) > node.processes or kept < MANY or removed > kept:
                 continue
-            if few_joined(node, context.ancestors(node), context.plan.settings) is not None:
+            if node.id in few_joined_scans(context):
                 continue
             yield self.silence(
                 context,

@@ -45,10 +45,9 @@ class LeadingWildcard(PlanRule):
     code = "PLN024"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
+        for node in context.executed_as(*SCANS):
             if (
-                node.type not in SCANS
-                or not node.filter
+                not node.filter
                 or "~" not in node.filter
                 or rows_read(node) < MIN_ROWS
                 or (node.removed is not None and node.removed <= rows(node))

@@ -45,8 +45,8 @@ class NestedLoopHighLoops(PlanRule):
     code = "PLN015"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if node.type != "Nested Loop" or len(node.children) < 2:
+        for node in context.executed_as("Nested Loop"):
+            if len(node.children) < 2:
                 continue
             outer, inner = _sides(node)
             loops = (inner.actual_loops or 0.0) / node.processes

@@ -47,12 +47,8 @@ class NonsargableFunction(PlanRule):
     code = "PLN022"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if (
-                node.type not in SCANS
-                or not node.filter
-                or (node.removed is not None and node.removed <= max(2 * rows(node), MIN_REMOVED))
-            ):
+        for node in context.executed_as(*SCANS):
+            if not node.filter or (node.removed is not None and node.removed <= max(2 * rows(node), MIN_REMOVED)):
                 continue
             for one in conjuncts(node.filter):
                 wrapped = _wrapped(one)

@@ -39,10 +39,9 @@ class OrSameTable(PlanRule):
     code = "PLN019"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
+        for node in context.executed_as("Seq Scan"):
             if (
-                node.type != "Seq Scan"
-                or not node.filter
+                not node.filter
                 or " OR " not in node.filter
                 or (node.removed is not None and node.removed <= 2 * rows(node))
             ):

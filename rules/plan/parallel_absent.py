@@ -47,13 +47,8 @@ class ParallelAbsent(PlanRule):
         ):
             return
         workers = dict(context.plan.settings).get("max_parallel_workers_per_gather")
-        for node in context.executed:
-            if (
-                node.type != "Seq Scan"
-                or (node.self_ms or 0.0) < LONG_MS
-                or context.share(node) < HALF
-                or rows_read(node) < MIN_ROWS
-            ):
+        for node in context.executed_as("Seq Scan"):
+            if (node.self_ms or 0.0) < LONG_MS or context.share(node) < HALF or rows_read(node) < MIN_ROWS:
                 continue
             called = list(functions(node.filter or ""))
             cause = (

@@ -46,8 +46,8 @@ class PartitionPruneMiss(PlanRule):
     code = "PLN039"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if node.type not in ("Append", "Merge Append") or node.subplans_removed:
+        for node in context.executed_as("Append", "Merge Append"):
+            if node.subplans_removed:
                 continue
             scans = [
                 one

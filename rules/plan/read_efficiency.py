@@ -51,8 +51,8 @@ class ReadEfficiency(PlanRule):
     code = "PLN029"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if node.type not in SCANS or not 0 < (node.actual_loops or 0.0) <= node.processes:
+        for node in context.executed_as(*SCANS):
+            if not 0 < (node.actual_loops or 0.0) <= node.processes:
                 continue
             blocks = (node.buffers or 0) + sum(
                 child.buffers or 0 for child in node.children if child.type.startswith("Bitmap")

@@ -55,8 +55,8 @@ class SeqScanHighFilter(PlanRule):
     code = "PLN003"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if node.type != "Seq Scan" or not node.filter or node.id in context.around.claimed:
+        for node in context.executed_as("Seq Scan"):
+            if not node.filter or node.id in context.around.claimed:
                 continue
             if node.removed is None:
                 continue

@@ -48,9 +48,7 @@ class SeqScanInLoop(PlanRule):
     severity = Severity.ERROR
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if node.type != "Seq Scan":
-                continue
+        for node in context.executed_as("Seq Scan"):
             loops = (node.actual_loops or 0.0) / node.processes
             if loops <= 1 or rows_read(node) < MIN_ROWS or node.id in context.around.claimed:
                 continue

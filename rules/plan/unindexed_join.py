@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..few_joined import few_joined
+from ..few_joined import few_joined_scans
 from ..finding import Fact, Finding, LookedAt
 from ..plan_context import PlanContext, rows_read
 from ..plan_context import name as node_name
@@ -40,10 +40,10 @@ class UnindexedJoin(PlanRule):
     code = "PLN053"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if node.type != "Seq Scan" or node.id in context.around.claimed:
+        for node in context.executed_as("Seq Scan"):
+            if node.id in context.around.claimed:
                 continue
-            found = few_joined(node, context.ancestors(node), context.plan.settings)
+            found = few_joined_scans(context).get(node.id)
             if found is None:
                 continue
             if index := context.leading_index(node, found.columns):

@@ -64,8 +64,8 @@ class WideRows(PlanRule):
                 title="Name the columns that are used",
                 reason="In SQLAlchemy: load_only() or deferred() columns. EXPLAIN (SERIALIZE) tells what sending costs.",
             )
-        for node in context.executed:
-            if node.type not in ("Sort", "Hash") or node.plan_width < WIDE or rows(node) * node.plan_width < MANY_BYTES:
+        for node in context.executed_as("Sort", "Hash"):
+            if node.plan_width < WIDE or rows(node) * node.plan_width < MANY_BYTES:
                 continue
             yield self.finding(
                 context,

@@ -43,8 +43,8 @@ class WriteCost(PlanRule):
     severity = Severity.INFO
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if node.type not in ("ModifyTable", "LockRows") or context.share(node) < MIN_PART:
+        for node in context.executed_as("ModifyTable", "LockRows"):
+            if context.share(node) < MIN_PART:
                 continue
             handled = max((rows(child) for child in node.children if child.parent_relationship == "Outer"), default=0.0)
             if handled < MIN_ROWS:

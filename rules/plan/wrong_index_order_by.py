@@ -45,12 +45,8 @@ class WrongIndexOrderBy(PlanRule):
     code = "PLN007"
 
     def look(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
-        for node in context.executed:
-            if (
-                node.type not in ("Index Scan", "Index Only Scan")
-                or not node.filter
-                or node.id in context.around.claimed
-            ):
+        for node in context.executed_as("Index Scan", "Index Only Scan"):
+            if not node.filter or node.id in context.around.claimed:
                 continue
             limit = context.stops_early(node)
             if limit is None:
