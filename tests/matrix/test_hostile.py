@@ -59,4 +59,4 @@ def test_hijacked_names_and_old_strings_change_nothing(major_server: Server, tmp
 
 
 def test_e4_functions_that_eat_timeouts_end_all_the_same(place: Fortress) -> None:
-    assert damage(place, "app", [(sql, ()) for sql in STUBBORN], timeout_s=0.3) == []
+    assert damage(place, "app", [(sql, ()) for sql in STUBBORN], timeout_s=0.3, ends_session=True) == []

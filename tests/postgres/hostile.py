@@ -149,10 +149,20 @@ def group(sql: str, values: object = ()) -> QueryGroup:
     return QueryGroup("f", sql, 1, 1.0, 1.0, 1.0, 1.0, 1.0, 1, 0, (), (sample,), ())
 
 
-def damage(place: Fortress, user: str, samples: Sequence[tuple[str, object]], *, timeout_s: float = 5.0) -> list[str]:
-    """The texts after which something was not as before; explained without running, run, run for writes, and measured."""
+def damage(
+    place: Fortress,
+    user: str,
+    samples: Sequence[tuple[str, object]],
+    *,
+    timeout_s: float = 5.0,
+    ends_session: bool = False,
+) -> list[str]:
+    """The texts after which something was not as before; explained without running, run, run for writes, and measured.
+    ends_session: only ending the session it runs in can stop it, and a new one has to go on."""
     url = place.url if user == "app" else place.admin_url
-    explainers, connection, kept = _begin(url, timeout_s)
+    explainers, kept = _begin(url, timeout_s)
+    conversation = explainers[0]._conversation
+    connection = conversation.connection
     harmed: list[str] = []
     for sql, values in samples:
         for one in explainers:
@@ -160,23 +170,27 @@ def damage(place: Fortress, user: str, samples: Sequence[tuple[str, object]], *,
                 one.explain(group(sql, values))
         with contextlib.suppress(StatementError):
             explainers[1].measure(sql, 1)
+        if ends_session:
+            connection = conversation.connection
         if not _settled(place) or connection.closed or session(connection) != kept:
             harmed.append(sql)
             explainers[0].close()
             # What one attack has done is not to be laid at the next one's door.
-            explainers, connection, kept = _begin(url, timeout_s)
+            explainers, kept = _begin(url, timeout_s)
+            conversation = explainers[0]._conversation
+            connection = conversation.connection
             place.begin()
     explainers[0].close()
     return harmed
 
 
-def _begin(url: str, timeout_s: float) -> tuple[list[Explainer], Connection, object]:
-    """(explainers in all modes, their connection, what its session keeps)."""
+def _begin(url: str, timeout_s: float) -> tuple[list[Explainer], object]:
+    """(explainers in all modes over one connection, what its session keeps)."""
     connection = connect(url)
     most = Explainer(
         connection, analyze=True, analyze_writes=True, allow_superuser=True, timeout_s=timeout_s, reconnect=lambda: connect(url)
     )  # fmt: skip
-    return _modes(most), connection, session(connection)
+    return _modes(most), session(connection)
 
 
 def _modes(explainer: Explainer) -> list[Explainer]:
