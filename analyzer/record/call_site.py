@@ -81,18 +81,23 @@ def mark_function(function: object, mark: str) -> None:
         _foreign.discard(code.co_filename)
 
 
-def call_stack(skip: int = 0) -> CallStack:
+def call_stack(skip: int = 0, likely: int = 0) -> CallStack:
     """The application's frames above the caller, under asyncio the awaiting ones too; NOWHERE when there is none.
 
-    skip: frames above the caller that cannot be the application's; not looking at them is what makes the walk cheap.
+    skip: frames above the caller that cannot be the application's; not looking at them is what makes the walk cheap. likely: more
+    of them that are left out as well where the next one is known to be a library's.
     """
     if armed:
         reach("call_site.walk")
     key: list[object] = []
     frames: list[FrameType] = []
     names, foreign, modules = _names, _foreign, sys.modules
+    frame: FrameType | None
     try:
-        frame: FrameType | None = sys._getframe(skip + 1)
+        frame = sys._getframe(skip + likely + 1)
+        code = frame.f_code
+        if likely and code.co_filename not in foreign and names.get(id(code), _UNKNOWN) is not None:
+            frame = sys._getframe(skip + 1)
     except ValueError:
         frame = sys._getframe(1)
     left = MAX_WALK

@@ -88,7 +88,7 @@ def describe(state: ORMExecuteState, by: str) -> Load | None:
         return None
     if armed:
         reach("recorder.orm")
-    stack = call_stack(2)
+    stack = call_stack(3)
     # `is_relationship_load or is_column_load`, which work out the same options three times.
     options = getattr(statement, "_compile_options", None)
     if options is not _PLAIN and options is not None:

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +12,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from ..errors import QueryproofError
-from .faults import armed, reach, swallow
+from .execution_events import ExecutionEvents
+from .faults import swallow
 from .journal import Journal
-from .listeners import Listener, listen, unlisten
+from .listeners import listen, unlisten
 from .records import Records
 from .transaction_events import TransactionEvents
 from .warn import warn
@@ -26,7 +26,6 @@ LEVELS = (0, 1, 2)
 """0: time, rows, place, transactions. 1: what the ORM was doing, too. 2: which loaded attributes are read, too."""
 
 _ids = itertools.count(1)
-_perf_counter = time.perf_counter_ns
 
 
 class Recorder:
@@ -47,18 +46,14 @@ class Recorder:
         number = next(_ids)
         self.records = Records(journal, number)
         self.option = self.records.option
-        self._execution = self.records.execution
         self._orm: Any = None
-        self._listeners: list[Listener] = [
-            (target, "before_cursor_execute", self._before),
-            (target, "after_cursor_execute", self._after),
-            (target, "handle_error", self._failed),
-            *TransactionEvents(self, target).listeners,
-        ]
+        self._executions = ExecutionEvents(self, target)
+        self._transactions = TransactionEvents(self, target)
 
     def install(self) -> None:
         """Start listening to statements. Twice is once."""
-        listen(self._listeners)
+        listen(self._executions.listeners)
+        self._transactions.install()
         _installed.add(self)
 
     def install_orm(self) -> None:
@@ -73,7 +68,8 @@ class Recorder:
 
     def remove(self) -> None:
         """Stop listening; nothing stays behind. What is added up in memory is written."""
-        unlisten(self._listeners)
+        unlisten(self._executions.listeners)
+        self._transactions.remove()
         orm, self._orm = self._orm, None
         if orm is not None:
             orm.remove()
@@ -112,61 +108,6 @@ class Recorder:
                 )
         except Exception as second:  # noqa: BLE001 - the fault may be the journal's own
             swallow(second)
-
-    # Listeners. Each is guarded by itself: a wrapper around all would cost every statement two calls more.
-
-    def _before(
-        self, conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
-    ) -> tuple[str, Any]:
-        try:
-            if armed:
-                reach("recorder.before")
-            if context is not None and self.active:
-                # Attributes by name, not by `setattr`: they are set for every statement. The last of several recorders counts.
-                context._queryproof_counted_by = self.records
-                context._queryproof_start = _perf_counter()
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the application goes on; it is counted
-            self.fault(error)
-        return statement, parameters
-
-    def _after(self, conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
-        try:
-            now = _perf_counter()
-            try:
-                start = context._queryproof_start
-            except AttributeError:
-                return
-            if start is None or not self.active:
-                return
-            if armed:
-                reach("recorder.after")
-            if context._queryproof_counted_by is self.records:
-                context._queryproof_start = None
-            rows = cursor.rowcount
-            self._execution(
-                conn, statement, parameters, context, executemany, now - start,
-                rows if type(rows) is int else -1, None,
-            )  # fmt: skip
-        except Exception as error:  # noqa: BLE001 - as above
-            self.fault(error)
-
-    def _failed(self, failure: Any) -> None:
-        try:
-            now = _perf_counter()
-            context, conn = failure.execution_context, failure.connection
-            start = getattr(context, "_queryproof_start", None)
-            if start is None or failure.statement is None or conn is None or not self.active:
-                return
-            if armed:
-                reach("recorder.failed")
-            if context._queryproof_counted_by is self.records:
-                context._queryproof_start = None
-            self._execution(
-                conn, failure.statement, failure.parameters, context, context.executemany, now - start, -1,
-                type(failure.original_exception).__name__,
-            )  # fmt: skip
-        except Exception as error:  # noqa: BLE001 - as above
-            self.fault(error)
 
 
 _installed: "weakref.WeakSet[Recorder]" = weakref.WeakSet()

@@ -17,15 +17,16 @@ from .values import encode_parameters
 
 CURSOR_FRAMES = 4
 """Frames between the walk and whoever has sent a statement: ours, and two of SQLAlchemy's at least."""
+COMPILED_FRAMES, SESSION_FRAMES = 2, 5
+"""Frames more where it was compiled from an expression, and where a session has sent it."""
+BY_SESSION = "_result_disable_adapt_to_context"
+"""Execution option of what a session has sent to load entities."""
 
 MAX_BUILDS = 5
 """Attempts to build one record within one segment; a limit so small that none holds a record is not worth more."""
 
 CUT = ',"cut":true'
 """The field of an execution whose bound values are not kept."""
-
-COUNTED_BY = "_queryproof_counted_by"
-"""Attribute of an execution's context: the Records that count it in its scope, where several recorders see it."""
 
 MANY = "multi_row_eager_loaders"
 """Attribute of a compiled query: whether it has joined eager loads of collections."""
@@ -80,10 +81,10 @@ class Records:
         self.journal.write(record + _thread())
 
     def execution(
-        self, conn: Any, statement: str, parameters: Any, context: Any, many: bool, nanoseconds: int,
-        rows: int, error: str | None,
+        self, conn: Any, statement: str, parameters: Any, context: Any, nanoseconds: int,
+        rows: int, failure: BaseException | None, counted: bool,
     ) -> None:  # fmt: skip
-        """One execution of a statement. many: parameters are several sets; rows: -1 when the driver does not say; error: its type's name."""
+        """One execution of a statement. rows: -1 when the driver does not say; counted: its scope is to count it."""
         # Calls are what costs: the common path makes few, and asks for the common case itself.
         flush = None
         options = context.execution_options
@@ -98,9 +99,14 @@ class Records:
         else:
             if self.flush is not None:
                 flush = self.flush()
-            stack = flush.stack if flush is not None else call_stack(CURSOR_FRAMES)
+            if flush is not None:
+                stack = flush.stack
+            elif context.compiled is None:
+                stack = call_stack(CURSOR_FRAMES)
+            else:
+                stack = call_stack(CURSOR_FRAMES, SESSION_FRAMES if BY_SESSION in options else COMPILED_FRAMES)
         scope = current_scope.get() or whole.scope
-        if scope is not None and getattr(context, COUNTED_BY, None) is self:
+        if scope is not None and counted:
             if armed:
                 reach("recorder.scope")
             relationship = load.shape.relationship if load is not None else None
@@ -121,11 +127,11 @@ class Records:
             tail += f',"u":{scope.fragment}'
         if options.get("stream_results"):
             tail += ',"sr":true'
-        if error is not None:
-            tail += f',"e":{quote(error)}'
+        if failure is not None:
+            tail += f',"e":{quote(type(failure).__name__)}'
         if flush is not None:
             tail += f',"o":{{"k":"{"autoflush" if flush.auto else "flush"}","e":null}},"f":{flush.number}'
-        if many:
+        if context.executemany:
             several = type(parameters) in (list, tuple)
             tail += f',"m":{len(parameters) if several else 1}'
             parameters = parameters[0] if several and parameters else parameters

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import psycopg2.extras
 import pytest
-from sqlalchemy import Engine, create_engine, event, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
@@ -237,8 +237,9 @@ def test_r12_twice_installed_is_once_and_engines_come_and_go(tmp_path: Path) -> 
         first = come_and_go(100)
         assert come_and_go(1_000) - first < 100
         assert not alive
-    for target, name, listener in recorder._listeners:
+    for target, name, listener in recorder._executions.listeners:
         assert not event.contains(target, name, listener)
+    assert not hasattr(Connection._commit_impl, "__wrapped__")
     assert len(read_journal(tmp_path)[0]) == 110
 
 
