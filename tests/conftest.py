@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +24,10 @@ _numbers = itertools.count(1)
 
 
 def pytest_configure() -> None:
-    """Servers' files in memory where there is plenty: making and deleting them takes a fifth of the whole run on a disk."""
+    """Servers' files in memory where there is plenty: making and deleting them takes a fifth of the whole run on a disk. SIGINT as
+    in the foreground: what a shell starts in the background ignores it, and so would the programs under test."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
         # What tests write themselves stays on the disk, where the last runs' can be looked at.
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
