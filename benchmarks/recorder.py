@@ -1,8 +1,9 @@
 """`python -m benchmarks.recorder`: what recording costs, beside other recorders, each in a process of its own.
 
-All processes live at once and take turns, one small batch each, so that whatever else the machine does hits all alike. A turn
-counts by the fastest of its groups, and is compared with the bare process's turn of the same round; the figure is the median
-of the rounds, with the middle half of them. With `--instructions` each contender runs under valgrind instead, which counts the
+All processes live at once and take turns, one small batch each, so that whatever else the machine does hits all alike; they are
+started anew several times, because where a process happens to lie in memory is worth up to a tenth of a query. A turn counts by
+the fastest of its groups, and is compared with the bare process's turn of the same round; the figure is the median of the
+rounds, with the middle half of them. With `--instructions` each contender runs under valgrind instead, which counts the
 same on a busy machine as on an idle one, but not what the kernel does: a record's `write`. `--memory` runs a million executions.
 """
 
@@ -29,9 +30,9 @@ PEERS = (
 UNCHECKED = ("sqlalchemy-easy-profile==1.3.0", "sqlparse")
 """Installed without their dependencies: they exclude the SQLAlchemy that is measured."""
 SQLALCHEMY = "sqlalchemy[asyncio]==2.1.9"
-ROUNDS = 60
-SECONDS = 90
-"""Rounds of one workload end then, however many there were."""
+STARTS = 6
+ROUNDS = 12
+"""Of each start; the first two, of cold processes, do not count."""
 WORKLOADS = ("select", "lazy", "core")
 CONTENDERS = (
     "bare", "bare again", "floor: cursor listeners", "floor: cursor and ORM listeners", "queryproof level 0",
@@ -78,21 +79,21 @@ class Worker:
         self.process.wait()
 
 
-def compare(python: Path, workload: str, contenders: tuple[str, ...], rounds: int = ROUNDS) -> None:
+def compare(python: Path, workload: str, contenders: tuple[str, ...]) -> None:
     """Print each contender's cost over the bare process, as a part of a bare query."""
-    workers = {name: Worker(python, name) for name in contenders}
     times: dict[str, list[float]] = {name: [] for name in contenders}
-    end = time.monotonic() + SECONDS
-    for number in range(rounds + 2):
-        # Forwards and backwards in turn: nobody always comes after the same neighbour.
-        for name in contenders if number % 2 else tuple(reversed(contenders)):
-            used = workers[name].turn(workload)
-            if number >= 2:
-                times[name].append(used)
-        if time.monotonic() > end and number >= 10:
-            break
-    for worker in workers.values():
-        worker.end()
+    bests: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(STARTS):
+        workers = {name: Worker(python, name) for name in contenders}
+        turns: dict[str, list[float]] = {name: [] for name in contenders}
+        for number in range(ROUNDS):
+            # Forwards and backwards in turn: nobody always comes after the same neighbour.
+            for name in contenders if number % 2 else tuple(reversed(contenders)):
+                turns[name].append(workers[name].turn(workload))
+        for name, worker in workers.items():
+            worker.end()
+            times[name] += turns[name][2:]
+            bests[name].append(min(turns[name][2:]))
     bare = times["bare"]
     print(
         f"\n{workload}: {len(bare)} rounds; bare {min(bare):.0f} µs a query at best, {statistics.median(bare):.0f} in the middle"
@@ -100,7 +101,7 @@ def compare(python: Path, workload: str, contenders: tuple[str, ...], rounds: in
     for name, values in times.items():
         parts = [(used - base) / base for used, base in zip(values, bare, strict=True)]
         low, middle, high = statistics.quantiles(parts, n=4)
-        best = (min(values) - min(bare)) / min(bare)
+        best = statistics.median(bests[name]) / statistics.median(bests["bare"]) - 1
         print(
             f"  {name:<34} {middle:5.2f} of a bare query ({low:.2f} … {high:.2f}), by the best turns {best:.2f}",
             flush=True,
