@@ -72,7 +72,8 @@ def _appends(context: PlanContext) -> dict[int, int]:
     for node in context.nodes:
         append = node.id if node.type in ("Append", "Merge Append") else found.get(node.id)
         if append is not None:
-            found |= dict.fromkeys((child.id for child in node.children), append)
+            for child in node.children:
+                found[child.id] = append
     return found
 
 

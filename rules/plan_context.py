@@ -10,6 +10,7 @@ from ..analyzer.schema import Schema, Table
 from ..analyzer.sql.identifier import quote_identifier
 from ..analyzer.sql.statement import Statement
 from .condition import columns, qualifier
+from .finding import Finding, LookedAt
 
 BLOCKING = frozenset(("Sort", "Hash", "Aggregate", "HashAggregate", "GroupAggregate", "MixedAggregate", "SetOp"))
 """Nodes that read their input to its end before a Limit above them can stop it. GroupAggregate does so for no input but its
@@ -55,6 +56,8 @@ class PlanContext:
         self._by_type: dict[str, list[PlanNode]] = {}
         for node in self.executed:
             self._by_type.setdefault(node.type, []).append(node)
+        self.looked: dict[type, tuple[Finding | LookedAt, ...]] = {}
+        """By the rule, what it has said of this plan."""
         self.timed = plan.root.total_ms is not None
         self.elapsed_ms = plan.elapsed_ms if plan.analyzed else None
         self._whole = self.elapsed_ms if self.timed else plan.root.total_cost

@@ -55,7 +55,13 @@ class PlanRule(Rule):
 
     def verdicts(self, context: PlanContext) -> Iterator[Finding | LookedAt]:
         """What the rule has to say of a plan, with one finding for what partitions of a table have in common."""
-        return merged(context, self.look(context))
+        return merged(context, self.looked(context))
+
+    def looked(self, context: PlanContext) -> tuple[Finding | LookedAt, ...]:
+        """What there is to say of a plan, of each partition by itself; found once, as other rules may ask too."""
+        if type(self) not in context.looked:
+            context.looked[type(self)] = tuple(self.look(context))
+        return context.looked[type(self)]
 
     def finding(
         self,

@@ -7,6 +7,7 @@ run inside another, the one that reads them first: their time is taken from ther
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import sub
 
 from ..plan_parts import Usage
 from .told_node import RawNode, ToldNode
@@ -132,7 +133,9 @@ def _own(node: Timed) -> None:
         node.self_ms = node.inclusive_ms - sum([child.inclusive_ms or 0.0 for child in parts])
     if node.inclusive is not None:
         below = [child.inclusive for child in parts if child.inclusive is not None]
-        node.own = [amount - sum(parts) for amount, *parts in zip(node.inclusive, *below, strict=True)]
+        node.own = (
+            list(map(sub, node.inclusive, map(sum, zip(*below, strict=True)))) if below else node.inclusive.copy()
+        )
 
 
 def _side_by_side(nodes: Sequence[Timed]) -> None:

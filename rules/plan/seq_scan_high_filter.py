@@ -91,7 +91,7 @@ def _told(context: PlanContext) -> frozenset[int | None]:
     return frozenset(
         one.plan_node
         for rule in PRECISE
-        for one in rule.look(context)
+        for one in rule.looked(context)
         if isinstance(one, Finding) and one.severity is not Severity.INFO
     )
 
