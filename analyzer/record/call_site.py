@@ -12,6 +12,7 @@ from json.encoder import encode_basestring_ascii as quote
 from types import CodeType, FrameType
 from typing import Any
 
+from .beside import beside_sqlalchemy
 from .faults import armed, reach
 
 MAX_FRAMES = 5
@@ -201,6 +202,10 @@ def _application_file(path: str, frame: FrameType) -> str | None:
         for place in _INSTALLED:
             if place in path and not path.rpartition(place)[2].startswith(_packages):
                 return None
+        directory, names = beside_sqlalchemy()
+        inside = path.removeprefix(directory)
+        if inside != path and inside.split(os.sep, 1)[0] in names and not inside.startswith(_packages):
+            return None
     try:
         here = os.getcwd() + os.sep
     except OSError:

@@ -210,7 +210,8 @@ def test_workers_of_xdist_send_everything_to_the_process_that_sums_up(project: P
     assert list(proofs(spread)) == ["test_rows"]
     assert "(measured" in proofs(spread)["test_rows"]
     recording = read_recording(project.path / "journal")
-    assert len({one.process for one in recording.queries}) == 2
+    # A worker may come too late to get a test that sends something.
+    assert len({one.process for one in recording.queries}) <= 2
     names = {one.scope.name for one in recording.queries if one.scope is not None and one.scope.kind == "test"}
     assert names == {test for test, count in project.budgets().items() if count} | {"test_one.py::test_grows[size-30]"}
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from click.testing import CliRunner
 
 from queryproof.analyzer.record import call_site
@@ -66,3 +67,20 @@ def test_an_installed_application_is_asked_for_and_then_found(installed: Path, t
     assert "--application" not in told
     assert files == ["orders.py", "run_shop.py"]
     assert recorded("--application", str(installed))[1] == ["orders.py"]
+
+
+def test_packages_beside_sqlalchemy_outside_site_packages_are_no_application(tmp_path: Path) -> None:
+    # As `pip install --target deps` leaves them.
+    places = tmp_path / "deps"
+    places.mkdir()
+    installed = Path(sqlalchemy.__file__).parents[1]
+    for source in (installed / "sqlalchemy", next(installed.glob("[Ss][Qq][Ll][Aa]lchemy-*.dist-info"))):
+        (places / source.name).symlink_to(source)
+    (places / "mine.py").write_text(MODULE)
+    runner = tmp_path / "run_shop.py"
+    runner.write_text("import mine\nmine.work()\n")
+    command = ["record", "--output", str(tmp_path / "j"), "--", sys.executable, str(runner)]
+    result = CliRunner(env={"PYTHONPATH": str(places)}).invoke(main, command)
+    assert result.exit_code == 0
+    (query,) = read_journal(tmp_path / "j")[0]
+    assert [(Path(site.file).name, site.line) for site in query.stack] == [("mine.py", 5), ("run_shop.py", 2)]
