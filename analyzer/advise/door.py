@@ -1,6 +1,6 @@
 """Opens the best door to what-if planning that there is: a hollow clone, HypoPG, a scratch copy, or none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from .builder import Builder
 from .clone_what_if import CloneWhatIf
 from .hypopg_what_if import HypopgWhatIf
 from .scratch_what_if import ScratchWhatIf
+from .trial_leftovers import without_leftovers
 from .what_if import WhatIf
 
 NO_DOOR = "estimates alone"
@@ -63,24 +64,33 @@ def without_door(url: str, stack: ExitStack, reason: str) -> Door:
     """The database itself, with nothing to plan indexes that do not exist: estimates alone."""
     connection = _open(url, stack)
     notes = (Skipped("what-if planning", reason),)
-    return Door(None, connection, read_schema(connection), lambda: _open(url, stack), notes, drops=False)
+    return _doorless(connection, lambda: _open(url, stack), notes)
 
 
 def _second_choice(reopen: Callable[[], Connection], refused: Skipped, builder: Builder | None) -> Door:
     connection = reopen()
     try:
         hypopg = HypopgWhatIf(reopen())
-        return Door(hypopg, connection, hypopg.schema(), reopen, (refused, _hypopg_lacks()), drops=hypopg.hides)
+        return Door(
+            hypopg, connection, hypopg.schema(), reopen, (refused, _hypopg_lacks(), *hypopg.notes), drops=hypopg.hides
+        )
     except ServerError as error:
         notes = [refused, Skipped("HypoPG", f"not used: {error}")]
     if builder is None:
-        return Door(None, connection, read_schema(connection), reopen, tuple(notes), drops=False)
+        return _doorless(connection, reopen, notes)
     try:
         scratch = ScratchWhatIf(reopen(), builder)
-        return Door(scratch, connection, scratch.schema(), reopen, tuple(notes))
+        return Door(scratch, connection, scratch.schema(), reopen, (*notes, *scratch.notes))
     except (ServerError, StatementError) as error:
         notes.append(Skipped("building on a scratch copy", str(error)))
-    return Door(None, connection, read_schema(connection), reopen, tuple(notes), drops=False)
+    return _doorless(connection, reopen, notes)
+
+
+def _doorless(connection: Connection, reopen: Callable[[], Connection], notes: Sequence[Skipped]) -> Door:
+    leftovers = without_leftovers(read_schema(connection))
+    return Door(
+        None, connection, leftovers.schema, reopen, (*notes, *leftovers.notes(seen=True)), drops=False
+    )  # fmt: skip
 
 
 def _hypopg_lacks() -> Skipped:

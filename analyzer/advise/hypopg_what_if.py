@@ -15,6 +15,7 @@ from ..sql.guard import single_statement_kind
 from ..sql.placeholders import has_placeholders
 from .candidate_index import CandidateIndex
 from .index_size import index_size
+from .trial_leftovers import without_leftovers
 from .what_if import Price, existing_places
 
 TIMEOUT_MS = 5_000
@@ -44,9 +45,14 @@ class HypopgWhatIf:
             self._version, self._functions = str(row[0]), str(row[1])
             cursor.execute("SELECT pg_catalog.set_config('statement_timeout', %s, false)", (str(TIMEOUT_MS),))
             cursor.execute("SELECT pg_catalog.set_config('default_transaction_read_only', 'on', false)")
-        self._schema = read_schema(connection)
+        found = read_schema(connection)
+        leftovers = without_leftovers(found)
+        self._schema = leftovers.schema
+        self.notes = leftovers.notes(seen=not self.hides)
+        """Of trial indexes left behind, which are hidden where that is possible."""
+        self._trials = frozenset(leftovers.names if self.hides else ())
         self._tables = {(table.schema, table.name): table for table in self._schema.tables}
-        self._existing = existing_places(self._schema)
+        self._existing = existing_places(found)
         self._indexes: dict[str, CandidateIndex] = {}
         self._live: dict[str, tuple[int, str]] = {}
         self._hidden: frozenset[str] = frozenset()
@@ -128,6 +134,7 @@ class HypopgWhatIf:
             self._drop(handle)
         for handle in sorted(handles - self._live.keys()):
             self._create(handle)
+        without |= self._trials
         if without != self._hidden:
             if not self.hides:
                 raise StatementError(f"HypoPG {self._version} cannot hide existing indexes")

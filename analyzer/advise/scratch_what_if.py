@@ -14,6 +14,7 @@ from ..sql.guard import single_statement_kind
 from ..sql.identifier import quote_qualified
 from .builder import Builder, Built
 from .candidate_index import CandidateIndex
+from .trial_leftovers import without_leftovers
 from .what_if import Price, existing_places
 
 
@@ -25,11 +26,15 @@ class ScratchWhatIf:
     def __init__(self, connection: Connection, builder: Builder) -> None:
         self._connection = connection
         self._builder = builder
-        self._schema = read_schema(connection)
+        found = read_schema(connection)
+        leftovers = without_leftovers(found)
+        self._schema = leftovers.schema
+        self.notes = leftovers.notes(seen=True)
+        """Of trial indexes left behind that the builder could not drop: they belong to another role's tables."""
         self._names = {
             index.name: f"{table.schema}.{index.name}" for table in self._schema.tables for index in table.indexes
         }
-        self._existing = existing_places(self._schema)
+        self._existing = existing_places(found)
         self._built: dict[str, tuple[CandidateIndex, Built]] = {}
 
     @property

@@ -1,6 +1,6 @@
 """Reads from a database all that its planner knows: schema, statistics, sizes, settings. Nothing is written or locked."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ from .clone_levels import read_levels
 from .clone_ranges import repair_ranges
 from .clone_statistics import fault, read_column_statistics, read_extended_statistics
 from .connect import connect
+from .locked_relations import LockedRelation, locked_relations
 from .server_message import server_message
 
 NEWEST_MAJOR = 18
@@ -109,6 +110,8 @@ LEFT JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
 LEFT JOIN pg_catalog.pg_stat_all_tables s ON s.relid = c.oid
 LEFT JOIN pg_catalog.pg_stat_all_indexes i ON i.indexrelid = c.oid
 WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I') AND {_USER}
+  AND (n.nspname::text, COALESCE(t.relname, c.relname)::text) NOT IN (SELECT * FROM ROWS FROM
+    (pg_catalog.unnest(%s::text[]), pg_catalog.unnest(%s::text[])) AS hidden)
 ORDER BY 1, 2
 """  # noqa: S608 - a constant
 _UNREADABLE = f"""
@@ -179,9 +182,11 @@ def _read(
     if block_size != PAGE_BYTES:
         raise ServerError(f"the source was built with pages of {block_size} bytes; only {PAGE_BYTES} are supported")
     unreadable = [(str(schema), str(name)) for schema, name in _rows(connection, _UNREADABLE)]
-    schema = dump_schema(url, connection, unreadable)
-    hidden = set(unreadable)
+    locked = locked_relations(connection, LOCK_WAIT_MS / 1000)
+    hidden = {*unreadable, *((one.schema, one.name) for one in locked)}
+    schema = dump_schema(url, connection, sorted(hidden))
     left_out = [LeftOut(f"table {one}.{two}", "the role may not read it") for one, two in unreadable]
+    left_out += [_kept_locked(one) for one in locked if (one.schema, one.name) not in unreadable]
     left_out += _inexact(connection)
     columns = [
         one for one in read_column_statistics(connection, values=values) if (one.schema, one.relation) not in hidden
@@ -210,7 +215,7 @@ def _read(
         extensions=tuple(Extension(*row) for row in _rows(connection, _EXTENSIONS)),
         extension_functions=tuple(ExtensionFunction(*row) for row in _rows(connection, _EXTENSION_FUNCTIONS)),
         collations=_collations(connection),
-        relations=tuple(one for one in _relations(connection) if (one.schema, one.table or one.name) not in hidden),
+        relations=tuple(_relations(connection, hidden)),
         left_out=tuple(left_out),
         counted_days=float(days) if days is not None else None,
     )
@@ -266,8 +271,9 @@ def _collations(connection: Connection) -> tuple[Collation, ...]:
     )
 
 
-def _relations(connection: Connection) -> list[Relation]:
-    rows = _rows(connection, _RELATIONS)
+def _relations(connection: Connection, hidden: Collection[tuple[str, str]]) -> list[Relation]:
+    """All but the hidden ones, of which not even the size can be asked while they are locked."""
+    rows = _rows(connection, _RELATIONS, [schema for schema, _ in hidden], [name for _, name in hidden])
     levels = read_levels(connection, {row[9]: row[8] for row in rows if row[3] == "btree" and row[2] == "i"})
     return [
         Relation(
@@ -290,6 +296,15 @@ def _inexact(connection: Connection) -> list[LeftOut]:
             LeftOut("row security policies", f"plans are the owner's, without them: {', '.join(secured[:20])}")
         )
     return notes
+
+
+def _kept_locked(one: LockedRelation) -> LeftOut:
+    what = f"{'view' if one.view else 'table'} {one.schema}.{one.name}"
+    if not one.held:
+        return LeftOut(what, "a table that it reads is locked by another session")
+    return LeftOut(
+        what, "it is locked by another session, a migration perhaps, and was not waited for. Remedy: try again later"
+    )
 
 
 def _column_name(column: Any) -> str:

@@ -13,6 +13,7 @@ from queryproof.analyzer.advise.what_if import WhatIf
 from queryproof.analyzer.errors import ServerError, StatementError
 from queryproof.analyzer.postgres.binaries import find_major
 from queryproof.analyzer.postgres.connect import connect
+from queryproof.analyzer.postgres.leftovers import TRIAL_PREFIX
 from queryproof.analyzer.postgres.server import Server
 
 SETUP = """
@@ -79,6 +80,17 @@ def test_indexes_built_on_a_scratch_copy_plan_as_sets(scratch: Connection) -> No
     assert catalog(scratch) == before
 
 
+def test_a_leftover_does_not_stand_in_the_way_on_a_scratch_copy(scratch: Connection) -> None:
+    with Builder(scratch) as builder:
+        with scratch.cursor() as cursor:
+            cursor.execute(f'CREATE INDEX {TRIAL_PREFIX}99 ON "Od.d"."Ta ble" ("A b")')
+        what_if = ScratchWhatIf(scratch, builder)
+        table = what_if.schema().table("Ta ble", "Od.d")
+    assert table is not None
+    assert [index.name for index in table.indexes] == ["Ta ble_pkey", "by c"]
+    assert [note.subject for note in what_if.notes] == [f"index Od.d.{TRIAL_PREFIX}99"]
+
+
 def test_hypopg_plans_sets_and_writes_nothing() -> None:
     binaries = next(
         (
@@ -105,6 +117,7 @@ def test_hypopg_plans_sets_and_writes_nothing() -> None:
         reader = connect(server.url("hypo_door", "reader"))
         what_if = HypopgWhatIf(reader)
         assert f" on PostgreSQL {binaries.major}." in what_if.kind
+        before_it = what_if.price(WANTED)
         holds(what_if)
         with pytest.raises(StatementError, match="gin"):
             what_if.add(CandidateIndex("Od.d", "Ta ble", "gin", (Key("filler"),)))
@@ -113,5 +126,14 @@ def test_hypopg_plans_sets_and_writes_nothing() -> None:
         if what_if.hides:
             assert what_if.price(USES_C, (), ["Od.d.by c"]).cost > what_if.price(USES_C).cost
         assert catalog(connection) == before
+        reader.close()
+        with connection.cursor() as cursor:
+            cursor.execute(f'CREATE INDEX {TRIAL_PREFIX}99 ON "Od.d"."Ta ble" ("A b")')
+        left = HypopgWhatIf(reader := connect(server.url("hypo_door", "reader")))
+        table = left.schema().table("Ta ble", "Od.d")
+        assert table is not None
+        assert [index.name for index in table.indexes] == ["Ta ble_pkey", "by c"]
+        assert [note.subject for note in left.notes] == [f"index Od.d.{TRIAL_PREFIX}99"]
+        assert (left.price(WANTED) == before_it) == left.hides
         reader.close()
         connection.close()

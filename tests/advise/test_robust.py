@@ -174,6 +174,34 @@ def test_an_index_that_was_made_as_the_clone_server_died_is_in_no_plan(server: S
         assert [index.name for table in hollow.schema().tables for index in table.indexes] == []
 
 
+def test_a_table_that_is_locked_is_left_out_and_nobody_waits(server: Server, tmp_path: Path) -> None:
+    server.create_database("locked")
+    owner, migration = connect(server.url("locked", "app")), connect(server.url("locked", "app"))
+    with owner.cursor() as cursor:
+        for name in ("free", "busy"):
+            cursor.execute(f"CREATE TABLE {name} (id int PRIMARY KEY, a int, filler text)")
+            cursor.execute(f"INSERT INTO {name} SELECT n, n % 2000, repeat('x', 100) FROM generate_series(1, 8000) n")
+            cursor.execute(f"ANALYZE {name}")
+        cursor.execute("CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES busy)")
+        cursor.execute("CREATE VIEW seen AS SELECT b.id FROM busy b JOIN free f USING (a)")
+        cursor.execute("CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM seen")
+    (tmp_path / "q.sql").write_text("SELECT * FROM free WHERE a = 7;\nSELECT * FROM busy WHERE a = 7;\n")
+    with migration.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("ALTER TABLE busy ADD COLUMN b int")
+        report = advise(AdviceRequest(files=(tmp_path / "q.sql",), url=server.url("locked", "reader"), curve=False))
+        cursor.execute("ROLLBACK")
+    owner.close()
+    migration.close()
+    plan = report.index_plan
+    assert plan is not None
+    assert [(one.definition, one.proof) for one in plan.indexes] == [("B-tree on free (a)", "planned")]
+    told = {one.subject: one.reason for one in report.skipped}
+    assert "locked by another session" in told["table public.busy"]
+    assert "a table that it reads is locked" in told["view public.seen"]
+    assert "a table that it reads is locked" in told["view public.counted"]
+
+
 def test_nothing_to_plan_with_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "q.sql").write_text("SELECT 1")
     with pytest.raises(SourceError, match="--url"):

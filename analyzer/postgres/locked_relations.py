@@ -1,0 +1,48 @@
+"""Tables that another session keeps from being read, found without waiting for them."""
+
+import time
+from dataclasses import dataclass
+
+from psycopg2.extensions import connection as Connection
+
+POLL_S = 0.05
+
+# Who asks for the lock next queues behind one that waits for it, too. A view's definition is read under locks of all that it names.
+_LOCKED = """
+WITH RECURSIVE held AS (
+  SELECT DISTINCT c.oid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation
+  WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+    AND c.relkind IN ('r', 'p', 'm', 'v')),
+found AS (
+  SELECT oid FROM held
+  UNION SELECT r.ev_class FROM found f
+  JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = f.oid
+    AND d.classid = 'pg_catalog.pg_rewrite'::regclass
+  JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid)
+SELECT n.nspname, c.relname, c.relkind IN ('v', 'm'), c.oid IN (SELECT oid FROM held)
+FROM found f JOIN pg_catalog.pg_class c ON c.oid = f.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_(temp|toast)' ORDER BY 1, 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LockedRelation:
+    """view: it is a view. held: it is locked itself; else it reads something that is."""
+
+    schema: str
+    name: str
+    view: bool
+    held: bool
+
+
+def locked_relations(connection: Connection, patience_s: float) -> tuple[LockedRelation, ...]:
+    """What is locked in ACCESS EXCLUSIVE mode, or waits to be, and still is after that time; and the views that read it."""
+    end = time.monotonic() + patience_s
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_LOCKED)
+            found = tuple(LockedRelation(*row) for row in cursor.fetchall())
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(POLL_S)
