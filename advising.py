@@ -96,7 +96,7 @@ def _advised(
 ) -> Report:
     """Door → queries → the best that can be said with what there is."""
     door = open_door(request.url, request.clone, stack, builder)
-    explainer = Explainer(door.connection, analyze=False, allow_superuser=request.allow_superuser)
+    explainer = Explainer(door.connection, analyze=False, allow_superuser=request.allow_superuser, options=False)
     queries, unbound = weighted_queries(workload, explainer, progress)
     statements = {group.fingerprint: read_statement(group, door.schema) for group in workload.groups}
     if door.what_if is None:
@@ -107,7 +107,7 @@ def _advised(
         if request.url is None:
             raise ServerError(f"planning was given up: {error}") from None
         door = without_door(request.url, stack, f"given up: {error}")
-        explainer = Explainer(door.connection, analyze=False, allow_superuser=request.allow_superuser)
+        explainer = Explainer(door.connection, analyze=False, allow_superuser=request.allow_superuser, options=False)
         return _estimated(request, workload, statements, door, explainer, unbound, progress)
 
 
@@ -212,7 +212,11 @@ def _trial(
     assert request.url is not None
     url = request.url
     explainer = Explainer(
-        _open(url, stack), analyze=True, allow_superuser=request.allow_superuser, reconnect=lambda: _open(url, stack)
+        _open(url, stack),
+        analyze=True,
+        allow_superuser=request.allow_superuser,
+        reconnect=lambda: _open(url, stack),
+        options=False,
     )
     served = {fingerprint for chosen in selection.chosen for fingerprint in chosen.serves}
     statements = [(one.fingerprint, one.calls, one.texts[0][0]) for one in queries if one.fingerprint in served]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from ..analyzer.advise.build_time import build_ms
 from ..analyzer.advise.candidate_pool import CandidatePool
 from ..analyzer.advise.door import Door
+from ..analyzer.advise.existing_indexes import too_young
 from ..analyzer.advise.index_advice import describe
 from ..analyzer.advise.index_plan import DroppableIndex, IndexPlan, PlannedIndex, QueryChange
 from ..analyzer.advise.kept_scans import kept_scans
@@ -80,7 +81,13 @@ def advice_report(
         actions.append(action)
         indexes.append(_planned_index(chosen, action, time, unproven, selection))
     dropped: list[DroppableIndex] = []
+    doubtful = [one for one in selection.dropped if too_young(one, door.schema.counted_days)]
+    undecided = tuple(
+        Skipped(f"index {one.schema}.{one.name}", f"{one.reason}: dropping it is not proposed") for one in doubtful
+    )
     for one in selection.dropped:
+        if one in doubtful:
+            continue
         existing = _existing(tables[one.schema, one.table], one.name)
         action = drop_recommendation(
             one, existing, tables[one.schema, one.table], definitions.get((one.schema, one.name), ""), door.kind
@@ -132,7 +139,7 @@ def advice_report(
     if measured is not None:
         unrun += [Skipped(f"measuring {describe(index)}", reason) for index, reason in measured.refused]
     return assemble(
-        case, findings, actions, (), extra, (*skipped, *unpriced, *unrun),
+        case, findings, actions, (), extra, (*skipped, *unpriced, *unrun, *undecided),
         show_parameters=show_parameters, index_plan=index_plan,
     )  # fmt: skip
 

@@ -85,6 +85,11 @@ def _candidates(
             yield 2, index, f"it has not been scanned {_counted(days)}, and no recorded query needs it", []
 
 
+def too_young(dropped: DroppedIndex, days: float | None) -> bool:
+    """Whether all that speaks against the index is that it was not scanned, in so few days that this tells nothing."""
+    return not dropped.replaced_by and days is not None and days < SHORT_DAYS
+
+
 def _counted(days: float | None) -> str:
     """How long the server has counted scans: a month's end may not have been among it."""
     if days is None:

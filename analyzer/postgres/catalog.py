@@ -33,8 +33,16 @@ LEFT JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
 WHERE c.relkind IN ('r', 'p', 'm') AND {_USER} AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
 ORDER BY n.nspname, c.relname
 """  # noqa: S608 - a constant
+# A domain is compared and indexed as what it is made of, which can be a domain again.
+_BENEATH = """(
+         WITH RECURSIVE up AS (SELECT y.typbasetype AS oid, y.typtypmod AS modifier
+                UNION ALL SELECT t.typbasetype, t.typtypmod FROM up JOIN pg_catalog.pg_type t ON t.oid = up.oid
+                WHERE t.typtype = 'd')
+         SELECT pg_catalog.format_type(up.oid, up.modifier) FROM up JOIN pg_catalog.pg_type t ON t.oid = up.oid
+         WHERE t.typtype <> 'd')"""
 _COLUMNS = f"""
-SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
+SELECT a.attrelid, a.attname,
+       CASE WHEN y.typtype = 'd' THEN {_BENEATH} ELSE pg_catalog.format_type(a.atttypid, a.atttypmod) END, NOT a.attnotnull,
        s.n_distinct, s.null_frac, s.avg_width, s.correlation,
        s.most_common_vals::text::text[], s.most_common_freqs, l.collname,
        COALESCE(CASE WHEN l.collname = 'default' THEN d.is_c
@@ -44,6 +52,7 @@ SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), N
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
      AND s.inherited = (c.relkind = 'p')
 LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation

@@ -33,7 +33,8 @@ SLOW_MS = 50.0
 class Explainer:
     """Explains over one connection. analyze: statements that only read may be run (EXPLAIN ANALYZE). analyze_writes: those
     that write too, in a transaction that is rolled back. timeout_s: for one statement. max_cost: what is estimated above it
-    is not run. reconnect: makes a new connection when the server has ended this one.
+    is not run. reconnect: makes a new connection when the server has ended this one. options: whether reasons may name
+    --analyze and --analyze-writes, which not every command has.
 
     Raises ServerError when nothing may be explained with this role, or the server is nearly out of connections. With
     `allow_superuser` a superuser's rights are lowered to pg_read_all_data's (PostgreSQL 14 and later) for each statement.
@@ -49,19 +50,21 @@ class Explainer:
         max_cost: float = MAX_COST,
         allow_superuser: bool = False,
         reconnect: Reconnect | None = None,
+        options: bool = True,
     ) -> None:
         self.target = read_target(connection, allow_superuser=allow_superuser)
         """The role, the search_path and the kind of server that plans are made with."""
         self.runs = analyze or analyze_writes
         self._conversation = Conversation(connection, reconnect)
         effects = SideEffects(self._conversation, self.target.search_path)
-        self._permission = Permission(effects, self.target, runs=analyze, writes=analyze_writes)
+        self._permission = Permission(effects, self.target, runs=analyze, writes=analyze_writes, options=options)
         self._planner = Planner(self._conversation, self.target, timeout_s)
         self._reconnect = reconnect
         self._analyze = analyze
         self._analyze_writes = analyze_writes
         self._max_cost = max_cost
         self._allow_superuser = allow_superuser
+        self._options = options
 
     def another(self) -> "Explainer":
         """A second explainer over a connection of its own. Raises ServerError."""
@@ -70,6 +73,7 @@ class Explainer:
         return Explainer(
             self._reconnect(), analyze=self._analyze, analyze_writes=self._analyze_writes, timeout_s=self._planner.timeout_s,
             max_cost=self._max_cost, allow_superuser=self._allow_superuser, reconnect=self._reconnect,
+            options=self._options,
         )  # fmt: skip
 
     def close(self) -> None:

@@ -12,14 +12,16 @@ from .target import Target
 class Permission:
     """The guard's verdict, the options, and the catalogue's word on every function, together.
 
-    runs: statements that only read may be run. writes: those that write too, to be rolled back.
+    runs: statements that only read may be run. writes: those that write too, to be rolled back. options: whether the command has
+    options that allow more, which reasons then name.
     """
 
-    def __init__(self, effects: SideEffects, target: Target, *, runs: bool, writes: bool) -> None:
+    def __init__(self, effects: SideEffects, target: Target, *, runs: bool, writes: bool, options: bool = True) -> None:
         self.runs = runs or writes
         self._effects = effects
         self._target = target
         self._allow_writes = writes
+        self._options = options
 
     def refuse(self, verdict: GuardVerdict) -> None:
         """Raise StatementError unless plain EXPLAIN may be asked for."""
@@ -34,9 +36,10 @@ class Permission:
         Raises StatementError when that fails.
         """
         if not self.runs:
-            return "running statements was not asked for (--analyze)"
+            return "running statements was not asked for" + (" (--analyze)" if self._options else "")
         if not verdict.runnable and not self.writes(verdict):
-            return verdict.reason + (" (--analyze-writes runs it and rolls it back)" if verdict.writes else "")
+            remedy = " (--analyze-writes runs it and rolls it back)" if verdict.writes and self._options else ""
+            return verdict.reason + remedy
         if verdict.syntax is None:
             return verdict.reason
         return self._effects.when_run(verdict.syntax, *plan_names(verbose_plan()), writes=self.writes(verdict))

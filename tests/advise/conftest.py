@@ -66,6 +66,10 @@ CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM ('2024-07-01') TO ('20
 INSERT INTO parted SELECT n, date '2024-01-01' + n % 366, n % 5000, repeat('f', 80) FROM generate_series(1, 30000) n;
 CREATE TABLE fresh (id int, a int, b text);
 INSERT INTO fresh SELECT n, n, 'x' FROM generate_series(1, 5000) n;
+CREATE DOMAIN handle AS text COLLATE words;
+CREATE DOMAIN short_handle AS handle CHECK (length(value) < 40);
+CREATE TABLE contacts (id int PRIMARY KEY, called short_handle NOT NULL, about handle NOT NULL, filler text NOT NULL);
+INSERT INTO contacts SELECT n, md5(n::text), 'word' || n || ' of ' || md5(n::text), repeat('z', 80) FROM generate_series(1, 20000) n;
 CREATE VIEW adults AS SELECT id, name, lower(email) AS mail, age FROM people WHERE age >= 18;
 CREATE MATERIALIZED VIEW totals AS SELECT person_id, sum(total) AS total FROM orders GROUP BY person_id;
 CREATE SCHEMA "Odd Schema";
@@ -159,6 +163,7 @@ def advisor(server: Server) -> Iterator[Advisor]:
             "keyed",
             "worded",
             "events",
+            "contacts",
             "parted",
             "totals",
             '"Odd Schema"."Or""der"',

@@ -79,6 +79,7 @@ RIGHT = [
     ("SELECT * FROM people WHERE name ~ '^abcd'", "people (name text_pattern_ops)"),
     ("SELECT * FROM people WHERE email LIKE 'User777%'", "people (email)"),
     ("SELECT * FROM people WHERE starts_with(email, 'User777')", "people (email)"),
+    ("SELECT * FROM contacts WHERE called LIKE 'abcd%'", "contacts (called text_pattern_ops)"),
     # hash
     ("SELECT * FROM people WHERE token = 'zz'", "people USING hash (token)"),
     # GIN
@@ -91,6 +92,7 @@ RIGHT = [
     ("SELECT * FROM people WHERE to_tsvector('english', body) @@ to_tsquery('english', 'word77')",
      "people USING gin ((to_tsvector('english', body)))"),
     ("SELECT * FROM people WHERE body ILIKE '%word777%'", "people USING gin (body gin_trgm_ops)"),
+    ("SELECT * FROM contacts WHERE about ILIKE '%word777%'", "contacts USING gin (about gin_trgm_ops)"),
     ("SELECT * FROM people WHERE body ~ 'word77[0-9]'", "people USING gin (body gin_trgm_ops)"),
     ("SELECT * FROM people WHERE lower(email) LIKE '%r777@%'", "people USING gin ((lower(email)) gin_trgm_ops)"),
     # GiST and SP-GiST

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from psycopg2.extensions import connection as Connection
 from queryproof.advising import AdviceRequest, advise
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
 from queryproof.analyzer.postgres.binaries import find_tool
+from queryproof.analyzer.postgres.clone_source import read_source
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.recommendation import Recommendation
@@ -66,9 +68,13 @@ def owner(server: Server) -> Iterator[Connection]:
 
 @pytest.fixture(scope="module")
 def report(owner: Connection, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Report:
-    file = tmp_path_factory.mktemp("sql") / "q.sql"
+    place = tmp_path_factory.mktemp("sql")
+    file, clone = place / "q.sql", place / "old.qpclone"
     file.write_text(STATEMENTS)
-    return advise(AdviceRequest(files=(file,), url=server.url("handed", "reader")))
+    source = read_source(server.url("handed", "reader"))
+    # As if the server had counted for long.
+    replace(source, manifest=replace(source.manifest, counted_days=40.0)).save(clone)
+    return advise(AdviceRequest(files=(file,), clone=clone))
 
 
 @pytest.fixture
@@ -204,6 +210,19 @@ def test_the_report_is_json_and_html(report: Report) -> None:
     assert html.count('class="point"') >= 3
     assert "CREATE INDEX CONCURRENTLY" in html
     assert to_html(from_json(to_json(report))) == html
+
+
+def test_counters_of_hours_are_no_reason_to_drop(owner: Connection, server: Server, tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_text("SELECT * FROM goods WHERE a = 7")
+    young = advise(AdviceRequest(files=(tmp_path / "q.sql",), url=server.url("handed", "reader"), curve=False))
+    assert young.index_plan is not None
+    assert young.index_plan.dropped == ()
+    assert not any(
+        "DROP INDEX" in code.text and "goods_unused" in code.text for one in young.recommendations for code in one.code
+    )
+    (told,) = [one.reason for one in young.skipped if one.subject == "index public.goods_unused"]
+    assert "too short to tell" in told
+    assert told.endswith("dropping it is not proposed")
 
 
 def test_an_unused_index_can_go_and_come_back(owner: Connection, server: Server, report: Report) -> None:

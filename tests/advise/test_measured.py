@@ -27,6 +27,7 @@ from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.postgres.leftovers import TRIAL_PREFIX
 from queryproof.analyzer.postgres.server import Server
 from queryproof.cli import main
+from queryproof.reports.json_report import to_json
 
 from .things import GOOD, QUERY, USELESS, USELESS_TOO, WORD, left_behind, terminate
 
@@ -229,6 +230,8 @@ def test_an_index_for_a_write_stays_and_says_that_it_is_planned(
     assert [(one.definition, one.proof) for one in plan.indexes] == [("B-tree on things (a)", "planned")]
     assert plan.taken_out == ()
     assert any("none of its queries could be run" in one.reason for one in report.skipped)
+    # An option of other commands.
+    assert b"--analyze" not in to_json(report)
     assert left_behind(things_root) == []
 
 
