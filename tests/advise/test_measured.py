@@ -1,5 +1,7 @@
 """`--prove measure`: the set is really built and measured, what does not help is taken out, and nothing is ever left behind."""
 
+import re
+import subprocess
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +22,7 @@ from queryproof.analyzer.advise.selection_types import ChosenIndex, Constraints,
 from queryproof.analyzer.advise.set_trial import SetTrial
 from queryproof.analyzer.advise.workload_costs import WorkloadCosts
 from queryproof.analyzer.plan import Plan
+from queryproof.analyzer.postgres.binaries import find_tool
 from queryproof.analyzer.postgres.clone import HollowClone
 from queryproof.analyzer.postgres.clone_source import read_source
 from queryproof.analyzer.postgres.connect import connect
@@ -191,6 +194,22 @@ def test_a_leftover_is_not_taken_for_an_index_that_stands(
     ]
     told = [one.reason for one in report.skipped if TRIAL_PREFIX in one.subject]
     assert len(told) == (prove == "planned")
+
+
+def test_the_page_tells_how_leftovers_are_dropped_by_hand(things_root: Connection, server: Server, things: str) -> None:
+    page = (Path(__file__).parents[2] / "README.md").read_text()
+    (script,) = [block for block in re.findall(r"```sql\n(.*?)```", page, re.DOTALL) if "trial" in block]
+    with things_root.cursor() as cursor:
+        cursor.execute(f"CREATE INDEX {TRIAL_PREFIX}9 ON things (a)")
+        cursor.execute("CREATE INDEX queryproof_trial_of_ours ON things (b)")
+    done = subprocess.run(
+        [find_tool("psql", 18), "-X", "-v", "ON_ERROR_STOP=1", server.url(things, "postgres").replace("+psycopg2", "")],
+        input=script, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    left = left_behind(things_root)
+    with things_root.cursor() as cursor:
+        cursor.execute("DROP INDEX queryproof_trial_of_ours")
+    assert left == ["queryproof_trial_of_ours"], done.stderr
 
 
 def test_a_role_that_may_not_build_is_told_and_the_advice_stays_planned(
