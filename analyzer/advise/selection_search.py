@@ -174,21 +174,22 @@ class Search:
                 if self.model.cost(number, on & ~(1 << one)) - now.cost > matters:
                     self.costs.price(number, on & ~(1 << one))
             limit = min((1 - MIN_GAIN) * now.cost, now.cost - matters)
-            rest, lowest = fitting & text.relevant & ~on, self.model.floor(number)
+            rest = fitting & text.relevant & ~on
+            # Nothing costs less than the floor: where the model knows a plan that reaches it, the planner is not asked for it.
+            price = self.model.plan(number, on | rest)
+            known = price.cost - self.model.floor(number) <= matters
             for _ in range(MAX_BESIDE):
                 if not rest or self.model.floor(number) > limit or self.late():
                     break
-                # Nothing costs less than what it cost with more indexes: where the model is as good, it is not asked.
-                if self.model.cost(number, on | rest) - lowest <= matters:
-                    price = self.model.plan(number, on | rest)
-                else:
+                if not known:
                     price = self.costs.price(number, on | rest)
+                known = False
                 added = price.used & ~on
                 if not added or price.cost > limit:
                     break
                 if added & (added - 1):
                     self._take_apart(number, on, added, now.cost - matters)
-                rest, lowest = rest & ~added, price.cost
+                rest &= ~added
             self._progress("Comparing plans", number + 1, len(self.costs.texts))
         self.model.refresh()
 
