@@ -243,6 +243,22 @@ def test_an_index_that_stands_already_is_not_offered_again(shop: Shop) -> None:
     assert found.chosen == ()
 
 
+def test_a_covering_copy_of_a_key_is_chosen_only_where_the_table_is_not_visited(shop: Shop) -> None:
+    text = "SELECT id, cents FROM sales WHERE id BETWEEN 100 AND 900"
+    found = shop.select(text)
+    assert [(one.index.keys, one.index.include) for one in found.chosen] == [((Key("id"),), ("cents",))]
+    assert found.cost_after < 0.7 * found.cost_before
+    handle = shop.what_if.add(found.chosen[0].index)
+    assert shop.what_if.plan(text, [handle]).root.type == "Index Only Scan"
+    # Every column; one row; and a table that no VACUUM has seen, so that its rows are visited anyway.
+    for tempting in (
+        "SELECT * FROM sales WHERE id BETWEEN 100 AND 900",
+        "SELECT cents FROM sales WHERE id = 77",
+        "SELECT id, page FROM visits WHERE id BETWEEN 100 AND 900",
+    ):
+        assert shop.select(tempting).chosen == ()
+
+
 def gone(selection: Selection) -> dict[str, tuple[str, ...]]:
     return {one.name: one.replaced_by for one in selection.dropped}
 
