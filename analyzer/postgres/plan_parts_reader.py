@@ -21,9 +21,8 @@ def read_usage(raw: RawNode) -> Usage | None:
         blocks = tuple(_count(raw, key) for key in _BLOCK_KEYS)
     # Times of zero are left out too, so that zero and absent read alike.
     found: dict[str, Any] = {}
-    for key, attribute in _TIMES:
-        if raw.get(key) and (ms := number(raw, key)):
-            found[attribute] = ms
+    if any(map(raw.get, _TIME_KEYS)):
+        found = {attribute: ms for key, attribute in _TIMES if (ms := number(raw, key))}
     for key, attribute in _WAL:
         if key in raw:
             found[attribute] = _whole(raw, key)
@@ -162,4 +161,5 @@ _TIMES = (
     ),
 )
 """EXPLAIN's key and our attribute. Since PostgreSQL 17 the shared times have a name of their own."""
+_TIME_KEYS = tuple(key for key, _ in _TIMES)
 _WAL = (("WAL Records", "wal_records"), ("WAL FPI", "wal_full_pages"), ("WAL Bytes", "wal_bytes"))

@@ -35,7 +35,9 @@ PREPARE state AS
 SELECT (SELECT string_agg(relname || relkind::text || relnatts || coalesce(relacl::text, ''), ',' ORDER BY relname) FROM pg_class
         WHERE relnamespace = 'public'::regnamespace OR relpersistence = 't'),
        (SELECT string_agg(rolname || rolsuper::text, ',' ORDER BY rolname) FROM pg_roles),
-       (SELECT md5(string_agg(p::text, '' ORDER BY p.oid)) FROM pg_proc p WHERE p.oid >= 16384), (SELECT count(*) FROM pg_description), (SELECT count(*) FROM pg_db_role_setting),
+       (SELECT md5(string_agg(p::text, '' ORDER BY p.oid)) FROM pg_proc p WHERE p.oid >= 16384),
+       (SELECT count(*) FROM pg_description), (SELECT count(*) FROM pg_db_role_setting
+        WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
        (SELECT count(*) FROM pg_largeobject_metadata), (SELECT count(*) FROM pg_replication_slots),
        (SELECT count(*) FROM pg_prepared_xacts), (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'),
        (SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
