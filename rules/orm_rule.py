@@ -47,10 +47,11 @@ class OrmRule(Rule):
             recorded = Recorded(case)
             for rule in all_rules():
                 if isinstance(rule, OrmRule):
-                    case.orm_verdicts[rule.name] = verdicts = []
+                    verdicts = []
                     for claim in rule.look(recorded):
                         recorded.claim(claim.executions)
                         verdicts.append(claim.verdict)
+                    case.orm_verdicts[rule.name] = list(_told_apart(verdicts))
         yield from case.orm_verdicts[self.name]
 
     def finding(
@@ -72,6 +73,26 @@ class OrmRule(Rule):
             at_stake_ms=sum(one.duration_ms for one in executions) if at_stake_ms is None else at_stake_ms,
             place=place,
         )
+
+
+def _told_apart(verdicts: Sequence[Finding | LookedAt]) -> Iterator[Finding | LookedAt]:
+    """The same verdicts, those numbered that an identity without a line cannot tell apart: one function may hold a fault twice."""
+    lines: dict[str, list[int]] = {}
+    for one in verdicts:
+        if isinstance(one, Finding) and one.place is not None:
+            lines.setdefault(one.identity, []).append(one.place.line)
+    for one in verdicts:
+        number = sorted(lines[one.identity]).index(one.place.line) if isinstance(one, Finding) and one.place else 0
+        yield _numbered(one, number + 1) if isinstance(one, Finding) and number else one
+
+
+def _numbered(finding: Finding, number: int) -> Finding:
+    subject = replace(finding.subject, detail=f"{finding.subject.detail}#{number}")
+    numbered = replace(finding, subject=subject)
+    remedy = finding.remedy
+    if remedy is not None:
+        remedy = replace(remedy, id=numbered.identity, settles=(numbered.identity,))
+    return replace(numbered, remedy=remedy)
 
 
 def with_remedy(

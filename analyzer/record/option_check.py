@@ -22,12 +22,18 @@ _DONE = object()
 
 
 def option_check(
-    state: Any, origin: tuple[str, object], options: Sequence[Any] = (), entity: type | None = None
+    state: Any,
+    origin: tuple[str, object],
+    options: Sequence[Any] = (),
+    entity: type | None = None,
+    *,
+    joins: bool = True,
 ) -> dict[str, object] | None:
     """What to add at the origin query, as the journal keeps it; None when it is too early to ask, or was asked before.
 
     state: the ORMExecuteState of a lazy load. origin: the recorder, and where the query was executed that loaded the instance; hashable.
-    options: that query's own, of which contains_eager() is not handed on to the instances. entity: the class it asks for.
+    options: that query's own, of which contains_eager() is not handed on to the instances. entity: the class it asks for. joins:
+    whether the ORM can add joins to it.
     Fields: `opt` text of the option, `ok` whether it compiled, `why` not, `orm` names to import from sqlalchemy.orm, `cls`
     (class, module) pairs that the text names, `rep` (loader function, attribute) pairs it must replace, `al` aliased root.
     """
@@ -47,8 +53,13 @@ def option_check(
     _first[key] = _DONE
     joined = [one for one in options if any(strategy in _CONTAINS for _, strategy in _elements(one))]
     present = [*parent.load_options, *(one for one in joined if one not in parent.load_options)]
-    chain, problem, _ = _compiled(path, present, entity)
+    chain, problem, _ = _compiled(path, present, entity, joins)
     return chain.told(problem)
+
+
+def can_join(statement: Any) -> bool:
+    """Whether the ORM can add joins to it: not to what a text selects, nor to what RETURNING gives back."""
+    return bool(statement.is_select) and not getattr(statement, "is_from_statement", False)
 
 
 def forget(recorder: str) -> None:
@@ -57,26 +68,30 @@ def forget(recorder: str) -> None:
         del _first[key]
 
 
-def loader_option(path: Sequence[Any], present: Sequence[Any], entity: type) -> tuple[list[Any], list[Any]]:
+def loader_option(
+    path: Sequence[Any], present: Sequence[Any], entity: type, *, joins: bool = True
+) -> tuple[list[Any], list[Any]]:
     """The options for a loader path (mapper, relationship, mapper, relationship …) of a query of the entity, as objects, and
-    those of the present options that may stay beside them.
+    those of the present options that may stay beside them. joins: whether the ORM can add joins to that query.
 
     Raises ValueError with the mapper's objection when they do not compile.
     """
-    chain, problem, kept = _compiled(path, present, entity)
+    chain, problem, kept = _compiled(path, present, entity, joins)
     if problem is not None:
         raise ValueError(problem)
     return [*chain.before, chain.option], kept
 
 
-def _compiled(path: Sequence[Any], load_options: Any, entity: type | None) -> tuple["_Chain", str | None, list[Any]]:
+def _compiled(
+    path: Sequence[Any], load_options: Any, entity: type | None, joins: bool
+) -> tuple["_Chain", str | None, list[Any]]:
     steps = list(zip(path[::2], path[1::2], strict=False))[:MAX_STEPS]
     present = [one for one in load_options if not isinstance(one, UserDefinedOption)]
     used = _strategies(present)
     base = _base(steps[0][0], entity)
     first: tuple[_Chain, str | None, list[Any]] | None = None
     for by_type in (True, False):
-        chain = _Chain(steps, used, by_type)
+        chain = _Chain(steps, used, by_type, joins)
         try:
             if base is not None:
                 chain.load_as(base, present)
@@ -92,8 +107,10 @@ def _compiled(path: Sequence[Any], load_options: Any, entity: type | None) -> tu
 
 
 class _Chain:
-    def __init__(self, steps: list[tuple[Any, Any]], used: dict[tuple[Any, ...], str], by_type: bool) -> None:
-        self.steps, self.used, self.by_type = steps, used, by_type
+    def __init__(
+        self, steps: list[tuple[Any, Any]], used: dict[tuple[Any, ...], str], by_type: bool, joins: bool
+    ) -> None:
+        self.steps, self.used, self.by_type, self.joins = steps, used, by_type, joins
         self.option: Any = None
         self.before: list[Any] = []
         self.given_way: list[Any] = []
@@ -159,7 +176,8 @@ class _Chain:
     def _loader(self, prop: Any, done: tuple[Any, ...], recursive: bool, last: bool) -> str:
         """selectinload for collections and recursion, joinedload for scalars; an eager loader that is there already stays."""
         present = self.used.get(done)
-        wanted = "selectinload" if prop.uselist or recursive else "joinedload"
+        joined = not prop.uselist and not recursive and (self.joins or len(done) > 1)
+        wanted = "joinedload" if joined else "selectinload"
         if present is None:
             return wanted
         if present == ALIASED:

@@ -15,7 +15,7 @@ from sqlalchemy.sql.cache_key import HasCacheKey
 from .call_site import CallStack, call_stack, mark_function
 from .faults import armed, reach
 from .load_shape import Shape, load_shape, options_key, query_shape, remember, shapes
-from .option_check import option_check
+from .option_check import can_join, option_check
 from .trial import Trial
 
 
@@ -38,6 +38,8 @@ class Load(HasCacheKey, UserDefinedOption):
     members: dict[object, int]
     check: dict[str, object] | None = None
     options: tuple[Any, ...] = ()
+    joins = True
+    """Whether the ORM can add joins to it."""
 
     def __init__(self, shape: Shape, stack: CallStack, entity: type | None, top: bool, by: str) -> None:
         self.shape = shape
@@ -84,7 +86,9 @@ def mark_functions() -> None:
 def describe(state: ORMExecuteState, by: str) -> Load | None:
     """What this statement is; None: not a select of entities. by: the recorder's execution option."""
     statement: Any = state.statement
-    if not state.is_orm_statement or not (statement.is_select or getattr(statement, "is_from_statement", False)):
+    if not state.is_orm_statement or not (
+        statement.is_select or getattr(statement, "is_from_statement", False) or getattr(statement, "_returning", ())
+    ):
         return None
     if armed:
         reach("recorder.orm")
@@ -149,7 +153,8 @@ def check_option(state: ORMExecuteState, load: Load) -> None:
         if origin is None:
             load.check = option_check(state, (load.by, ()))
         else:
-            load.check = option_check(state, (load.by, origin.stack.sites[:1]), origin.options, origin.entity)
+            place = (load.by, origin.stack.sites[:1])
+            load.check = option_check(state, place, origin.options, origin.entity, joins=origin.joins)
 
 
 def _query(state: ORMExecuteState, statement: Any, stack: CallStack, by: str) -> Load:
@@ -170,6 +175,8 @@ def _query(state: ORMExecuteState, statement: Any, stack: CallStack, by: str) ->
         aliased = bool(getattr(subject, "is_aliased_class", False))
         shape = remember(key, query_shape(kind, entity, options, aliased=aliased, streamed=streamed, renews=renews))
     load = Load(shape, stack, entity, True, by)
+    if type(statement) is not Select:
+        load.joins = can_join(statement)
     if loaders:
         load.options = loaders
     return load

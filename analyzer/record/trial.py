@@ -16,7 +16,7 @@ from sqlalchemy.orm.interfaces import UserDefinedOption
 
 from .bootstrap import TRIAL
 from .call_site import Site
-from .option_check import loader_option
+from .option_check import can_join, loader_option
 
 VERSION = 1
 MAX_STEPS = 30
@@ -90,12 +90,14 @@ def read_trial(path: Path) -> tuple[TrialEdit, ...]:
 
 def _apply(state: ORMExecuteState, edit: TrialEdit) -> None:
     statement: Any = state.statement
-    for description in statement.column_descriptions:
+    for description in [statement.entity_description] if statement.is_dml else statement.column_descriptions:
         where = inspect(description["entity"], raiseerr=False) if description["entity"] is not None else None
         if where is None or where.mapper.class_.__name__ != edit.root:
             continue
         for path in edit.paths:
-            options, kept = loader_option(_loader_path(where, path), statement._with_options, where.mapper.class_)
+            options, kept = loader_option(
+                _loader_path(where, path), statement._with_options, where.mapper.class_, joins=can_join(statement)
+            )
             others = [one for one in statement._with_options if isinstance(one, UserDefinedOption)]
             if len(kept) + len(others) < len(statement._with_options):
                 # An option of another kind for the same relationship: the edit replaces it, so must the trial.

@@ -38,11 +38,13 @@ def chain_of(node: cst.BaseExpression) -> Chain:
 
 
 def makes_statement(node: cst.BaseExpression) -> bool:
-    """Whether it is `select(…)`, `sa.select(…)` or `session.query(…)`."""
+    """Whether it is `select(…)`, `sa.select(…)`, `session.query(…)`, or `update(…)` and the like, which may return entities."""
     if not isinstance(node, cst.Call):
         return False
     name = last_name(node.func)
-    return name == "select" or (name == "query" and isinstance(node.func, cst.Attribute))
+    return name in ("select", "insert", "update", "delete") or (
+        name == "query" and isinstance(node.func, cst.Attribute)
+    )
 
 
 def is_legacy(base: cst.BaseExpression) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import (
     Session,
     aliased,
@@ -257,6 +257,26 @@ def from_text(session: Session) -> None:
         len(author.books)
 
 
+@faulty("n-plus-one", "selectinload(Book.author)", since=(2, 0, 30))
+def single_from_text(session: Session) -> None:
+    # No join can be added to a text.
+    for book in session.scalars(select(Book).from_statement(text("SELECT * FROM books ORDER BY id"))):  # origin
+        book.author.name.upper()
+
+
+@faulty("n-plus-one", "selectinload(Author.books)")
+def returned_by_an_update(session: Session) -> None:
+    changed = session.scalars(update(Author).values(country="none").returning(Author)).all()  # origin
+    for author in changed:
+        len(author.books)
+
+
+@faulty("n-plus-one", "selectinload(Book.author)")
+def single_returned_by_an_update(session: Session) -> None:
+    for book in session.scalars(update(Book).values(title="none").returning(Book)).all():  # origin
+        book.author.name.upper()
+
+
 @faulty("n-plus-one", "selectinload(Author.books)")
 def against_an_explicit_lazyload(session: Session) -> None:
     for author in session.scalars(select(Author).options(lazyload(Author.books))):  # origin
@@ -338,6 +358,13 @@ def on_a_multi_line_statement(session: Session) -> None:
 @clean()
 def eager_collection(session: Session) -> None:
     for author in session.scalars(select(Author).options(selectinload(Author.books))):
+        len(author.books)
+
+
+@clean()
+def eager_in_what_an_update_returns(session: Session) -> None:
+    query = update(Author).values(country="none").returning(Author).options(selectinload(Author.books))
+    for author in session.scalars(query).all():
         len(author.books)
 
 

@@ -108,6 +108,26 @@ def test_another_driver_changes_nothing(library: Library, scenario: Scenario, dr
     assert {finding.rule for finding in findings} == ({scenario.rule} if scenario.rule else set())
 
 
+def twice_in_one_function(session: Session) -> None:
+    first = select(models.Author).order_by(models.Author.id)
+    for author in session.scalars(first).all():
+        len(author.books)
+    session.expire_all()
+    session.expunge_all()
+    second = select(models.Author).order_by(models.Author.name)
+    for author in session.scalars(second).all():
+        len(author.books)
+
+
+def test_a_fault_that_stands_twice_in_one_function_is_found_twice(library: Library, tmp_path: Path) -> None:
+    scenario = Scenario(twice_in_one_function, "n-plus-one", "selectinload(Author.books)", "twice", False, False, False)
+    findings = library.run(scenario, "psycopg2", tmp_path)
+    lines = [finding.place.line for finding in findings if finding.place is not None]
+    assert len(set(lines)) == len(findings) == 2
+    assert len({finding.identity for finding in findings}) == 2
+    assert [finding.remedy.settles for finding in findings if finding.remedy] == [(one.identity,) for one in findings]
+
+
 def test_a_recursion_costs_one_query_a_level_and_its_callers_are_named(library: Library, tmp_path: Path) -> None:
     scenario = next(one for one in SCENARIOS if one.option == "selectinload(Node.children, recursion_depth=-1)")
     (finding,) = library.run(scenario, "psycopg2", tmp_path)
