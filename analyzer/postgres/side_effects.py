@@ -11,6 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from ..sql.syntax import Syntax
 from .behind import BEHIND, BEHIND_WRITTEN, TRIGGERS, relations
+from .connect import OURS
 from .conversation import Conversation
 from .function_body import function_body
 from .known_functions import Function, functions_by_oid, functions_named
@@ -134,7 +135,7 @@ class SideEffects:
 
         def read(cursor: Cursor) -> tuple[list[str], str]:
             # Who changes the catalogue needs a transaction of his own, and then no snapshot is as before.
-            cursor.execute("SELECT pg_current_snapshot()::text")
+            cursor.execute(f"SELECT {OURS} pg_current_snapshot()::text")
             ((snapshot,),) = cursor.fetchall()
             return _schemas(cursor), str(snapshot)
 
