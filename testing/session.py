@@ -1,6 +1,7 @@
 """The plugin at work in a process that runs tests: counts each test's queries and checks what its markers ask for."""
 
 import functools
+import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -67,6 +68,7 @@ class Session:
         self.config = config
         self.totals = Totals(config)
         self._inside = False
+        self._process = os.getpid()
         self._forked = 0
         self._budgets: dict[str, int] = {}
         self._unselected: dict[str, tuple[int, ...]] = {}
@@ -131,7 +133,8 @@ class Session:
                 "run all sizes of a test of query_scaling together",
                 pytrace=False,
             )
-        check = _RuleCheck(item, self._rerun)
+        # In a child forked for this test alone nothing can be run again, and nobody would clean up.
+        check = _RuleCheck(item, self._rerun if os.getpid() == self._process else None)
         try:
             with around_body(item, functools.partial(self._counted, item, check)):
                 result = yield

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -268,8 +269,14 @@ def pytest_runtest_protocol(item):
 """
 
 
-def test_r17_tests_in_forked_processes_keep_their_results_figures_and_recordings(project: Project) -> None:
+def test_r17_tests_in_forked_processes_keep_their_results_figures_and_recordings(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As pytest-forked runs them: the child ends without any cleanup, and its reports come back as plain values."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
     conftest = project.path / "conftest.py"
     conftest.write_text(conftest.read_text() + FORKING)
     project.write(
@@ -296,6 +303,7 @@ def test_r17_tests_in_forked_processes_keep_their_results_figures_and_recordings
         "test_reads": 11, "test_over": 11, "test_loop": 11, "test_within": 1
     }  # fmt: skip
     result.stdout.fnmatch_lines(["no proof of 5 tests: each has run in a process forked for it"])
+    assert not list(temporary.glob("queryproof-*"))
     queries = read_recording(project.path / "journal").queries
     bodies = Counter(one.scope for one in queries if one.scope is not None and one.scope.kind == "test")
     assert sorted(bodies.values()) == [1, 11, 11, 11, 11]
