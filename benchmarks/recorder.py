@@ -53,7 +53,10 @@ def install() -> Path:
     return python
 
 
-ENVIRONMENT = {"PYTHONPATH": str(ROOT / ".typing"), "PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0"}
+# Listeners of one peer are of a form that SQLAlchemy warns of.
+ENVIRONMENT = {
+    "PYTHONPATH": str(ROOT / ".typing"), "PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore"
+}  # fmt: skip
 
 
 class Worker:
