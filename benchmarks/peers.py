@@ -18,8 +18,8 @@ from typing import Any
 
 from queryproof.analyzer.postgres.server import Server
 from queryproof.rules.finding import Finding
-from tests.orm_corpus.labels import SCENARIOS
 from tests.orm_corpus.library import Library
+from tests.orm_corpus.scenarios import ALL
 
 ROOT = Path(__file__).parent.parent
 PLACE = ROOT / ".bench" / "peers"
@@ -44,7 +44,8 @@ def install() -> Path:
 
 def ask_peer(python: Path, peer: str, url: str) -> Told:
     """What the peer says of each scenario."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # One scenario hands its place on to threads by `queryproof.propagate`.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / ".typing")))}
     command = [str(python), "-W", "ignore", str(ROOT / "benchmarks" / "peers_worker.py"), peer, url]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=ROOT)
     told: dict[str, Sequence[str]] = {}
@@ -61,7 +62,7 @@ def ask_ourselves(library: Library, names: Sequence[str] = ()) -> Told:
     told: dict[str, Sequence[str]] = {}
     # In a thread, as a server runs them: below a script's own top, requests without a scope could not be told from a loop.
     with ThreadPoolExecutor(1) as thread, redirect_stdout(StringIO()):
-        for scenario in SCENARIOS:
+        for scenario in ALL:
             if names and scenario.name not in names:
                 continue
             with tempfile.TemporaryDirectory(prefix="queryproof-") as place:
@@ -79,13 +80,13 @@ def _text(finding: Finding) -> str:
 
 def table(answers: Mapping[str, Told]) -> str:
     """Markdown: found of the faulty by rule, silent of the clean, places and options named."""
-    rules = list(dict.fromkeys(one.rule for one in SCENARIOS if one.rule is not None))
+    rules = list(dict.fromkeys(one.rule for one in ALL if one.rule is not None))
     lines = [f"| | scenarios | {' | '.join(answers)} |", f"|---|---|{'---|' * len(answers)}"]
     for rule in sorted(rules):
-        named = [one.name for one in SCENARIOS if one.rule == rule]
+        named = [one.name for one in ALL if one.rule == rule]
         lines.append(_row(rule, len(named), [sum(bool(told[name]) for name in named) for told in answers.values()]))
-    faulty = [one for one in SCENARIOS if one.rule is not None]
-    clean = [one for one in SCENARIOS if one.rule is None]
+    faulty = [one for one in ALL if one.rule is not None]
+    clean = [one for one in ALL if one.rule is None]
     options = [one for one in faulty if one.option]
     found = [sum(bool(told[one.name]) for one in faulty) for told in answers.values()]
     placed = [

@@ -1,6 +1,6 @@
 """Runs the corpus under one peer, in the peer's own environment: `peers_worker.py PEER URL`, a JSON line for each scenario.
 
-Knows nothing of queryproof: the scenarios need SQLAlchemy only. Every detector of a peer that its documentation names is on.
+The scenarios need SQLAlchemy, and one of them `queryproof.propagate`. Every detector of a peer that its documentation names is on.
 """
 
 import asyncio
@@ -16,10 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from tests.orm_corpus import asynchronous, columns, fetched, lazy, loops, writes
-from tests.orm_corpus.labels import SCENARIOS, UNDO, Scenario
+from tests.orm_corpus.labels import UNDO, Scenario
+from tests.orm_corpus.scenarios import ALL
 
-MODULES = (asynchronous, columns, fetched, lazy, loops, writes)
 Watch = Callable[[list[str]], contextlib.AbstractContextManager[None]]
 
 
@@ -83,7 +82,7 @@ async def run_async(url: str, scenario: Scenario, watch: Watch, told: list[str])
 def run(peer: str, url: str) -> None:
     """All scenarios, and what was said of each."""
     engine = create_engine(url)
-    for scenario in SCENARIOS:
+    for scenario in ALL:
         told: list[str] = []
         failed = None
         try:

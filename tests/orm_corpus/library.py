@@ -21,11 +21,9 @@ from queryproof.rules.judge import judge
 from queryproof.rules.orm_rule import OrmRule
 from queryproof.rules.rule import Case, all_rules
 
-from . import asynchronous, columns, fetched, lazy, loops, models, writes
+from . import models
 from .labels import UNDO, Scenario
 
-MODULES = (asynchronous, columns, fetched, lazy, loops, writes)
-"""Imported for their scenarios."""
 ORM_RULES = {rule.name for rule in all_rules() if isinstance(rule, OrmRule)}
 
 

@@ -2,6 +2,7 @@
 clean in silence."""
 
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.source_edit.edit_source import edit_source
 
 from . import models
-from .labels import SCENARIOS, Scenario
+from .labels import Scenario
 from .library import ORM_RULES, Library
+from .scenarios import ALL, MODULES
 
 VERSION = tuple(int(part) for part in sqlalchemy.__version__.split(".")[:3] if part.isdigit())
-FAULTY = [one for one in SCENARIOS if one.rule is not None]
-CLEAN = [one for one in SCENARIOS if one.rule is None]
+FAULTY = [one for one in ALL if one.rule is not None]
+CLEAN = [one for one in ALL if one.rule is None]
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +36,16 @@ def library(server: Server) -> Iterator[Library]:
 
 
 def test_the_corpus_is_as_large_as_it_says() -> None:
-    assert len(SCENARIOS) >= 150
+    assert len(ALL) >= 150
     assert len(CLEAN) >= 60
-    assert len({one.name for one in SCENARIOS}) == len(SCENARIOS)
+    assert len({one.name for one in ALL}) == len(ALL)
     assert {one.rule for one in FAULTY} == ORM_RULES
+    files = {
+        file
+        for file in Path(__file__).parent.glob("*.py")
+        if re.search(r"^@(faulty|clean)\(", file.read_text(), re.MULTILINE)
+    }
+    assert files == {Path(str(module.__file__)) for module in MODULES}
 
 
 @pytest.mark.parametrize("scenario", FAULTY, ids=lambda one: one.name)
@@ -97,7 +105,7 @@ def test_a_clean_twin_is_silent(library: Library, scenario: Scenario, tmp_path: 
 
 
 DRIVERS = [
-    (one, driver) for one in SCENARIOS if one.rule == "n-plus-one" or one.rule is None for driver in ("psycopg",)
+    (one, driver) for one in ALL if one.rule == "n-plus-one" or one.rule is None for driver in ("psycopg",)
     if not one.is_async and one.since <= VERSION
 ][::4]  # fmt: skip
 
@@ -129,7 +137,7 @@ def test_a_fault_that_stands_twice_in_one_function_is_found_twice(library: Libra
 
 
 def test_a_recursion_costs_one_query_a_level_and_its_callers_are_named(library: Library, tmp_path: Path) -> None:
-    scenario = next(one for one in SCENARIOS if one.option == "selectinload(Node.children, recursion_depth=-1)")
+    scenario = next(one for one in ALL if one.option == "selectinload(Node.children, recursion_depth=-1)")
     (finding,) = library.run(scenario, "psycopg2", tmp_path)
     assert finding.remedy is not None
     (evidence,) = finding.remedy.evidence.queries
@@ -138,7 +146,7 @@ def test_a_recursion_costs_one_query_a_level_and_its_callers_are_named(library: 
 
 
 def test_a_chain_of_single_steps_gets_no_option_that_saves_nothing(library: Library, tmp_path: Path) -> None:
-    scenario = next(one for one in SCENARIOS if one.name == "chain_upwards")
+    scenario = next(one for one in ALL if one.name == "chain_upwards")
     (finding,) = library.run(scenario, "psycopg2", tmp_path)
     assert finding.remedy is not None
     assert finding.remedy.edit is None
@@ -147,13 +155,13 @@ def test_a_chain_of_single_steps_gets_no_option_that_saves_nothing(library: Libr
 
 
 def test_what_is_loaded_eagerly_already_is_not_counted_again(library: Library, tmp_path: Path) -> None:
-    scenario = next(one for one in SCENARIOS if one.name == "below_a_selectin")
+    scenario = next(one for one in ALL if one.name == "below_a_selectin")
     (finding,) = library.run(scenario, "psycopg2", tmp_path)
     assert finding.message.endswith("queries where 1 would do.")
 
 
 def test_an_option_on_an_alias_is_continued_and_what_is_told_runs(library: Library, tmp_path: Path) -> None:
-    scenario = next(one for one in SCENARIOS if one.name == "below_contains_eager_of_an_alias")
+    scenario = next(one for one in ALL if one.name == "below_contains_eager_of_an_alias")
     (finding,) = library.run(scenario, "psycopg2", tmp_path)
     assert finding.remedy is not None
     assert finding.remedy.edit is None
