@@ -43,6 +43,8 @@ plain EXPLAIN runs them, and what the queries call with them."""
 MOST_ANSWERS = 1000
 """Kept in memory: a statement that is measured asks the same again and again, and that soon."""
 MAY_CHANGE = "may change something"
+AS_MARKED = f"is VOLATILE and {MAY_CHANGE}"
+"""Of a function whose author can mark it otherwise, unlike PostgreSQL's own and those written in C."""
 _KNOWN_LANGUAGES = frozenset(("internal", "c", "sql", "plpgsql"))
 
 _SEQUENCES = """
@@ -104,7 +106,7 @@ class SideEffects:
             reached += reach.hidden(reached, called)
             reached += reach.within(reached, kinds)
             reason = self._first(cursor, reached, HELD if writes else HARMLESS, writes=writes)
-            hint = "; mark it STABLE or IMMUTABLE if it only reads" if reason.endswith(MAY_CHANGE) else ""
+            hint = "; mark it STABLE or IMMUTABLE if it only reads" if reason.endswith(AS_MARKED) else ""
             return f"{reason}{hint}" or _abroad(reach)
 
         return self._answer(("run", writes, called, operating, *_names(syntax)), judge)
@@ -182,7 +184,7 @@ class SideEffects:
         if function.bare in HARMLESS and function.language == "c":
             return ""
         if function.volatility == "v" and (not writes or function.language not in ("sql", "plpgsql")):
-            return MAY_CHANGE
+            return MAY_CHANGE if function.language in ("c", "internal") else AS_MARKED
         if function.language not in _KNOWN_LANGUAGES:
             return f"is written in {function.language} and may do anything"
         body = function_body(function)

@@ -7,7 +7,7 @@ from ...analyzer.plan import PlanNode
 from ...analyzer.postgres.literals import without_literals
 from ...analyzer.recommendation import Code
 from ...analyzer.sql.identifier import quote_identifier, quote_qualified
-from ..condition import bare, column, columns, unwrap
+from ..condition import bare, column, columns, qualifier, unwrap
 from ..finding import Fact, Finding, LookedAt, Severity
 from ..plan_context import PlanContext, misestimate, rows
 from ..plan_context import name as node_name
@@ -138,7 +138,8 @@ def _code(node: PlanNode, read: str | None) -> list[Code]:
     if node.relation is None:
         return _of_groups(node)
     codes = [analyze(node)]
-    names = [bare(one) for one in columns(read)] if read else []
+    own = (None, node.alias or node.relation)
+    names = [bare(one) for one in columns(read) if qualifier(one) in own] if read else []
     if len(set(names)) > 1:
         table = quote_qualified(node.schema, node.relation)
         listed = ", ".join(quote_identifier(one) for one in dict.fromkeys(names[:8]))

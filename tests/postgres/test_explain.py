@@ -312,3 +312,16 @@ def test_a_missing_right_is_named_for_what_it_is(server: Server) -> None:
         assert f"GRANT the role of --url {right} on it" in note, (sql, note)
     owner.close()
     app.close()
+
+
+def test_only_functions_of_somebody_s_own_are_to_be_marked_otherwise(bank: str) -> None:
+    connection = connect(bank)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("CREATE FUNCTION looks_up() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'")
+    explainer = Explainer(connection, analyze=True)
+    own, servers = (
+        explainer.explain(group(f"SELECT {call}")) for call in ("looks_up()", "set_config('a.b', 'c', false)")
+    )
+    assert "looks_up, which is VOLATILE and may change something; mark it STABLE" in own.note
+    assert servers.note.endswith("set_config, which may change something")
+    connection.close()

@@ -319,3 +319,21 @@ def test_the_first_of_partitions_that_are_joined_may_have_no_number(
     around = Around(statement=analyse(statement) if statement else None)
     findings, _ = judge_plan(PlanContext(plan, around))
     assert sorted(one.subject.detail for one in findings if one.rule == "seq-scan-high-filter") == subjects
+
+
+def test_extended_statistics_name_only_columns_of_their_own_table() -> None:
+    plan = """
+Nested Loop  (cost=0.29..900.00 rows=400000 width=8) (actual time=0.05..90.00 rows=400 loops=1)
+  ->  Seq Scan on town t  (cost=0.00..10.00 rows=400 width=8) (actual time=0.01..1.00 rows=400 loops=1)
+  ->  Index Scan using house_at on house h  (cost=0.29..9.00 rows=1000 width=8) (actual time=0.10..0.20 rows=1 loops=400)
+        Index Cond: (h.at >= t.built)
+        Filter: CONDITION
+Execution Time: 91.0 ms
+"""
+    told = []
+    for condition in ("(h.at <= (t.built + t.width))", "(h.kind = t.kind)"):
+        findings, _ = judge_plan(PlanContext(read_plan(plan.replace("CONDITION", condition)), Around()))
+        (finding,) = [one for one in findings if one.rule == "row-misestimate"]
+        assert finding.remedy is not None
+        told.append([code.text for code in finding.remedy.code])
+    assert told == [['ANALYZE "house";']] * 2
