@@ -35,6 +35,12 @@ _BUFFERS = [f"{kind} {word} Blocks" for kind in ("Shared", "Local") for word in 
 _BUILT = frozenset(("Plans", "Workers", "Plan", "Node Type"))
 """Keys that the lines themselves make; one that names them is damaged."""
 _JOINS = ("Nested Loop", "Hash Join", "Merge Join")
+_INPUTS = dict.fromkeys(_JOINS, 2) | dict.fromkeys(
+    ("Hash", "Sort", "Incremental Sort", "Limit", "Gather", "Gather Merge", "Materialize", "Memoize", "Unique", "WindowAgg",
+     "Aggregate", "Group", "LockRows", "Bitmap Heap Scan", "Subquery Scan"),
+    1,
+)  # fmt: skip
+"""How many plans these always read. With fewer, the text ends too early, and the node's own time would be wrong."""
 
 
 @dataclass(slots=True)
@@ -310,7 +316,12 @@ def _complete(root: RawNode, seen: set[str]) -> None:
     nodes: list[RawNode] = [root]
     for node in nodes:
         plans = node.get("Plans")
-        nodes += plans if isinstance(plans, list) else []
+        below = plans if isinstance(plans, list) else []
+        inputs = sum(one.get("Parent Relationship") not in ("InitPlan", "SubPlan") for one in below)
+        kind = str(node.get("Node Type"))
+        if inputs < (wanted := _INPUTS.get(kind, 0)):
+            raise StatementError(f"the plan is cut off: its {kind} has {inputs} of {wanted} inputs, and was not read")
+        nodes += below
     timed = any("Actual Total Time" in node for node in nodes)
     for node in nodes:
         if timed and node.get("Actual Loops") == 0.0:

@@ -187,3 +187,19 @@ def test_a_line_that_names_what_the_tree_is_made_of_changes_nothing(key: str) ->
         f"Limit  (cost=0.00..1.00 rows=1 width=4)\n  {key}: 5\n  ->  {TEXT.splitlines()[0]}\n        Worker 0:  actual rows=1 loops=1"
     )
     assert [node.type for node in plan.root.walk()] == ["Limit", "Seq Scan"]
+
+
+def test_a_text_that_ends_too_early_is_refused_by_name() -> None:
+    whole = """
+Sort  (cost=9.0..9.1 rows=5 width=4) (actual time=9.0..9.1 rows=5 loops=1)
+  Sort Key: a.id
+  InitPlan 1 (returns $0)
+    ->  Result  (cost=0.0..0.1 rows=1 width=4) (actual time=0.0..0.1 rows=1 loops=1)
+  ->  Nested Loop  (cost=0.0..8.0 rows=5 width=4) (actual time=0.0..8.0 rows=5 loops=1)
+        ->  Seq Scan on a  (cost=0.0..2.0 rows=5 width=4) (actual time=0.0..2.0 rows=5 loops=1)
+        ->  Seq Scan on b  (cost=0.0..1.0 rows=1 width=4) (actual time=0.0..1.0 rows=1 loops=5)
+""".strip().split("\n")
+    assert len(list(read_plan("\n".join(whole)).root.walk())) == 5
+    for lines, told in ((6, "Nested Loop has 1 of 2"), (4, "Sort has 0 of 1")):
+        with pytest.raises(StatementError, match=f"cut off: its {told} inputs"):
+            read_plan("\n".join(whole[:lines]))
