@@ -289,8 +289,9 @@ class Explainer:
                 raise
             return Look(text, plain, f"planned without running it: {error}")
         except StatementError as error:
-            waited = self._planner.timeout_s if isinstance(error, TimedOut) else None
-            return Look(text, plain, f"planned without running it: {error}", waited)
+            if isinstance(error, TimedOut):
+                return Look(text, plain, f"planned only, as the run was stopped: {error}", self._planner.timeout_s)
+            return Look(text, plain, f"planned without running it: {error}")
         notes = []
         if timing:
             notes.append(f"run without timing its nodes, of which about {node_calls(plain):.2g} calls were expected")

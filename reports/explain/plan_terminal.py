@@ -118,7 +118,7 @@ def _print_plan(judged: JudgedPlan, console: Console, several: bool) -> None:
 
 def _print_ranking(judged: JudgedPlan, console: Console) -> None:
     if not judged.findings:
-        asked = judged.note.startswith("planned without running it")
+        asked = any(told in judged.note for told in ("planned without running it", "planned only"))
         known = judged.plan.analyzed
         write(console, "No findings." if known else f"No findings. {_NOT_RUN_ASKED if asked else _NOT_RUN}")
         return
