@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from textwrap import shorten
 
 from ...analyzer.plan import PlanNode
 from ...analyzer.postgres.literals import without_literals
@@ -17,6 +18,8 @@ REMOVED_PER_ROW = 2.0
 """Rows thrown away per row kept: the rule explain.depesz.com has used for years."""
 MIN_BYTES = 3 * 8192
 """Three pages are read at once, whatever the index."""
+MOST_TITLE = 80
+"""Characters of a condition that stand in a title."""
 PRECISE: tuple[PlanRule, ...] = (
     contains_without_gin.ContainsWithoutGin(),
     implicit_cast.ImplicitCast(),
@@ -65,7 +68,8 @@ class SeqScanHighFilter(PlanRule):
             names = _indexable(node)
             if not names and node.id in _told(context):
                 continue
-            where = f" on ({', '.join(names)})" if names else ""
+            condition = without_literals(node.filter)
+            where = f" on ({', '.join(names)})" if names else f" for {shorten(condition, MOST_TITLE, placeholder=' …')}"
             yield self.finding(
                 context,
                 node,
@@ -74,7 +78,7 @@ class SeqScanHighFilter(PlanRule):
                     Fact("rows read", rows_read(node), "rows"),
                     Fact("rows kept", rows(node), "rows"),
                     Fact("rows removed by filter", node.removed, "rows"),
-                    Fact("condition", without_literals(node.filter)),
+                    Fact("condition", condition),
                 ],
                 share=context.share(node),
                 ceiling=self.severity if selective(node) else Severity.INFO,

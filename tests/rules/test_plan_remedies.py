@@ -337,3 +337,10 @@ Execution Time: 91.0 ms
         assert finding.remedy is not None
         told.append([code.text for code in finding.remedy.code])
     assert told == [['ANALYZE "house";']] * 2
+
+
+def test_where_no_column_can_be_named_the_condition_is(connection: Connection) -> None:
+    (finding,) = judged(connection, "SELECT id FROM visits WHERE pad LIKE 'secret%'", "seq-scan-high-filter")
+    assert finding.remedy is not None
+    assert finding.remedy.title.startswith("Index visits for (")
+    assert " ~~ ?" in finding.remedy.title
