@@ -208,7 +208,7 @@ def _trial(
     stack: ExitStack,
     progress: Progress,
 ) -> SetTrial:
-    """Sets really built on the development database, for the queries that the first one should serve."""
+    """Sets really built on the development database, for the queries whose plans the first one changes."""
     assert request.url is not None
     url = request.url
     explainer = Explainer(
@@ -219,7 +219,12 @@ def _trial(
         options=False,
     )
     served = {fingerprint for chosen in selection.chosen for fingerprint in chosen.serves}
-    statements = [(one.fingerprint, one.calls, one.texts[0][0]) for one in queries if one.fingerprint in served]
+    # A query that an index is not for may use it all the same, and become slower.
+    names = {chosen.name for chosen in selection.chosen}
+    changed = {gain.fingerprint for gain in selection.gains if not names.isdisjoint(gain.uses)}
+    statements = [
+        (one.fingerprint, one.calls, one.texts[0][0]) for one in queries if one.fingerprint in served | changed
+    ]
     return SetTrial(statements, builder, lambda sql: explainer.measure(sql, runs=WARM_RUNS), explainer.plan, progress)
 
 

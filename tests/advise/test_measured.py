@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -79,6 +80,56 @@ def test_a_plan_that_was_measured_is_not_run_again(
         assert runs == [QUERY, other, QUERY]
         assert list(found.kept) == [GOOD]
         assert found.queries[1].after == found.queries[1].before
+
+
+def test_a_moment_of_other_load_takes_no_index_out(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    runs: list[Plan] = []
+
+    def measure(sql: str) -> Plan:
+        plan = explainer.measure(sql, 3)
+        # The second run, the first with the index, meets the load.
+        runs.append(replace(plan, execution_ms=(plan.execution_ms or 0.0) + (1000 if len(runs) == 1 else 0)))
+        return runs[-1]
+
+    with SetTrial([("q", 10.0, QUERY)], builder, measure, explainer.plan, quiet) as trial:
+        found = trial.measure([GOOD], {})
+    assert len(runs) == 3
+    assert list(found.kept) == [GOOD]
+    assert found.queries[0].after == runs[2]
+
+
+def test_a_query_that_stays_as_slow_as_it_was_does_not_hide_what_another_gains(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    long = "SELECT count(*) FROM things WHERE a = 78"
+
+    def measure(sql: str) -> Plan:
+        plan = explainer.measure(sql, 3)
+        return replace(plan, execution_ms=5000.0) if sql == long else plan
+
+    with SetTrial([("q", 1.0, QUERY), ("r", 1.0, long)], builder, measure, explainer.plan, quiet) as trial:
+        found = trial.measure([GOOD], {})
+    assert list(found.kept) == [GOOD]
+    assert found.taken_out == ()
+
+
+def test_a_query_that_becomes_slower_takes_the_index_out_though_another_gains(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    slowed = "SELECT count(*) FROM things WHERE a = 78"
+
+    def measure(sql: str) -> Plan:
+        plan = explainer.measure(sql, 3)
+        uses = any(node.index is not None for node in plan.root.walk())
+        return replace(plan, execution_ms=(900.0 if uses else 400.0) if sql == slowed else (1.0 if uses else 9000.0))
+
+    with SetTrial([("q", 1.0, QUERY), ("r", 1.0, slowed)], builder, measure, explainer.plan, quiet) as trial:
+        found = trial.measure([GOOD], {})
+    ((index, reason),) = found.taken_out
+    assert index == GOOD
+    assert "it made query r slower: 400 ms became 900 ms" in reason
 
 
 def test_others_are_chosen_in_the_place_of_what_does_not_help(
