@@ -36,7 +36,7 @@ ROUNDS = 12
 WORKLOADS = ("select", "lazy", "core")
 CONTENDERS = (
     "bare", "bare again", "floor: cursor listeners", "floor: cursor and ORM listeners", "queryproof level 0",
-    "queryproof level 1", "queryproof level 2", "pytest-queryguard", "queryspy", "pytest-querycount",
+    "queryproof level 1", "queryproof level 2", "queryproof's pytest plugin", "pytest-queryguard", "queryspy", "pytest-querycount",
     "sqlalchemy-easy-profile", "opentelemetry", "sqltap",
 )  # fmt: skip
 

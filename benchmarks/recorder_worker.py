@@ -63,6 +63,7 @@ def core(session: Session) -> None:
 
 WORKLOADS: dict[str, Callable[[Session], None]] = {"select": selects, "lazy": lazy_loads, "core": core}
 OPEN = contextlib.ExitStack()
+PLUGIN: list[Any] = []
 Contender = Callable[[Engine], contextlib.AbstractContextManager[Any]]
 
 
@@ -95,6 +96,24 @@ def _queryproof(level: int) -> Contender:
         return contextlib.nullcontext()
 
     return start
+
+
+@contextlib.contextmanager
+def _plugin(engine: Engine) -> Iterator[None]:
+    from queryproof.analyzer.record.recorder import Recorder
+    from queryproof.analyzer.record.scope import whole_process
+    from queryproof.analyzer.record.statement_count import StatementCount
+
+    # One recorder for the whole run, one count for each test.
+    if not PLUGIN:
+        recorder = Recorder(None)
+        recorder.install()
+        recorder.install_orm()
+        PLUGIN.append(recorder)
+    count = StatementCount("test", "test")
+    count.begin(None)
+    with whole_process(count):
+        yield
 
 
 def _queryguard(engine: Engine) -> contextlib.AbstractContextManager[Any]:
@@ -160,6 +179,7 @@ ONCE: dict[str, Contender] = {
 }
 """Set up once; the others are entered anew for each batch, outside the measured time, so that their lists stay short."""
 EACH: dict[str, Contender] = {
+    "queryproof's pytest plugin": _plugin,
     "pytest-queryguard": _queryguard,
     "queryspy": _queryspy,
     "pytest-querycount": _querycount,

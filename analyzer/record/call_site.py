@@ -50,11 +50,14 @@ class Mark(str):
 class CallStack:
     """Up to five application frames, innermost first, and the mark passed on the way to them. Compared by identity."""
 
-    __slots__ = ("json", "mark", "sites")
+    __slots__ = ("json", "mark", "place", "sites")
 
     def __init__(self, sites: tuple[Site, ...], mark: Mark | None) -> None:
         self.sites = sites
         self.mark = mark
+        file, line, function = sites[0] if sites else ("outside the application's code", 0, "")
+        self.place = f"{file}:{line} in {function}" if function else file
+        """The innermost frame, for people."""
         self.json = "[" + ",".join(f"[{quote(file)},{line},{quote(name)}]" for file, line, name in sites) + "]"
 
 

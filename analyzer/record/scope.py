@@ -63,7 +63,8 @@ class scope:
         self, text: str, milliseconds: float, place: CallStack, relationship: str | None, parameters: object = None
     ) -> None:
         """Add one statement to this scope and to those around it."""
-        _ = self.name
+        if self._known is None:
+            _ = self.name
         inner: scope | None = self
         while inner is not None:
             inner.queries += 1

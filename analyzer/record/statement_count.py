@@ -39,8 +39,7 @@ class CountedStatement:
         """One more call. sent: the text as the driver got it."""
         self.calls += 1
         self.milliseconds += milliseconds
-        file, line, function = place.sites[0] if place.sites else ("outside the application's code", 0, "")
-        self.places[f"{file}:{line} in {function}" if function else file] += 1
+        self.places[place.place] += 1
         values = encode_parameters(parameters) if parameters else ""
         if values is None:
             return  # Of a type that is not looked into, or too many to keep: taken to be others than before.
@@ -57,6 +56,7 @@ class StatementCount(scope):
     def __init__(self, name: str, kind: str = "block") -> None:
         super().__init__(name, kind)
         self.by_text: dict[str, CountedStatement] = {}
+        self._by_sent: dict[str, CountedStatement] = {}
         self.collect = self._collect
 
     def begin(self, outer: scope | None) -> None:
@@ -77,22 +77,31 @@ class StatementCount(scope):
         """Forget what was counted."""
         self.queries, self.milliseconds = 0, 0.0
         self.by_text.clear()
+        self._by_sent.clear()
 
     def _collect(
         self, text: str, milliseconds: float, place: CallStack, relationship: str | None, parameters: object
     ) -> None:
+        found = self._by_sent.get(text) or self._counted(text, milliseconds, relationship)
+        if found is not None:
+            found.add(text, milliseconds, place, parameters)
+
+    def _counted(self, text: str, milliseconds: float, relationship: str | None) -> CountedStatement | None:
+        """Where a text is counted that was not sent before."""
         plain = normalize(text)
         if plain.startswith(SAVEPOINTS):
             # A test's own transaction around the code turns the code's commits into these.
             self.queries -= 1
             self.milliseconds -= milliseconds
-            return
+            return None
         found = self.by_text.get(plain)
         if found is None:
             if len(self.by_text) >= MAX_TEXTS:
-                return
+                return None
             found = self.by_text[plain] = CountedStatement(plain, relationship=relationship)
-        found.add(text, milliseconds, place, parameters)
+        if len(self._by_sent) < MAX_TEXTS:
+            self._by_sent[text] = found
+        return found
 
 
 @contextmanager
