@@ -6,6 +6,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,16 +77,24 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def fill(server: Server) -> Callable[[str, str], None]:
+def run_sql() -> Callable[..., None]:
+    """(url, *statements): sends them over a connection of their own, where each commits by itself."""
+
+    def run(url: str, *statements: str) -> None:
+        with closing(connect(url)) as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def fill(server: Server, run_sql: Callable[..., None]) -> Callable[[str, str], None]:
     """(name, statements): makes a database of that name, runs the statements as its owner, and gathers statistics."""
 
     def make(name: str, statements: str) -> None:
         server.create_database(name)
-        connection = connect(server.url(name, "app"))
-        with connection.cursor() as cursor:
-            cursor.execute(statements)
-            cursor.execute("VACUUM (ANALYZE)")
-        connection.close()
+        run_sql(server.url(name, "app"), statements, "VACUUM (ANALYZE)")
 
     return make
 

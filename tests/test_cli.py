@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -43,11 +44,8 @@ def from_shell(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def weird(database: str) -> str:
-    connection = connect(database)
-    with connection.cursor() as cursor:
-        cursor.execute(SETUP)
-    connection.close()
+def weird(database: str, run_sql: Callable[..., None]) -> str:
+    run_sql(database, SETUP)
     return database
 
 
@@ -189,12 +187,9 @@ def test_help_and_rules_teach(tmp_path: Path) -> None:
     assert queryproof("rules", cwd=tmp_path).stdout.count("\n") >= 5
 
 
-def test_interval_snapshots_work_end_to_end(tmp_path: Path, weird: str) -> None:
+def test_interval_snapshots_work_end_to_end(tmp_path: Path, weird: str, run_sql: Callable[..., None]) -> None:
     assert queryproof("snapshot", "before.json", "--url", weird, cwd=tmp_path).returncode == 0
-    connection = connect(weird)
-    with connection.cursor() as cursor:
-        cursor.execute('SELECT note FROM "Weird Table" WHERE "Odd Column" = 3')
-    connection.close()
+    run_sql(weird, 'SELECT note FROM "Weird Table" WHERE "Odd Column" = 3')
     done = queryproof("analyze", "--pg-stat-statements", "--since", "before.json", "--url", weird, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Odd Column" in (tmp_path / "queryproof-report" / "report.json").read_text()

@@ -176,14 +176,10 @@ def advisor(server: Server) -> Iterator[Advisor]:
 
 
 @pytest.fixture(scope="session")
-def things(server: Server, fill: Callable[[str, str], None]) -> str:
+def things(server: Server, fill: Callable[[str, str], None], run_sql: Callable[..., None]) -> str:
     """Name of a database in which `app` may make extensions, and pg_trgm is not there."""
     fill("measured", THINGS)
-    root = connect(server.url("measured", "postgres"))
-    with root.cursor() as cursor:
-        cursor.execute("DROP EXTENSION pg_trgm")
-        cursor.execute("GRANT CREATE ON DATABASE measured TO app")
-    root.close()
+    run_sql(server.url("measured", "postgres"), "DROP EXTENSION pg_trgm", "GRANT CREATE ON DATABASE measured TO app")
     return "measured"
 
 

@@ -1,5 +1,6 @@
 """One index for several queries, and a proof that the role's rights do not allow."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,6 @@ from sqlalchemy import make_url
 
 from queryproof.analysis import AnalysisRequest, analyze
 from queryproof.analyzer.plan import Plan
-from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.postgres.server import Server
 
@@ -24,11 +24,8 @@ BY_START = "SELECT weight FROM parcels WHERE code LIKE 'abcd%';"
 
 
 @pytest.fixture
-def parcels(server: Server, database: str) -> str:
-    connection = connect(database)
-    with connection.cursor() as cursor:
-        cursor.execute(SETUP)
-    connection.close()
+def parcels(server: Server, database: str, run_sql: Callable[..., None]) -> str:
+    run_sql(database, SETUP)
     return make_url(database).database or ""
 
 

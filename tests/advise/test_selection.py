@@ -1,6 +1,6 @@
 """Selection on a hollow clone of a small shop: what it chooses, what it leaves alone, and what it keeps to."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
@@ -15,7 +15,6 @@ from queryproof.analyzer.advise.what_if import Price
 from queryproof.analyzer.errors import StatementError
 from queryproof.analyzer.postgres.clone import HollowClone
 from queryproof.analyzer.postgres.clone_source import read_source
-from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.schema import Schema
 from queryproof.analyzer.sql.parse import analyse
@@ -81,14 +80,9 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(server: Server) -> Iterator[Shop]:
+def shop(server: Server, run_sql: Callable[..., None]) -> Iterator[Shop]:
     server.create_database("shop")
-    connection = connect(server.url("shop", "app"))
-    with connection.cursor() as cursor:
-        cursor.execute(SHOP)
-        cursor.execute("ANALYZE")
-        cursor.execute("VACUUM sales")
-    connection.close()
+    run_sql(server.url("shop", "app"), SHOP, "ANALYZE", "VACUUM sales")
     with HollowClone(read_source(server.url("shop", "reader"))) as clone:
         yield Shop(CloneWhatIf(clone), clone.schema())
 

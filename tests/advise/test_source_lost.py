@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -33,16 +34,15 @@ def kill(server: Server) -> None:
     os.kill(server.pid, signal.SIGQUIT)
 
 
-def test_a_source_that_dies_ends_in_one_message_or_is_not_needed_any_more(tmp_path: Path) -> None:
+def test_a_source_that_dies_ends_in_one_message_or_is_not_needed_any_more(
+    tmp_path: Path, run_sql: Callable[..., None]
+) -> None:
     file = tmp_path / "q.sql"
     file.write_text("SELECT * FROM t WHERE a = 7;\nSELECT count(*) FROM t;\n")
     with Server() as server:
         server.create_database("lost")
         url = server.url("lost", "app")
-        connection = connect(url)
-        with connection.cursor() as cursor:
-            cursor.execute(SETUP)
-        connection.close()
+        run_sql(url, SETUP)
         request = AdviceRequest(files=(file,), url=url, constraints=Constraints(budget_bytes=5_000_000))
         stages: list[str] = []
 

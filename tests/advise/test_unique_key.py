@@ -48,12 +48,12 @@ def run(engine):
 
 
 @pytest.fixture(scope="module")
-def name(server: Server, fill: Callable[[str, str], None]) -> str:
+def name(server: Server, fill: Callable[[str, str], None], run_sql: Callable[..., None]) -> str:
     fill("unique_keys", SETUP)
-    root = connect(server.url("unique_keys", "postgres"))
-    with root.cursor() as cursor:
-        cursor.execute("INSERT INTO late SELECT n + 100000, 'word ' || n, 'again' FROM generate_series(20000, 20010) n")
-    root.close()
+    run_sql(
+        server.url("unique_keys", "postgres"),
+        "INSERT INTO late SELECT n + 100000, 'word ' || n, 'again' FROM generate_series(20000, 20010) n",
+    )
     return "unique_keys"
 
 

@@ -187,15 +187,15 @@ def test_tables_count_at_their_present_length(taken: CloneFile) -> None:
     assert what_if.size_bytes(unknown) > 100_000
 
 
-def test_collations_of_the_databases_own_come_along(database: str) -> None:
-    connection = connect(database)
-    with connection.cursor() as cursor:
-        cursor.execute('CREATE SCHEMA "Own"; CREATE COLLATION "Own"."by byte" (PROVIDER = libc, LOCALE = \'C\')')
-        cursor.execute("CREATE COLLATION plain (PROVIDER = libc, LOCALE = 'POSIX')")
-        cursor.execute('CREATE TABLE words (a text COLLATE "Own"."by byte", b text COLLATE plain)')
-        cursor.execute("INSERT INTO words SELECT 'a' || n, 'b' || n FROM generate_series(1, 5000) n")
-        cursor.execute("CREATE INDEX words_a ON words (a); CREATE INDEX words_b ON words (b); ANALYZE words")
-    connection.close()
+def test_collations_of_the_databases_own_come_along(database: str, run_sql: Callable[..., None]) -> None:
+    run_sql(
+        database,
+        'CREATE SCHEMA "Own"; CREATE COLLATION "Own"."by byte" (PROVIDER = libc, LOCALE = \'C\')',
+        "CREATE COLLATION plain (PROVIDER = libc, LOCALE = 'POSIX')",
+        'CREATE TABLE words (a text COLLATE "Own"."by byte", b text COLLATE plain)',
+        "INSERT INTO words SELECT 'a' || n, 'b' || n FROM generate_series(1, 5000) n",
+        "CREATE INDEX words_a ON words (a); CREATE INDEX words_b ON words (b); ANALYZE words",
+    )
     with HollowClone(read_source(database)) as clone:
         assert clone.left_out == ()
         for sql in ("SELECT * FROM words WHERE a LIKE 'a77%'", "SELECT * FROM words WHERE b LIKE 'b77%'"):

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jsonschema
@@ -35,22 +35,13 @@ SLOW = "SELECT c.name, o.note FROM orders o JOIN customers c ON c.id = o.custome
 
 
 @pytest.fixture(scope="module")
-def url(server: Server) -> Iterator[str]:
+def url(server: Server, run_sql: Callable[..., None]) -> Iterator[str]:
     server.create_database("explained")
     name = server.url("explained", "app")
-    for sql, user in (
-        (SETUP.replace("CREATE ROLE lonely LOGIN;", ""), "app"),
-        ("CREATE ROLE lonely LOGIN", "postgres"),
-    ):
-        connection = connect(server.url("explained", user))
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-        connection.close()
+    run_sql(name, SETUP.replace("CREATE ROLE lonely LOGIN;", ""))
+    run_sql(server.url("explained", "postgres"), "CREATE ROLE lonely LOGIN")
     yield name
-    connection = connect(server.url("explained", "postgres"))
-    with connection.cursor() as cursor:
-        cursor.execute("DROP ROLE lonely")
-    connection.close()
+    run_sql(server.url("explained", "postgres"), "DROP ROLE lonely")
 
 
 @pytest.fixture(scope="module")

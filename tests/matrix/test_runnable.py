@@ -1,5 +1,7 @@
 """Every statement shape that PostgreSQL can plan gets a plan on every major, from its normalised text alone."""
 
+from collections.abc import Callable
+
 import pytest
 
 from queryproof.analyzer.postgres.connect import connect
@@ -11,13 +13,10 @@ from . import shapes
 
 
 @pytest.fixture(scope="module")
-def shaped(major_server: Server) -> str:
+def shaped(major_server: Server, run_sql: Callable[..., None]) -> str:
     major_server.create_database("shapes")
     url = major_server.url("shapes", "app")
-    connection = connect(url)
-    with connection.cursor() as cursor:
-        cursor.execute(shapes.SETUP)
-    connection.close()
+    run_sql(url, shapes.SETUP)
     return url
 
 

@@ -1,6 +1,7 @@
 """EXPLAIN reads plans of real statements and does no harm, whatever it is given."""
 
 import contextlib
+from collections.abc import Callable
 
 import pytest
 
@@ -25,11 +26,8 @@ ANALYZE;
 
 
 @pytest.fixture
-def bank(database: str) -> str:
-    connection = connect(database)
-    with connection.cursor() as cursor:
-        cursor.execute(SETUP)
-    connection.close()
+def bank(database: str, run_sql: Callable[..., None]) -> str:
+    run_sql(database, SETUP)
     return database
 
 

@@ -1,5 +1,6 @@
 """How statements are run: without timing where that would cost more than they do, and on several connections."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -31,13 +32,10 @@ END $$;
 
 
 @pytest.fixture(scope="module")
-def url(server: Server) -> str:
+def url(server: Server, run_sql: Callable[..., None]) -> str:
     server.create_database("safe_run")
     made = server.url("safe_run", "app")
-    connection = connect(made)
-    with connection.cursor() as cursor:
-        cursor.execute(SETUP)
-    connection.close()
+    run_sql(made, SETUP)
     return made
 
 

@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import create_engine
 
 from queryproof.analysis import AnalysisRequest, analyze
-from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.record.recorder import record
 from queryproof.rules.plan_rule import PlanRule
 from queryproof.rules.rule import Rule, all_rules
@@ -43,16 +42,15 @@ def test_codes_and_names_are_unique() -> None:
 @pytest.mark.parametrize(
     "rule", [rule for rule in all_rules() if not isinstance(rule, PlanRule)], ids=lambda rule: rule.name
 )
-def test_bad_is_reported_and_good_is_silent(rule: Rule, heading: str, database: str, tmp_path: Path) -> None:
+def test_bad_is_reported_and_good_is_silent(
+    rule: Rule, heading: str, database: str, tmp_path: Path, run_sql: Callable[..., None]
+) -> None:
     ((language, text),) = blocks(rule, heading)
     ((_, setup),) = blocks(rule, "Setup")
     if language == "python":
         request = run_python(setup, text, database, tmp_path)
     else:
-        connection = connect(database)
-        with connection.cursor() as cursor:
-            cursor.execute(setup)
-        connection.close()
+        run_sql(database, setup)
         file = tmp_path / "case.sql"
         file.write_text(text)
         request = AnalysisRequest(files=(file,), url=database, analyze=True)
