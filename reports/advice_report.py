@@ -15,6 +15,7 @@ from ..analyzer.advise.plan_recommendations import Proof, add_recommendation, af
 from ..analyzer.advise.planned_set import renamed
 from ..analyzer.advise.scanned_table import table_rows
 from ..analyzer.advise.selection_types import ChosenIndex, Constraints, Selection, WeightedQuery
+from ..analyzer.advise.whole_index_read import whole_index_read
 from ..analyzer.plan import ExplainedQuery, Plan
 from ..analyzer.recommendation import Alternative, Recommendation
 from ..analyzer.schema import Index, Table
@@ -74,8 +75,9 @@ def advice_report(
             else build_ms(chosen.index, table, table_rows(table, door.schema) or 0.0)
         )
         unproven = UNPROVEN if built is None and any(key.column is None for key in chosen.index.keys) else ""
+        whole = whole_index_read(chosen.name, planned) if built is None and chosen.index.predicate is None else ""
         action = add_recommendation(
-            chosen, table, groups, proof, build_ms=time, unproven=unproven,
+            chosen, table, groups, proof, build_ms=time, caution=" ".join(filter(None, (unproven, whole))),
             measured_size=built.size_bytes if built is not None else None,
         )  # fmt: skip
         actions.append(action)

@@ -73,10 +73,11 @@ def add_recommendation(
     proof: Proof,
     *,
     build_ms: float,
-    unproven: str,
+    caution: str,
     measured_size: int | None,
 ) -> Recommendation:
-    """The action for one index of the set. Each query's saving is split evenly among the indexes that it uses."""
+    """The action for one index of the set. Each query's saving is split evenly among the indexes that it uses. caution: why
+    what is planned of it may not come true, else empty."""
     index = chosen.index
     ran = measured_size is not None and any(key in proof.measured for key in chosen.serves)
     kind: EvidenceKind = "measured" if ran else "planned"
@@ -94,7 +95,7 @@ def add_recommendation(
         id=index_id(index),
         kind="index",
         title=title_of(index),
-        reason=why_it_helps(index) + (f" {unproven}" if unproven else ""),
+        reason=why_it_helps(index) + (f" {caution}" if caution else ""),
         evidence=Evidence(kind, origin, tuple(proof.of(fingerprint) for fingerprint in chosen.serves)),
         code=index.codes(chosen.name),
         settles=(),
