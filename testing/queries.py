@@ -12,7 +12,8 @@ class Queries:
     """The statements that the test has sent so far, or those of a block inside it."""
 
     def __init__(self, count: StatementCount) -> None:
-        self._count = count
+        self._whole = count
+        self._since: StatementCount | None = None
 
     @property
     def count(self) -> int:
@@ -35,8 +36,13 @@ class Queries:
         return self._count.duplicates
 
     def reset(self) -> None:
-        """Start anew, as after preparing data."""
-        self._count.reset()
+        """Start anew, as after preparing data. The test's markers and its budget still see all that it has sent."""
+        if self._count is self._since:
+            self._since.reset()
+            return
+        self._since = StatementCount(self._whole.name, self._whole.kind)
+        # Around the test's own scope: it counts the same statements from here on, and none belongs to it.
+        self._since.outer, self._whole.outer = self._whole.outer, self._since
 
     @contextmanager
     def block(self, name: str = "block") -> Iterator["Queries"]:
@@ -71,3 +77,8 @@ class Queries:
         if self.duplicates > limit:
             repeated = [one for one in self.statements if one.duplicates]
             raise AssertionError(f"{self.duplicates} duplicate queries, more than {limit}:\n{described(repeated)}")
+
+    @property
+    def _count(self) -> StatementCount:
+        # The body begins a count of its own: what a fixture has reset before is not attached to it.
+        return self._since if self._since is not None and self._since is self._whole.outer else self._whole

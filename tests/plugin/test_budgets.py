@@ -2,7 +2,7 @@
 
 import pytest
 
-from .project import Project
+from .project import Project, table
 
 
 def test_budgets_are_written_checked_and_cleaned(project: Project) -> None:
@@ -51,6 +51,53 @@ def test_budgets_are_written_checked_and_cleaned(project: Project) -> None:
     assert project.budgets() == {"test_one.py::test_new": 1}
     fits = project.run("--queryproof-budgets=check")
     fits.stdout.fnmatch_lines(["queryproof-budgets.json fits: 1 tests"])
+
+
+def test_what_the_fixture_forgets_is_still_counted_for_budget_markers_and_table(project: Project) -> None:
+    project.write(
+        test_one="""
+        @pytest.fixture
+        def prepared(queries):
+            send(4)
+            queries.reset()
+
+        def test_it(queries, prepared):
+            send(2)
+            queries.assert_count(2)
+            for sent in (1, 2):
+                queries.reset()
+                queries.assert_count(0)
+                send(sent)
+                queries.assert_count(sent)
+                queries.assert_duplicates_at_most(sent - 1)
+            with queries.block() as block:
+                send(1)
+                block.reset()
+                send(1)
+            assert (block.count, queries.count) == (1, 4)
+
+        @pytest.mark.max_queries(2)
+        def test_marked(queries):
+            send(3)
+            queries.reset()
+
+        @pytest.mark.max_duplicate_queries(2)
+        def test_marked_for_duplicates(queries):
+            send(2)
+            queries.reset()
+            send(2)
+        """
+    )
+    written = project.run("--queryproof", "--queryproof-budgets=update")
+    written.assert_outcomes(passed=1, failed=2)
+    written.stdout.fnmatch_lines(["3 queries, more than 2:", "3 duplicate queries, more than 2:"])
+    assert project.budgets() == {"test_one.py::test_it": 7}
+    assert table(written) == {"test_it": (7, 6), "test_marked": (3, 2), "test_marked_for_duplicates": (4, 3)}
+    document = project.path / "queryproof-budgets.json"
+    document.write_text(document.read_text().replace(": 7", ": 6"))
+    checked = project.run("--queryproof-budgets=check", "-k", "test_it")
+    checked.assert_outcomes(failed=1, deselected=2)
+    checked.stdout.fnmatch_lines(["7 queries, more than its budget of 6:"])
 
 
 @pytest.mark.parametrize(
