@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from .middleware import is_html, masked, panel, request_scope, server_timing, with_panel
+from .middleware import is_html, is_whole, masked, panel, request_scope, server_timing, with_panel
 from .scope import scope as Scope
 
 Message = MutableMapping[str, Any]
@@ -15,7 +15,8 @@ Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None
 class ASGIMiddleware:
     """Counts the statements of each request: `app.add_middleware(queryproof.ASGIMiddleware)`, or `ASGIMiddleware(app)`.
 
-    server_timing: add the header Server-Timing with the number of queries until the response began, and their time.
+    server_timing: add the header Server-Timing with the number of queries and their time. It goes out before the body: that of a
+    stream says that it counts until the body began.
     panel: append a list of the statements, without literals, to HTML pages; for development only.
     """
 
@@ -50,7 +51,8 @@ class _Response:
         if kind == "http.response.start":
             headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
             if self._middleware.server_timing:
-                headers.append((b"server-timing", server_timing(self._found).encode("latin-1")))
+                whole = is_whole(str(message["status"]), _texts(headers))
+                headers.append((b"server-timing", server_timing(self._found, whole=whole).encode("latin-1")))
             message = {**message, "headers": headers}
             self._panel = self._panel and message["status"] == 200 and is_html(_texts(headers))
             if self._panel:
@@ -58,6 +60,10 @@ class _Response:
                 return
         elif kind == "http.response.body" and self._panel:
             message = await self._body(message)
+        elif self._start is not None:
+            # The body comes another way, as with the extension `http.response.pathsend`: nothing can be added to it.
+            start, self._start, self._panel = self._start, None, False
+            await self._send(start)
         await self._send(message)
 
     async def _body(self, message: Message) -> Message:

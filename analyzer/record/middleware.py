@@ -48,9 +48,14 @@ def ensure_recorder() -> None:
 _counting: list[object] = []
 
 
-def server_timing(found: scope) -> str:
-    """Value of the header Server-Timing."""
-    return f'db;dur={found.milliseconds:.1f};desc="{_number(found.queries)}"'
+def server_timing(found: scope, *, whole: bool) -> str:
+    """Value of the header Server-Timing. whole: nothing is sent to the database any more once the header has gone out."""
+    return f'db;dur={found.milliseconds:.1f};desc="{_number(found.queries)}{"" if whole else " until the body began"}"'
+
+
+def is_whole(status: str, headers: Iterable[tuple[str, str]]) -> bool:
+    """Whether there is no body, or one that is made already: a body that is still being made has no length to announce."""
+    return status.startswith(("204", "304")) or any(name.lower() == "content-length" for name, _ in headers)
 
 
 def _number(queries: int) -> str:

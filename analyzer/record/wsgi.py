@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
 from typing import Any
 
-from .middleware import is_html, masked, panel, request_scope, server_timing, with_panel
+from .middleware import is_html, is_whole, masked, panel, request_scope, server_timing, with_panel
 from .scope import scope
 
 Headers = list[tuple[str, str]]
@@ -16,7 +16,8 @@ Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 class WSGIMiddleware:
     """Counts the statements of each request: `app.wsgi_app = queryproof.WSGIMiddleware(app.wsgi_app)`.
 
-    server_timing: add the header Server-Timing with the number of queries until the response began, and their time.
+    server_timing: add the header Server-Timing with the number of queries and their time. It goes out before the body: that of a
+    stream says that it counts until the body began.
     panel: append a list of the statements, without literals, to HTML pages; for development only.
     """
 
@@ -57,13 +58,13 @@ class _Response:
     def start(self, status: str, headers: Headers, exc_info: Any = None) -> Any:
         """The application's start_response."""
         headers = list(headers)
-        if self._middleware.server_timing:
-            headers.append(("Server-Timing", server_timing(self._found)))
         wanted = self._middleware.panel and not self._head and exc_info is None
         if wanted and status.startswith("200") and is_html(headers):
             self._held = (status, headers)
             # What is written through the old `write` callable comes before the body.
             return self._refuse
+        self._held = None
+        headers += self._timing(is_whole(status, headers))
         return self._start(status, headers, exc_info) if exc_info else self._start(status, headers)
 
     def whole(self, body: Iterable[bytes]) -> list[bytes]:
@@ -72,8 +73,11 @@ class _Response:
         page = with_panel(b"".join(body), panel(self._found))
         status, headers = self._held
         headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
-        self._start(status, [*headers, ("Content-Length", str(len(page)))])
+        self._start(status, [*headers, ("Content-Length", str(len(page))), *self._timing(whole=True)])
         return [page]
+
+    def _timing(self, whole: bool) -> Headers:
+        return [("Server-Timing", server_timing(self._found, whole=whole))] if self._middleware.server_timing else []
 
     def _refuse(self, data: bytes) -> None:
         raise RuntimeError("queryproof's panel does not support start_response's write(): switch the panel off")

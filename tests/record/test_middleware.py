@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import sys
 import threading
 import time
 import wsgiref.simple_server
@@ -76,6 +77,11 @@ def api(path: Path, **options: Any) -> fastapi.FastAPI:
 
         return StreamingResponse(parts(), media_type="text/html")
 
+    @app.delete("/data", status_code=204)
+    async def nothing() -> None:
+        async with AsyncSession(engine) as session:
+            await session.execute(text("SELECT 1"))
+
     @app.get("/data")
     async def data() -> dict[str, int]:
         return {"a": 1}
@@ -95,12 +101,17 @@ def test_fastapi_under_uvicorn(place: Path) -> None:
     with record(None, place / "j"), serving(api(place)) as url:
         answers = [httpx.get(f"{url}/items/{name}") for name in ("secretname", "othername")]
         httpx.get(f"{url}/data")
+        stream = httpx.get(f"{url}/stream")
+        nothing = httpx.delete(f"{url}/data")
+    assert stream.headers["server-timing"] == 'db;dur=0.0;desc="0 queries until the body began"'
+    assert nothing.headers["server-timing"].endswith(';desc="1 query"')
     assert [answer.headers["server-timing"].split(";")[0::2] for answer in answers] == [["db", 'desc="2 queries"']] * 2
     assert answers[0].text == PAGE
     recording = read_recording(place / "j")
     scopes = {query.scope for query in recording.queries if query.scope}
-    assert len(scopes) == 2
-    assert {(scope.kind, scope.name) for scope in scopes} == {("request", "GET /items/{name}")}
+    assert len(scopes) == 4
+    names = {"GET /items/{name}", "GET /stream", "DELETE /data"}
+    assert {(scope.kind, scope.name) for scope in scopes} == {("request", name) for name in names}
     assert all(event.scope in scopes for event in recording.events if event.task and event.scope)
 
 
@@ -170,7 +181,7 @@ def shop(path: Path) -> flask.Flask:
                     session.execute(text(f"SELECT {n}"))
                     yield f"{n}\n"
 
-        return flask.Response(parts(), mimetype="text/plain")
+        return flask.Response(parts(), mimetype=flask.request.args.get("as", "text/plain"))
 
     return app
 
@@ -182,14 +193,55 @@ def test_flask(place: Path, panel: bool) -> None:
     with record(None, place / "j"), serving_wsgi(app) as url:
         answer = httpx.get(f"{url}/items/secretname")
         stream = httpx.get(f"{url}/stream")
+        page = httpx.get(f"{url}/stream?as=text/html")
         missing = httpx.get(f"{url}/absent")
     assert 'desc="1 query"' in answer.headers["server-timing"]
     assert ("queryproof: 1 query" in answer.text) is panel
     assert "secretname" not in answer.text
     assert stream.text == "0\n1\n2\n"
+    assert stream.headers["server-timing"] == 'db;dur=0.0;desc="0 queries until the body began"'
+    assert page.headers["server-timing"].endswith(
+        'desc="3 queries"' if panel else 'desc="0 queries until the body began"'
+    )
+    assert ("queryproof: 3 queries" in page.text) is panel
     assert missing.status_code == 404
     names = [query.scope.name for query in read_recording(place / "j").queries if query.scope]
-    assert names == ["GET /items/<name>"] + ["GET /stream"] * 3
+    assert names == ["GET /items/<name>"] + ["GET /stream"] * 6
+
+
+async def test_a_page_that_the_server_sends_from_its_file_is_passed_on_without_a_panel(tmp_path: Path) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+        await send({"type": "http.response.pathsend", "path": "/page.html"})
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    middle = queryproof.ASGIMiddleware(app, panel=True)
+    with record(None, tmp_path):
+        await middle({"type": "http", "method": "GET", "path": "/"}, receive, send)
+    assert sent == ["http.response.start", "http.response.pathsend"]
+
+
+def test_a_page_that_ends_in_an_error_before_its_body_is_begun_once(tmp_path: Path) -> None:
+    def app(environ: Any, start: Any) -> list[bytes]:
+        start("200 OK", [("Content-Type", "text/html")])
+        try:
+            raise ValueError("late")
+        except ValueError:
+            start("500 Broken", [("Content-Type", "text/html")], sys.exc_info())
+        return [b"broken"]
+
+    begun: list[str] = []
+    middle = queryproof.WSGIMiddleware(app, panel=True)
+    with record(None, tmp_path):
+        body = b"".join(middle({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, *_: begun.append(status)))
+    assert (body, begun) == (b"broken", ["500 Broken"])
 
 
 def test_paths_lose_their_values() -> None:
