@@ -91,7 +91,7 @@ def _read(cursor: Cursor, condition: str, values: tuple[object, ...]) -> list[Fu
     body = "p.prosrc"
     if cursor.connection.server_version >= 140000:
         body = "COALESCE(pg_get_function_sqlbody(p.oid), p.prosrc)"
-    cursor.execute(f"{_FUNCTION.format(body=body)} {condition}", values)
+    cursor.execute(f"{_FUNCTION.format(body=body)} {condition} ORDER BY 2, 3, 1", values)
     return [
         Function(oid, f"{schema}.{name}", name, volatility, language, body or "", users, tuple(parts), settings)
         for oid, schema, name, volatility, language, body, users, parts, settings in cursor.fetchall()

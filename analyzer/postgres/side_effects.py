@@ -159,24 +159,25 @@ class SideEffects:
         for place in sorted(
             reached, key=lambda one: (one.how != "it calls", one.how, one.function.name, one.function.oid)
         ):
-            if reason := self._judge(cursor, place.function, allowed, writes, frozenset()):
+            seen: set[int] = set()
+            if reason := self._judge(cursor, place.function, allowed, writes, seen):
                 return f"{place.how} {place.function.name}, which {reason}"
+            # Only now: a function that calls one still being judged is no better than that one turns out.
+            self._judged |= {(oid, allowed, writes): "" for oid in seen}
         return ""
 
-    def _judge(
-        self, cursor: Cursor, function: Function, allowed: frozenset[str], writes: bool, above: frozenset[int]
-    ) -> str:
-        """Why a function is not harmless, or nothing. Functions that call each other are gone through once."""
+    def _judge(self, cursor: Cursor, function: Function, allowed: frozenset[str], writes: bool, seen: set[int]) -> str:
+        """Why a function is not harmless, or nothing. seen: functions that are gone through already, as they may call each
+        other; this one is added."""
         key = (function.oid, allowed, writes)
-        if key in self._judged or function.oid in above:
+        if key in self._judged or function.oid in seen:
             return self._judged.get(key, "")
-        reason = self._why(cursor, function, allowed, writes, above | {function.oid})
-        self._judged[key] = reason
+        seen.add(function.oid)
+        if reason := self._why(cursor, function, allowed, writes, seen):
+            self._judged[key] = reason
         return reason
 
-    def _why(
-        self, cursor: Cursor, function: Function, allowed: frozenset[str], writes: bool, above: frozenset[int]
-    ) -> str:
+    def _why(self, cursor: Cursor, function: Function, allowed: frozenset[str], writes: bool, seen: set[int]) -> str:
         if function.bare in ASKING:
             return "runs other queries"
         if not function.users:
@@ -195,7 +196,7 @@ class SideEffects:
         # Every word may be a call: a name that is none finds no function, or a harmless one.
         for inner in (*functions_by_oid(cursor, function.parts), *functions_named(cursor, body.words)):
             if (inner.users or inner.volatility == "v" or inner.bare in ASKING) and (
-                reason := self._judge(cursor, inner, allowed, writes, above)
+                reason := self._judge(cursor, inner, allowed, writes, seen)
             ):
                 return f"calls {inner.name}, which {reason}" if inner.users else f"calls {inner.name}"
         return ""

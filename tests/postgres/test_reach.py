@@ -164,3 +164,18 @@ def test_what_is_remembered_of_a_function_ends_with_the_function(connection: Con
     other.close()
     assert explained.plan is None
     assert "calls public.step, which calls public.tells" in explained.note
+
+
+def test_functions_that_call_each_other_are_refused_in_any_order(connection: Connection) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            CREATE FUNCTION ping(int) RETURNS int LANGUAGE plpgsql STABLE AS
+              $$ BEGIN IF $1 > 0 THEN RETURN pong($1 - 1); END IF; RETURN whispers(); END $$;
+            CREATE FUNCTION pong(int) RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN ping($1); END $$;
+            CREATE FUNCTION whispers() RETURNS int LANGUAGE plpgsql AS
+              $$ BEGIN PERFORM pg_logical_emit_message(false, 'harm', 'x'); RETURN 1; END $$""")
+    explainer = Explainer(connection, analyze=True)
+    for sql in ("SELECT ping(1)", "SELECT pong(1)", "SELECT ping(1)"):
+        explained = explainer.explain(group(sql))
+        assert explained.plan is None, f"{sql}: {explained.note}"
+        assert "public.whispers" in explained.note
