@@ -207,18 +207,13 @@ class Explainer:
         if not has_placeholders(repaired.sql):
             if because:
                 raise StatementError(because)
-            (look,), _ = self._looks(
-                [
-                    ExplainText(
-                        repaired.sql,
-                        verdict,
-                        repaired.sql,
-                        origin="the statement has no parameters",
-                        about=_about(repaired),
-                    )
-                ]
+            text = ExplainText(
+                repaired.sql, verdict, repaired.sql, origin="the statement has no parameters", about=_about(repaired)
             )
-            return self._answer(group, [look])
+            looks, reasons = self._looks([text])
+            if not looks:
+                raise StatementError("; ".join(reasons))
+            return self._answer(group, looks)
         generic, problem = self._try_generic(repaired.sql)
         texts, why_none = sampled_texts(self._planner, group, repaired.sql, verdict, self.target.search_path)
         looks, reasons = self._looks(texts)

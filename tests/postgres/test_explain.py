@@ -323,3 +323,12 @@ def test_only_functions_of_somebody_s_own_are_to_be_marked_otherwise(bank: str) 
     assert "looks_up, which is VOLATILE and may change something; mark it STABLE" in own.note
     assert servers.note.endswith("set_config, which may change something")
     connection.close()
+
+
+@pytest.mark.parametrize("sql", ["PREPARE p ($1) AS SELECT * FROM missing", "EXPLAIN (COSTS $1) SELECT * FROM missing"])
+def test_a_statement_that_loses_its_parameters_and_fails_is_told(bank: str, sql: str) -> None:
+    connection = connect(bank)
+    explained = Explainer(connection, analyze=True).explain(group(sql))
+    assert explained.plan is None
+    assert 'relation "missing" does not exist' in explained.note
+    connection.close()
