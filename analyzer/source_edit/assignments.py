@@ -1,6 +1,9 @@
 """What binds a name in one scope."""
 
 import libcst as cst
+import libcst.matchers as m
+
+from .tree import Tree
 
 
 class Assignments(cst.CSTVisitor):
@@ -74,3 +77,17 @@ class Assignments(cst.CSTVisitor):
 
     def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
         return False
+
+
+def is_bound_around(tree: Tree, name: cst.Name) -> bool:
+    """Whether a lambda or a comprehension around the name binds it itself, so that it is not the function's variable."""
+    for outer in tree.around(name):
+        if isinstance(outer, cst.FunctionDef):
+            return False
+        if isinstance(outer, cst.Lambda) and m.findall(outer.params, m.Param(name=m.Name(name.value))):
+            return True
+        if isinstance(outer, cst.BaseComp):
+            loops = [one for one in m.findall(outer.for_in, m.CompFor()) if isinstance(one, cst.CompFor)]
+            if any(m.findall(one.target, m.Name(name.value)) for one in loops):
+                return True
+    return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import libcst as cst
 import libcst.matchers as m
 
-from .assignments import Assignments
+from .assignments import Assignments, is_bound_around
 from .cannot_edit import CannotEdit
 from .chain import Chain, chain_of, entities, is_legacy, makes_statement
 from .class_attribute import class_attribute
@@ -139,6 +139,9 @@ class Statements:
 
     def _values(self, name: cst.Name) -> Iterator[tuple[cst.BaseExpression | None, cst.CSTNode]]:
         """(value, node) of everything that binds the name where it is used; a value of None is none that can be read."""
+        if is_bound_around(self.tree, name):
+            yield None, name
+            return
         function = self.tree.function(name)
         while True:
             found = list(Assignments.of(function or self.tree.module, name.value))

@@ -202,6 +202,8 @@ REFUSED = {
     "def f(session):\n    return session.scalars(select(Author)": "not valid Python",
     "def f(session):\n    return session.scalars(union(select(Author), select(Author)))": "holds no statement of Author",
     "def f(session):\n    return session.scalars(select(Author).options(selectinload(Author.books)))": "there already",
+    "def f(session):\n    s = select(Author)\n    return [session.scalars(s) for s in many()], s": "holds no statement of Author",
+    "def f(session):\n    s = select(Author)\n    return lambda s: session.scalars(s).all()": "holds no statement of Author",
     "def f(session):\n    return session.scalars(build())": "holds no statement of Author",
 }  # fmt: skip
 
