@@ -34,7 +34,9 @@ def _said(tree: ast.Module, entity: ast.expr) -> ast.expr:
         return entity
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     around = max((one for one in classes if holds(one, entity.lineno)), key=lambda one: one.lineno, default=None)
-    if around is None or any(called_name(base) == around.name for one in classes for base in one.bases):
+    if around is None or any(_base_name(base) == around.name for one in classes for base in one.bases):
+        return entity
+    if any(isinstance(one, ast.Attribute) and one.attr == entity.attr and isinstance(one.ctx, ast.Store) for one in ast.walk(tree)):  # fmt: skip
         return entity
     values = []
     for line in around.body:
@@ -44,6 +46,11 @@ def _said(tree: ast.Module, entity: ast.expr) -> ast.expr:
         if any(called_name(one) == entity.attr for one in targets) and isinstance(line, ast.Assign | ast.AnnAssign):
             values += [line.value] if line.value is not None else []
     return values[0] if len(values) == 1 else entity
+
+
+def _base_name(base: ast.expr) -> str:
+    """`Repository` of `Repository[Book]` too."""
+    return called_name(base.value if isinstance(base, ast.Subscript) else base)
 
 
 def _own_methods(tree: ast.Module, function: Function) -> Iterator[Function]:

@@ -97,12 +97,15 @@ class Repository:
 )
 
 
-def test_a_class_that_the_repository_names_itself_is_known_unless_another_is_derived_from_it() -> None:
+def test_a_class_that_the_repository_names_itself_is_known_unless_it_may_be_another() -> None:
     made = edit(10, "Repository.all", "selectinload(Author.books)")
     assert runtime_class(ast.parse(FIXED), 10, "Author") is None
     assert "select(self.model).options(selectinload(models.Author.books))" in edit_source(FIXED, made)
     for open_ in (
         f"{FIXED}\nclass Books(Repository):\n    model = models.Book\n",
+        f"{FIXED}\nclass Books(Repository[models.Book]):\n    model = models.Book\n",
+        f"{FIXED}\n    def __init__(self, model=None):\n        self.model = model or self.model\n",
+        f"{FIXED}\nRepository.model: type = models.Book\n",
         FIXED.replace("models.Author", "models.Base"),
         FIXED.replace("    model =", "    model = models.Book\n    model ="),
     ):
