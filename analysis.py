@@ -113,7 +113,9 @@ def analyze(request: AnalysisRequest, progress: Progress = silent) -> Report:
         answers = answer(case, findings, looked_at, prover, progress, planner)
         skipped += planner.left_out
         if request.journal is not None:
-            answers.recommendations = with_proofs(answers.recommendations, read_proofs(request.journal))
+            answers.recommendations = with_proofs(
+                answers.recommendations, answers.findings, read_proofs(request.journal)
+            )
             answers.recommendations = with_outlook(answers.recommendations, answers.findings, case)
             answers.recommendations = with_diffs(answers.recommendations, Path.cwd())
         return assemble(

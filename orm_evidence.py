@@ -7,15 +7,26 @@ from dataclasses import replace
 from .analyzer.query import CallSite
 from .analyzer.recommendation import Evidence, Measurement, QueryEvidence, Recommendation
 from .orm_proof import OrmProof
+from .rules.finding import Finding
+from .rules.orm_rule import OrmRule
+from .rules.rule import all_rules
 
+N_PLUS_ONE = "n-plus-one"
 ORIGIN = (
     "the program was run again with the option added at this line; counted and timed are the query of this line and every "
     "load of its instances' relationships, over the whole run"
 )
 
 
-def with_proofs(recommendations: Iterable[Recommendation], proofs: Sequence[OrmProof]) -> list[Recommendation]:
-    """The recommendations, those that a proof belongs to with its figures as evidence, or with the reason for its absence."""
+def with_proofs(
+    recommendations: Iterable[Recommendation], findings: Iterable[Finding], proofs: Sequence[OrmProof] | None
+) -> list[Recommendation]:
+    """The recommendations, those that a proof belongs to with its figures as evidence, and all others on the ORM's use with the
+    reason why nothing was measured. proofs: None when nobody has asked for any, which needs no reason."""
+    if proofs is None:
+        return list(recommendations)
+    names = {rule.name for rule in all_rules() if isinstance(rule, OrmRule)}
+    rules = {finding.identity: finding.rule for finding in findings if finding.rule in names}
     by_query = {(proof.origin, proof.root): proof for proof in proofs}
     proven: defaultdict[tuple[CallSite, str], list[Recommendation]] = defaultdict(list)
     given = list(recommendations)
@@ -26,9 +37,22 @@ def with_proofs(recommendations: Iterable[Recommendation], proofs: Sequence[OrmP
     return [
         _with_proof(one, by_query[one.place or one.edit.place, one.edit.root], *shares[one.id])
         if one.edit is not None and one.id in shares
-        else one
+        else _unproven(one, {rules[key] for key in one.settles if key in rules})
         for one in given
     ]
+
+
+def _unproven(one: Recommendation, rules: set[str]) -> Recommendation:
+    """rules: of the ORM, whose findings it answers."""
+    if not rules:
+        return one
+    if one.edit is None:
+        why = "a proof adds loader options at queries and changes no other code"
+    elif rules == {N_PLUS_ONE}:
+        why = "no proof was made for this line's query"
+    else:
+        why = "a proof tries eager loading where a relationship was loaded row by row, and no other edit"
+    return replace(one, evidence=replace(one.evidence, origin=f"{one.evidence.origin}; not measured, because {why}"))
 
 
 def _shares(several: Sequence[Recommendation]) -> Iterator[tuple[Recommendation, tuple[float, int]]]:

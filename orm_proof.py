@@ -78,6 +78,7 @@ def prove_orm_edits(
     queries = list(recording.queries)
     edits = lazy_edits(queries)
     if not edits:
+        _write_proofs((), journal)
         return ()
     writes = any(_writes(sql, locks=True) for sql in {one.sql for one in queries})
     say(
@@ -95,15 +96,19 @@ def prove_orm_edits(
         if afters[-1].code != code:
             break
     proofs = tuple(_proof(edit, recorded, befores, afters, writes) for edit in edits)
-    (journal / FILE).write_bytes(msgspec.json.encode({"version": VERSION, "proofs": proofs}))
+    _write_proofs(proofs, journal)
     return proofs
 
 
-def read_proofs(journal: Path) -> tuple[OrmProof, ...]:
-    """The proofs kept beside a journal, () when there are none. Raises SourceError when the file is damaged or newer."""
+def _write_proofs(proofs: tuple[OrmProof, ...], journal: Path) -> None:
+    (journal / FILE).write_bytes(msgspec.json.encode({"version": VERSION, "proofs": proofs}))
+
+
+def read_proofs(journal: Path) -> tuple[OrmProof, ...] | None:
+    """The proofs kept beside a journal, None when nobody has asked for any. Raises SourceError when the file is damaged or newer."""
     path = journal / FILE
     if not path.is_file():
-        return ()
+        return None
     try:
         document = msgspec.json.decode(path.read_bytes(), type=_Document)
     except (OSError, msgspec.MsgspecError) as error:

@@ -143,7 +143,7 @@ def show_proofs(command: tuple[str, ...], output: Path, code: int, application: 
 
     proofs = prove_orm_edits(command, output, code, say, application)
     if not proofs:
-        say("nothing to prove: no relationship was loaded one by one")
+        say("nothing to prove: no relationship was loaded one by one, and no other remedy is measured")
     for proof in proofs:
         place = f"{proof.origin.file}:{proof.origin.line}"
         if proof.queries_after is None or proof.ms_after is None:

@@ -104,7 +104,7 @@ def test_a_program_that_only_reads_is_run_again_and_the_report_says_measured(
     assert result.exit_code == 0
     line = next(n for n, one in enumerate(program.read_text().splitlines(), 1) if "session.scalars" in one)
     assert f"program.py:{line}: 11 queries → 2" in result.stderr
-    (proof,) = read_proofs(program.parent / "queryproof-journal")
+    (proof,) = read_proofs(program.parent / "queryproof-journal") or ()
     assert (proof.queries_before, proof.queries_after) == (11, 2)
     assert (proof.refused, proof.rolled_back, proof.paths) == (None, False, (("Author.books",),))
     result = CliRunner().invoke(main, ["analyze"])
@@ -224,6 +224,54 @@ def test_each_class_that_one_line_asks_for_has_a_proof_of_its_own(program: Path)
     result = CliRunner().invoke(main, ["fix"])
     assert result.exit_code == 2
     assert result.stderr.count("asks for `self.model`") == 2
+
+
+REWRITTEN = """
+fill(engine)
+with Session(engine) as session:
+    for number in range(1, 11):
+        session.get(Author, number)
+"""
+DEFERRED = """
+from sqlalchemy.orm import defer
+with Session(engine) as session:
+    for book in session.scalars(select(Book).options(defer(Book.author_id))):
+        book.author_id
+"""
+
+
+def test_a_report_says_why_other_remedies_were_not_measured_where_a_proof_was_asked_for(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orm_proof, "SHORT_S", 0.0)
+    journal = program.parent / "queryproof-journal"
+
+    def prove(code: str) -> str:
+        program.write_text(MODELS + code)
+        command = ["record", "--prove", "--", sys.executable, str(program), "sqlite:///other.db"]
+        result = CliRunner().invoke(main, command)
+        assert result.exit_code == 0
+        return result.stderr
+
+    def origins() -> dict[str, tuple[str, str]]:
+        assert CliRunner().invoke(main, ["analyze"]).exit_code == 0
+        report = from_json((program.parent / "queryproof-report" / "report.json").read_bytes())
+        rules = {finding.id: finding.rule for finding in report.findings}
+        return {rules[one.settles[0]]: (one.evidence.kind, one.evidence.origin) for one in report.recommendations}
+
+    assert "and no other remedy is measured" in prove(REWRITTEN)
+    assert read_proofs(journal) == ()
+    assert "no other remedy" not in prove(REWRITTEN + DEFERRED + READ)
+    told = origins()
+    assert {rule: kind for rule, (kind, _) in told.items()} == {
+        "n-plus-one": "measured", "repeated-query": "estimated", "column-load-in-loop": "estimated"
+    }  # fmt: skip
+    assert "not measured, because a proof adds loader options at queries" in told["repeated-query"][1]
+    assert "not measured, because a proof tries eager loading" in told["column-load-in-loop"][1]
+    # Nobody has asked for a proof.
+    (journal / "proof.json").unlink()
+    assert read_proofs(journal) is None
+    assert [origin for _, origin in origins().values() if "not measured" in origin] == []
 
 
 def test_autocommit_is_refused_with_the_reason(program: Path, server: Server) -> None:
