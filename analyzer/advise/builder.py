@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from ..errors import QueryproofError, ServerError, StatementError
-from ..postgres.leftovers import TRIAL_PREFIX
+from ..postgres.leftovers import TRIAL_NAME, TRIAL_PREFIX
 from ..sql.identifier import quote_identifier, quote_qualified
 from .candidate_index import CandidateIndex
 
@@ -34,7 +34,7 @@ SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_index x ON x.indexrelid = c.oid
 JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
-WHERE pg_catalog.starts_with(c.relname, %s) AND NOT c.relispartition AND pg_catalog.pg_has_role(t.relowner, 'USAGE')
+WHERE c.relname ~ %s AND NOT c.relispartition AND pg_catalog.pg_has_role(t.relowner, 'USAGE')
 ORDER BY 1, 2
 """
 _TREE = """
@@ -198,7 +198,7 @@ class Builder:
     def _drop_left_behind(self) -> None:
         """Drop trial indexes of killed runs, and one whose building ended after its connection was lost."""
         with self._connection.cursor() as cursor:
-            cursor.execute(_LEFT_BEHIND, (TRIAL_PREFIX,))
+            cursor.execute(_LEFT_BEHIND, (f"^{TRIAL_NAME}$",))
             for schema, name in set(cursor.fetchall()) - self._standing:
                 cursor.execute(f"DROP INDEX IF EXISTS {quote_qualified(schema, name)}")
 

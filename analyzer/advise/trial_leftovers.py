@@ -3,12 +3,11 @@
 import re
 from dataclasses import dataclass, replace
 
-from ..postgres.leftovers import TRIAL_PREFIX
+from ..postgres.leftovers import LEFT_BEHIND, TRIAL_NAME
 from ..schema import Schema
 from ..workload import Skipped
 
-LEFT_BEHIND = "a run with --prove measure that was killed left it behind: drop it"
-_TRIAL = re.compile(rf"{TRIAL_PREFIX}\d+")
+_TRIAL = re.compile(TRIAL_NAME)
 
 
 @dataclass(frozen=True, slots=True)

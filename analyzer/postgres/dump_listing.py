@@ -4,7 +4,7 @@ import re
 
 from ..errors import ServerError
 from .clone_file import LeftOut
-from .leftovers import TRIAL_PREFIX
+from .leftovers import LEFT_BEHIND, TRIAL_NAME
 
 _LEFT_OUT_KINDS = {
     "EVENT TRIGGER": "event triggers run code on their own",
@@ -22,7 +22,7 @@ _SILENT_KINDS = ("EXTENSION", "COMMENT", "PUBLICATION", "POLICY", "ROW SECURITY"
 _ENTRY = re.compile(r"^\d+; \d+ \d+ (?P<what>.*)$")
 _COLLATION = re.compile(r"^\d+; \d+ \d+ (?:SCHEMA|COLLATION) ")
 _AT = re.compile(r"^pg_restore: from TOC entry \d+; \d+ \d+ (?P<what>.*)$")
-_TRIAL = re.compile(rf"^INDEX .+ {TRIAL_PREFIX}\d+ ")
+_TRIAL = re.compile(rf"^INDEX .+ {TRIAL_NAME} ")
 _FAILED = re.compile(r"^pg_restore: error: could not execute query: (?:ERROR: +)?(?P<reason>.*)$")
 
 
@@ -35,7 +35,7 @@ def chosen(listing: str) -> tuple[str, list[LeftOut]]:
         what = match["what"] if match else ""
         kind = next((one for one in (*_LEFT_OUT_KINDS, *_SILENT_KINDS) if what.startswith(f"{one} ")), None)
         if _TRIAL.match(what):
-            notes.append(LeftOut(_named(what), "a run with --prove measure that was killed left it behind: drop it"))
+            notes.append(LeftOut(_named(what), LEFT_BEHIND))
         elif kind is None:
             kept.append(line)
         elif kind not in _SILENT_KINDS:

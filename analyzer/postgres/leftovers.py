@@ -7,7 +7,11 @@ from pathlib import Path
 
 OWNER = "owner"
 TRIAL_PREFIX = "queryproof_trial_"
-"""Names of trial indexes; a leftover of a killed run is recognised by it."""
+"""Names of trial indexes begin with it, and a number follows."""
+TRIAL_NAME = rf"{TRIAL_PREFIX}[0-9]+"
+"""A regular expression, Python's and PostgreSQL's, by which a leftover of a killed run is recognised."""
+LEFT_BEHIND = "a run with --prove measure that was killed left it behind: drop it"
+"""What is said of such an index."""
 
 
 def mark_owner(directory: Path) -> None:
