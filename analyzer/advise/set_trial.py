@@ -1,6 +1,5 @@
 """Builds chosen sets for real, measures the workload before and after, and takes out again what does not help in truth."""
 
-import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
@@ -20,6 +19,8 @@ CHANGED = 1.1
 SLOWED = 1.2
 """A query that becomes slower by this factor, and by SLOWED_MS, counts against the indexes in its plan."""
 SLOWED_MS = 100.0
+Shape = tuple[str, tuple[str, ...]]
+"""Of a plan, with the trial indexes it uses: PostgreSQL names the indexes of a table's parts, and names others alike later."""
 NOT_RUN = "none of its queries could be run: it is known by its plan alone"
 
 
@@ -44,10 +45,12 @@ class SetTrial:
         self._progress = progress
         self._before: dict[str, Plan] = {}
         self._after: dict[str, Plan] = {}
-        self._known: dict[str, dict[str, Plan]] = {}
+        self._known: dict[str, dict[Shape, Plan]] = {}
         """What was measured, by fingerprint and shape of the plan."""
-        self._sure: set[tuple[str, str]] = set()
+        self._sure: set[tuple[str, Shape]] = set()
         """Of that, what was measured a second time."""
+        self._stuck: dict[str, str] = {}
+        """Names of indexes that could not be dropped, each with the reason."""
         self._built: dict[CandidateIndex, Built] = {}
         self._plain: dict[CandidateIndex, CandidateIndex] = {}
         self._taken_out: list[tuple[CandidateIndex, str]] = []
@@ -63,8 +66,7 @@ class SetTrial:
     def close(self) -> None:
         """Drop everything built. What cannot be dropped now is left to the builder, which tries again and tells."""
         while self._built:
-            with contextlib.suppress(StatementError):
-                self._builder.drop(*self._built.popitem())
+            self._drop(next(reversed(self._built)))
 
     def measure(
         self, indexes: Sequence[CandidateIndex], serves: Mapping[CandidateIndex, Collection[str]]
@@ -84,7 +86,7 @@ class SetTrial:
             index, reason = useless
             # What used it is measured again under what is left.
             pending = self._using(index)
-            if doubtful := [one for one in pending if self._shape(one[0]) not in self._sure]:
+            if doubtful := [one for one in pending if (one[0], self._shape(self._after[one[0]])) not in self._sure]:
                 # One moment of other load must not speak against an index.
                 self._run("Measuring again", doubtful, self._after, "with the indexes built: ", again=True)
                 pending = []
@@ -110,8 +112,9 @@ class SetTrial:
         names = self._built[index].names
         return [one for one in self._ran if names & _used(self._after[one[0]].root)]
 
-    def _shape(self, fingerprint: str) -> tuple[str, str]:
-        return fingerprint, plan_shape(self._after[fingerprint].root)
+    def _shape(self, plan: Plan) -> Shape:
+        used = _used(plan.root)
+        return plan_shape(plan.root), tuple(sorted(one.name for one in self._built.values() if one.names & used))
 
     def _run(
         self,
@@ -123,24 +126,27 @@ class SetTrial:
     ) -> None:
         for one in self._progress(stage, list(statements)):
             try:
-                found[one[0]] = self._twice(one[0], one[2]) if again else self._measured(one[0], one[2])
+                plan = self._twice(one[0], one[2]) if again else self._measured(one[0], one[2])
+                if stuck := _used(plan.root) & self._stuck.keys():
+                    raise StatementError(self._stuck[min(stuck)])
+                found[one[0]] = plan
             except StatementError as error:
                 self._unmeasured.append(Alternative(one[0], f"{where}{error}"))
                 self._ran.remove(one)
 
     def _measured(self, fingerprint: str, sql: str) -> Plan:
         known = self._known.setdefault(fingerprint, {})
-        if known and (found := known.get(plan_shape(self._plan(sql).root))) is not None:
+        if known and (found := known.get(self._shape(self._plan(sql)))) is not None:
             return found
         plan = self._measure(sql)
-        known[plan_shape(plan.root)] = plan
+        known[self._shape(plan)] = plan
         return plan
 
     def _twice(self, fingerprint: str, sql: str) -> Plan:
         """Measured once more: the faster of both, since other load only adds."""
         known, plan = self._known[fingerprint], self._measure(sql)
-        shape = plan_shape(plan.root)
-        self._sure |= {self._shape(fingerprint), (fingerprint, shape)}
+        shape = self._shape(plan)
+        self._sure |= {(fingerprint, self._shape(self._after[fingerprint])), (fingerprint, shape)}
         known[shape] = min(known.get(shape, plan), plan, key=_ms)
         return known[shape]
 
@@ -165,7 +171,12 @@ class SetTrial:
         return {name for index in (*gone, *waiting) for name in (index.table, *_leaves(index.partitions))}
 
     def _drop(self, index: CandidateIndex) -> None:
-        self._builder.drop(index, self._built.pop(index))
+        """Take it away. One that cannot be dropped now is left to the builder, and what uses it counts as not measured."""
+        built = self._built.pop(index)
+        try:
+            self._builder.drop(index, built)
+        except StatementError as error:
+            self._stuck |= dict.fromkeys(built.names, str(error))
 
 
 def _useless(

@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as Connection
 
 from queryproof.advising import AdviceRequest, advise
 from queryproof.analyzer.advise.builder import Builder
-from queryproof.analyzer.advise.candidate_index import CandidateIndex
+from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.advise.measured_set import MeasuredSet
 from queryproof.analyzer.advise.prove_set import prove_set
@@ -30,6 +30,7 @@ from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.postgres.leftovers import TRIAL_PREFIX
 from queryproof.analyzer.postgres.server import Server
+from queryproof.analyzer.schema import Partition
 from queryproof.cli import main
 from queryproof.reports.json_report import to_json
 
@@ -193,6 +194,62 @@ def test_an_index_that_has_been_built_in_vain_is_not_chosen_again(server: Server
         assert other.chosen == ()
         assert [one.reason for one in other.rejected] == ["it was built and measured, and did not help"]
         assert other.cost_after == other.cost_before == first.cost_before
+
+
+def test_parts_whose_indexes_get_the_same_names_again_are_measured_again(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    runs: list[Plan] = []
+
+    def measure(sql: str) -> Plan:
+        runs.append(explainer.measure(sql, 1))
+        return runs[-1]
+
+    whole = CandidateIndex("public", "halves", "btree", (Key("a"),), partitions=(Partition("public", "half"),))
+    partial = replace(whole, predicate="a > 50")
+    with things_root.cursor() as cursor:
+        cursor.execute("SET ROLE app; CREATE TABLE halves (id int, a int, filler text) PARTITION BY RANGE (id)")
+        cursor.execute("CREATE TABLE half PARTITION OF halves FOR VALUES FROM (0) TO (40000)")
+        cursor.execute("INSERT INTO halves SELECT id, a, filler FROM things; ANALYZE halves; RESET ROLE")
+    try:
+        with SetTrial(
+            [("q", 1.0, "SELECT * FROM halves WHERE a = 77")], builder, measure, explainer.plan, quiet
+        ) as trial:
+            for index in (whole, partial):
+                assert list(trial.measure([index], {}).kept) == [index]
+    finally:
+        with things_root.cursor() as cursor:
+            cursor.execute("DROP TABLE halves")
+    assert len(runs) == 3
+    assert {node.index for plan in runs[1:] for node in plan.root.walk()} >= {"half_a_idx"}
+
+
+def test_an_index_that_cannot_be_dropped_now_takes_part_in_no_measurement(
+    things_root: Connection, server: Server, things: str, explainer: Explainer
+) -> None:
+    other = "SELECT count(*) FROM things WHERE word = md5('77')"
+    with Builder(connect(server.url(things, "app")), lock_timeout_s=0.2) as builder:
+        reader = connect(server.url(things, "reader"))
+        reader.autocommit = False
+
+        def measure(sql: str) -> Plan:
+            plan = explainer.measure(sql, 3)
+            uses = any(node.index is not None for node in plan.root.walk())
+            return replace(plan, execution_ms=900.0 if uses and sql == other else plan.execution_ms)
+
+        statements = [("q", 1.0, QUERY), ("r", 1.0, other)]
+        with SetTrial(statements, builder, measure, explainer.plan, quiet) as trial:
+            with reader.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM things LIMIT 1")
+            found = trial.measure([GOOD, WORD], {GOOD: ["q"], WORD: ["r"]})
+            reader.close()
+    assert list(found.kept) == [GOOD]
+    assert [index for index, _ in found.taken_out] == [WORD]
+    assert [one.fingerprint for one in found.queries] == ["q"]
+    ((what, reason),) = [(one.what, one.reason) for one in found.unmeasured]
+    assert what == "r"
+    assert "was not dropped (55P03" in reason
+    assert left_behind(things_root) == []
 
 
 def test_backends_killed_on_the_way_leave_nothing_and_stop_nothing(
