@@ -82,6 +82,10 @@ class HollowClone:
         try:
             self._server.start()
             self._build()
+        except psycopg2.Error as error:
+            self.close()
+            cause = server_message(error) if error.pgcode else "the clone's server ended"
+            raise ServerError(f"the clone could not be built: {cause}") from None
         except BaseException:  # Ctrl-C too must leave no server behind; raised again.
             self.close()
             raise

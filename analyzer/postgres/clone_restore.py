@@ -57,7 +57,7 @@ def restore_schema(server: Server, clone: CloneFile, database: str) -> list[Left
         dump.write_bytes(clone.schema)
         program = find_tool("pg_restore", clone.manifest.major)
         entries = subprocess.run(
-            [program, "--list", dump], capture_output=True, text=True, errors="replace", timeout=60, check=False
+            [program, "--list", dump], capture_output=True, text=True, errors="replace", check=False
         )
         if entries.returncode != 0:
             raise ServerError("the schema in the clone is damaged: pg_restore cannot read it")
@@ -66,14 +66,17 @@ def restore_schema(server: Server, clone: CloneFile, database: str) -> list[Left
 
         def restore(lines: str) -> str:
             listing.write_text(lines)
-            done = subprocess.run(
-                [
-                    program, "--no-owner", "--no-privileges", "--no-comments", f"--use-list={listing}", "--no-password",
-                    f"--host={server.directory}", f"--port={PORT}", "--username=app", f"--dbname={database}", dump,
-                ],
-                env=server.environment(), capture_output=True, text=True, errors="replace", timeout=RESTORE_TIMEOUT_S,
-                check=False,
-            )  # fmt: skip
+            command: list[Path | str] = [
+                program, "--no-owner", "--no-privileges", "--no-comments", f"--use-list={listing}", "--no-password",
+                f"--host={server.directory}", f"--port={PORT}", "--username=app", f"--dbname={database}", dump,
+            ]  # fmt: skip
+            try:
+                done = subprocess.run(
+                    command, env=server.environment(), capture_output=True, text=True, errors="replace",
+                    timeout=RESTORE_TIMEOUT_S, check=False,
+                )  # fmt: skip
+            except subprocess.TimeoutExpired:
+                raise ServerError(f"the schema was not restored within {RESTORE_TIMEOUT_S} s") from None
             return done.stderr
 
         if own:

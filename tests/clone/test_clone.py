@@ -1,5 +1,7 @@
 """A hollow clone plans as its source does, with and without hypothetical indexes."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,9 +11,10 @@ import pytest
 
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
-from queryproof.analyzer.errors import StatementError
+from queryproof.analyzer.errors import ServerError, StatementError
 from queryproof.analyzer.postgres.clone import HollowClone
-from queryproof.analyzer.postgres.clone_file import CloneFile, Relation, load_clone
+from queryproof.analyzer.postgres.clone_file import CloneFile, LeftOut, Relation, load_clone
+from queryproof.analyzer.postgres.clone_restore import restore_schema
 from queryproof.analyzer.postgres.clone_source import read_source
 from queryproof.analyzer.postgres.clone_statistics import HISTOGRAM
 from queryproof.analyzer.postgres.connect import connect
@@ -210,3 +213,24 @@ def wait_until(holds: Callable[[], bool]) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("it never came")
+
+
+@pytest.mark.parametrize("fault", ["the server ends", "pg_restore hangs"])
+def test_a_clone_that_cannot_be_built_says_why_and_leaves_nothing(
+    taken: CloneFile, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    clone = HollowClone(taken)
+
+    def restore_on_a_dead_server(server: Server, file: CloneFile, database: str) -> list[LeftOut]:
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        return restore_schema(server, file, database)
+
+    if fault == "the server ends":
+        monkeypatch.setattr("queryproof.analyzer.postgres.clone.restore_schema", restore_on_a_dead_server)
+    else:
+        monkeypatch.setattr("queryproof.analyzer.postgres.clone_restore.RESTORE_TIMEOUT_S", 0.001)
+    reason = "the clone's server ended" if fault == "the server ends" else "was not restored within"
+    with pytest.raises(ServerError, match=reason), clone:
+        pass
+    assert not clone.directory.exists()
