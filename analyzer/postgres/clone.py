@@ -18,20 +18,20 @@ from psycopg2.extensions import connection as Connection
 
 from ..errors import ServerError, StatementError
 from ..plan import Plan, PlanNode
-from ..schema import Schema, Table
+from ..schema import Schema
 from ..sql.guard import single_statement_kind
 from ..sql.placeholders import has_placeholders
 from ..sql.runnable_text import runnable_text
 from ..sql.tokens import tokenize
 from .binaries import find_binaries, find_major
-from .catalog import read_schema
 from .clone_columns import fill_columns
 from .clone_database import create_clone_database
 from .clone_ends import Ends
 from .clone_extended import fill_extended
-from .clone_file import CloneFile, LeftOut, Relation
+from .clone_file import CloneFile, LeftOut
 from .clone_indexes import CloneIndexes, Size
 from .clone_restore import SCHEMA, restore_schema
+from .clone_schema import clone_schema
 from .clone_settings import fill_settings
 from .clone_sizes import FIRST_NODE, fill_sizes
 from .clone_superuser import superuser
@@ -130,27 +130,7 @@ class HollowClone:
 
     def schema(self) -> Schema:
         """The clone's tables, with the source's version and its counters of use: rows written, scans."""
-        schema = read_schema(self._owner)
-        counted = {(one.schema, one.name): one for one in self.file.manifest.relations}
-        tables = []
-        for table in schema.tables:
-            one = counted.get((table.schema, table.name))
-            indexes = tuple(
-                replace(index, scans=own.scans if (own := counted.get((table.schema, index.name))) else None)
-                for index in table.indexes
-                if self._indexes.handle_of(index.name) is None
-            )
-            tables.append(replace(table, indexes=indexes))
-            if one is not None:
-                written = one.inserted + one.updated + one.deleted
-                tables[-1] = replace(tables[-1], writes=written, updates=one.updated, hot_updates=one.hot_updated)
-                tables[-1] = _grown(tables[-1], one)
-        # What the clone has installed for trials is not there yet: who takes such an index must create the extension first.
-        extensions = tuple(sorted(one.name for one in self.file.manifest.extensions))
-        return replace(
-            schema, tables=tuple(tables), server_version=self.file.manifest.server_version, extensions=extensions,
-            counted_days=self.file.manifest.counted_days,
-        )  # fmt: skip
+        return clone_schema(self._owner, self.file.manifest, lambda name: self._indexes.handle_of(name) is not None)
 
     def add(self, schema: str, table: str, method: str, definition: Callable[[str], str], size: Size) -> str:
         """Make an index known, switched off, and return its handle, the name it has in plans.
@@ -282,23 +262,6 @@ class HollowClone:
             if key and not _mentions(node.index_cond, key):
                 return node.index
         return None
-
-
-def _grown(table: Table, relation: Relation) -> Table:
-    """The table at its present length, its rows as dense as when they were last counted, as the planner takes it too."""
-    if relation.kind == "p":
-        return table
-    rows = table.rows
-    if rows is not None and relation.pages != relation.blocks:
-        # Counted when it was empty: how dense its rows are is not known.
-        rows = rows * relation.blocks / relation.pages if relation.pages else None
-    columns = tuple(
-        replace(one, distinct=-one.ndistinct_ratio * rows)
-        if rows is not None and one.ndistinct_ratio is not None and one.ndistinct_ratio < 0
-        else one
-        for one in table.columns
-    )
-    return replace(table, rows=rows, pages=relation.blocks, size_bytes=relation.blocks * 8192, columns=columns)
 
 
 def _mentions(condition: str, key: str) -> bool:
