@@ -13,9 +13,9 @@ from ..sql.runnable_text import RunnableText, runnable_text, without_plan
 from ..sql.syntax import refuse_length
 from ..workload import CUT, ParameterSample, QueryGroup
 from .conversation import Conversation, Reconnect
-from .look import MAX_SAMPLES, NO_VALUES, ExplainText, Look, outline, variants
-from .node_calls import MANY, node_calls
-from .outcome import ConnectionLost, TimedOut
+from .look import MAX_SAMPLES, NO_VALUES, ExplainText, Look, variants
+from .looks import Looks
+from .outcome import ConnectionLost
 from .permission import Permission
 from .planner import Planner
 from .runnable import bind
@@ -59,6 +59,7 @@ class Explainer:
         effects = SideEffects(self._conversation, self.target.search_path)
         self._permission = Permission(effects, self.target, runs=analyze, writes=analyze_writes, options=options)
         self._planner = Planner(self._conversation, self.target, timeout_s)
+        self._looks = Looks(self._planner, self._permission, self._conversation, max_cost)
         self._reconnect = reconnect
         self._analyze = analyze
         self._analyze_writes = analyze_writes
@@ -170,7 +171,7 @@ class Explainer:
         samples = group.samples or (ParameterSample(group.text, None, None, NO_VALUES),)
         # All that follows reads the text again and again.
         refuse_length(samples[0].sql)
-        looks, reasons = self._looks(self._recorded(samples))
+        looks, reasons = self._looks.of(self._recorded(samples))
         if looks:
             return self._answer(group, looks)
         return self._without_values(group, samples[0].sql, "; ".join(dict.fromkeys(reasons)))
@@ -210,13 +211,13 @@ class Explainer:
             text = ExplainText(
                 repaired.sql, verdict, repaired.sql, origin="the statement has no parameters", about=_about(repaired)
             )
-            looks, reasons = self._looks([text])
+            looks, reasons = self._looks.of([text])
             if not looks:
                 raise StatementError("; ".join(reasons))
             return self._answer(group, looks)
         generic, problem = self._try_generic(repaired.sql)
         texts, why_none = sampled_texts(self._planner, group, repaired.sql, verdict, self.target.search_path)
-        looks, reasons = self._looks(texts)
+        looks, reasons = self._looks.of(texts)
         repairs = f" (repaired: {', '.join(repaired.repairs)})" if repaired.repairs else ""
         because = f"; the recorded values could not be used: {because}" if because else ""
         ran = next((index for index, look in enumerate(looks) if look.plan.analyzed or look.timed_out_s), None)
@@ -243,56 +244,6 @@ class Explainer:
             raise
         except StatementError as error:
             return None, str(error)
-
-    def _looks(
-        self, texts: Sequence[ExplainText] | Iterator[ExplainText | StatementError]
-    ) -> tuple[list[Look], list[str]]:
-        """The plan of every text, and what went wrong. Where values lead to the same plan, only the first is run."""
-        looks: list[Look] = []
-        reasons: list[str] = []
-        shapes: set[tuple[object, ...]] = set()
-        for text in texts:
-            if isinstance(text, StatementError):
-                reasons.append(str(text))
-                continue
-            try:
-                plain = self._planner.plan(text)
-                shape = outline(plain)
-                looks.append(self._look(text, plain) if shape not in shapes else Look(text, plain, ""))
-                shapes.add(shape)
-            except ConnectionLost:
-                raise
-            except StatementError as error:
-                reasons.append(str(error))
-        return looks, reasons
-
-    def _look(self, text: ExplainText, plain: Plan) -> Look:
-        """Run the text where that is allowed; else its plain plan with the reason."""
-        reason = self._permission.why_not_run(text.verdict, lambda: self._planner.verbose(text))
-        if not reason and plain.root.total_cost > self._max_cost:
-            reason = f"its estimated cost of {plain.root.total_cost:.3g} is above the limit of {self._max_cost:.3g}"
-        if reason:
-            return Look(text, plain, f"planned without running it: {reason}")
-        # Reading the clock at every call of every node costs more than the statement itself when there are many.
-        timing = "TIMING OFF, " if node_calls(plain) > MANY else ""
-        try:
-            writes = self._permission.writes(text.verdict)
-            plan = self._planner.plan(text, f"ANALYZE, BUFFERS, {timing}", writes=writes)
-        except ConnectionLost as error:
-            # The plain plan is already here; without a new connection nothing more can be asked.
-            if not self._conversation.renew():
-                raise
-            return Look(text, plain, f"planned without running it: {error}")
-        except StatementError as error:
-            if isinstance(error, TimedOut):
-                return Look(text, plain, f"planned only, as the run was stopped: {error}", self._planner.timeout_s)
-            return Look(text, plain, f"planned without running it: {error}")
-        notes = []
-        if timing:
-            notes.append(f"run without timing its nodes, of which about {node_calls(plain):.2g} calls were expected")
-        if writes:
-            notes.append(self._permission.left_behind(text.verdict))
-        return Look(text, plan, "; ".join(notes))
 
     def _answer(self, group: QueryGroup, looks: list[Look]) -> ExplainedQuery:
         first = looks[0]
