@@ -7,7 +7,7 @@ from ..analyzer.recommendation import Code
 from ..analyzer.sql.statement import Statement
 from ..analyzer.workload import Execution
 from .loader_option import loader_option
-from .recorded import Recorded, asks_catalog
+from .recorded import Recorded
 
 
 def asked_for(recorded: Recorded, execution: Execution) -> Statement | None:
@@ -15,10 +15,7 @@ def asked_for(recorded: Recorded, execution: Execution) -> Statement | None:
     load = execution.orm
     if execution.executemany or execution.call_site is None or (load is not None and load.kind not in ("query", "get")):
         return None
-    statement = recorded.statement(execution)
-    if statement is None or statement.kind != "SELECT" or not statement.scans or asks_catalog(statement):
-        return None
-    return None if any(scan.locks for scan in statement.scans) else statement
+    return recorded.own_query(execution)
 
 
 def why_right(statement: Statement, text: str, run: Sequence[Execution]) -> str | None:

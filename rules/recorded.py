@@ -33,11 +33,34 @@ class Recorded:
         self._by_key = {_key(one): one for one in self.executions}
         self.units = _units(self.executions, case.workload.events)
         self._after_commit: dict[Key, SessionEvent] | None = None
+        self._own_queries: dict[str, Statement | None] = {}
+        self._loops: dict[tuple[object, ...], int] = {}
+        self._loops_by_stack: dict[int, int] = {}
 
     def statement(self, execution: Execution) -> Statement | None:
         """The parsed statement; None when its text could not be read."""
         found = self.case.statements.get(execution.fingerprint)
         return found if found is not None and found.problem is None else None
+
+    def own_query(self, execution: Execution) -> Statement | None:
+        """The statement where it is a SELECT of the application's own tables, without locks."""
+        key = execution.fingerprint
+        if key not in self._own_queries:
+            found = self.statement(execution)
+            own = found is not None and found.kind == "SELECT" and bool(found.scans) and not asks_catalog(found)
+            locks = found is not None and any(scan.locks for scan in found.scans)
+            self._own_queries[key] = found if own and not locks else None
+        return self._own_queries[key]
+
+    def loop(self, execution: Execution) -> int:
+        """A number for `loop_key`, equal where that is: numbers are cheap to compare."""
+        # Stacks are shared by their executions, which live as long as we do.
+        number = self._loops_by_stack.get(id(execution.stack)) if execution.stack else None
+        if number is None:
+            number = self._loops.setdefault(loop_key(execution), len(self._loops))
+            if execution.stack:
+                self._loops_by_stack[id(execution.stack)] = number
+        return number
 
     def writes(self, execution: Execution) -> bool:
         """Whether it may change rows; a text that cannot be read counts as one that does."""

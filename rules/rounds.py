@@ -41,16 +41,17 @@ class Rounds:
 def rounds(recorded: Recorded) -> Iterator[Rounds]:
     """Rounds among the free queries of each unit, with other values each time. A write, the end of a transaction or a long pause
     ends them."""
+    counts = _Counts(recorded)
     for steps in recorded.units.values():
-        sent = Counter(_key(step) for step in steps if isinstance(step, Execution))
-        for stretch in _stretches(recorded, steps):
-            for executions, times in _repeated(stretch):
-                kept = Counter(map(_key, executions))
+        sent = Counter((step.fingerprint, recorded.loop(step)) for step in steps if isinstance(step, Execution))
+        for stretch in _stretches(recorded, counts, steps):
+            for executions, times in _repeated(recorded, stretch):
+                kept = Counter((one.fingerprint, recorded.loop(one)) for one in executions)
                 whole = all(sent[key] - count <= 1 for key, count in kept.items())
                 yield Rounds(tuple(executions), times, whole)
 
 
-def _stretches(recorded: Recorded, steps: Sequence[Step]) -> Iterator[list[Execution]]:
+def _stretches(recorded: Recorded, counts: "_Counts", steps: Sequence[Step]) -> Iterator[list[Execution]]:
     stretch: list[Execution] = []
     for step in steps:
         if isinstance(step, SessionEvent):
@@ -62,14 +63,14 @@ def _stretches(recorded: Recorded, steps: Sequence[Step]) -> Iterator[list[Execu
         if ends:
             yield stretch
             stretch = []
-        if isinstance(step, Execution) and recorded.free(step, reserved=True) and _counts(recorded, step):
+        if isinstance(step, Execution) and recorded.free(step, reserved=True) and counts(step):
             stretch.append(step)
     yield stretch
 
 
-def _repeated(stretch: Sequence[Execution]) -> Iterator[tuple[Sequence[Execution], int]]:
-    numbers: dict[tuple[object, ...], int] = {}
-    keys = [numbers.setdefault(_key(one), len(numbers)) for one in stretch]
+def _repeated(recorded: Recorded, stretch: Sequence[Execution]) -> Iterator[tuple[Sequence[Execution], int]]:
+    numbers: dict[tuple[str, int], int] = {}
+    keys = [numbers.setdefault((one.fingerprint, recorded.loop(one)), len(numbers)) for one in stretch]
     start = 0
     while start + 2 * MIN_ROUNDS <= len(stretch):
         for length in range(2, MAX_STATEMENTS + 1):
@@ -91,11 +92,22 @@ def _key(execution: Execution) -> tuple[object, ...]:
     return (execution.fingerprint, loop_key(execution))
 
 
-def _counts(recorded: Recorded, execution: Execution) -> bool:
-    statement = asked_for(recorded, execution)
-    if statement is None:
-        return False
-    return why_right(statement, recorded.groups[execution.fingerprint].text, [execution]) is None
+class _Counts:
+    """Whether an execution can be of a round: known by its statement, and by whether it has found more than one row."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+        self._right: dict[tuple[str, bool], bool] = {}
+
+    def __call__(self, execution: Execution) -> bool:
+        statement = asked_for(self._recorded, execution)
+        if statement is None:
+            return False
+        key = (execution.fingerprint, (execution.rows or 0) > 1)
+        if key not in self._right:
+            text = self._recorded.groups[execution.fingerprint].text
+            self._right[key] = why_right(statement, text, [execution]) is not None
+        return not self._right[key]
 
 
 def _values_differ(found: Sequence[Execution], length: int) -> bool:

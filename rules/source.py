@@ -58,7 +58,12 @@ def source_line(place: CallSite) -> str:
 def source_statement(place: CallSite) -> tuple[ast.stmt, ast.AST] | None:
     """The innermost statement that holds the line, its header alone where it has a body, and the function or module around
     it. None when the source is not at hand or has changed its shape."""
-    tree = _tree(place.file)
+    return _statement_at(_lines(place.file), place.line)
+
+
+@lru_cache(maxsize=1024)
+def _statement_at(lines: tuple[str, ...], line: int) -> tuple[ast.stmt, ast.AST] | None:
+    tree = _parsed(lines)
     if tree is None:
         return None
     found: tuple[ast.stmt, ast.AST] | None = None
@@ -68,7 +73,7 @@ def source_statement(place: CallSite) -> tuple[ast.stmt, ast.AST] | None:
         for child in ast.iter_child_nodes(node):
             within = child if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) else around
             waiting.append((child, within))
-        if isinstance(node, ast.stmt) and holds(node, place.line) and (found is None or node.lineno >= found[0].lineno):
+        if isinstance(node, ast.stmt) and holds(node, line) and (found is None or node.lineno >= found[0].lineno):
             found = (node, around)
     return found
 

@@ -25,6 +25,9 @@ MARKED = frozenset(("pysqlite", "aiosqlite", "pysqlcipher"))
 MAX_WAITING = 10_000
 """Executions held back because what they refer to has not come yet: its first copy is damaged."""
 
+_OF_THIS_ONE = frozenset(("pa", "os", "f", "fx"))
+"""What a record says of its own load besides the shape that it shares with others."""
+
 
 class Records:
     """Reads runs one after the other; keeps what belongs to the whole recording (events, uses, roots, losses)."""
@@ -127,7 +130,7 @@ class Records:
     def _query(self, record: dict[str, Any], run: str, last: bool = False) -> RecordedQuery | None:
         found = self._found(record, "s")
         text = (str(record["sql"]), "length" in record) if "sql" in record else found
-        missing = any(self._lacks(record, kind) for kind in ("s", "k", "o"))
+        missing = self._lacks(record, "s") or self._lacks(record, "k") or self._lacks(record, "o")
         if missing and not last and len(self._waiting) < MAX_WAITING:
             self._waiting.append(record)
             return None
@@ -139,7 +142,7 @@ class Records:
         stack = self._stack_of(record)
         shape = record.get("o")
         orm = self._orm(shape) if isinstance(shape, dict) else self._found(record, "o")
-        if orm is not None and any(name in record for name in ("pa", "os", "f", "fx")):
+        if orm is not None and not _OF_THIS_ONE.isdisjoint(record):
             orm = replace(
                 orm,
                 parent=text_of(record.get("pa")),

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from statistics import median
 
@@ -103,7 +104,7 @@ class DuplicateQuery(OrmRule):
         if execution.orm is not None and "populate_existing" in execution.orm.options:
             # It is asked again on purpose: to see what others have written.
             return False
-        return not _VOLATILE.search(recorded.groups[execution.fingerprint].text)
+        return not _volatile(recorded.groups[execution.fingerprint].text)
 
     def _finding(self, recorded: Recorded, runs: Sequence[list[Execution]], executions: Sequence[Execution]) -> Finding:
         worst = max(runs, key=len)
@@ -163,3 +164,8 @@ def _polls(run: Sequence[Execution]) -> bool:
         return False
     pauses = [after.started_at - before.started_at - before.duration_ms / 1000 for before, after in pairwise(run)]
     return median(pauses) >= MIN_PAUSE_S
+
+
+@lru_cache(maxsize=4096)
+def _volatile(text: str) -> bool:
+    return _VOLATILE.search(text) is not None

@@ -8,7 +8,7 @@ from ...analyzer.workload import Execution
 from ..asked_for import asked_for, at_once, followers, why_right
 from ..finding import Fact, Finding, LookedAt, Subject
 from ..orm_rule import Claim, OrmRule, callers, sites, with_remedy
-from ..recorded import Recorded, loop_key, one_run, runs, unit_of
+from ..recorded import Recorded, one_run, runs, unit_of
 from ..rounds import rounds
 
 MIN_REPEATS = 5
@@ -62,7 +62,7 @@ class RepeatedQuery(OrmRule):
         loops: defaultdict[tuple[object, ...], list[Execution]] = defaultdict(list)
         for execution in recorded.executions:
             if recorded.free(execution) and asked_for(recorded, execution) is not None:
-                loops[unit_of(execution), execution.fingerprint, loop_key(execution)].append(execution)
+                loops[unit_of(execution), execution.fingerprint, recorded.loop(execution)].append(execution)
         places: defaultdict[tuple[object, ...], list[list[Execution]]] = defaultdict(list)
         for (_, *loop), executions in loops.items():
             for run in runs(executions, one_transaction=not one_run(executions[0])):
