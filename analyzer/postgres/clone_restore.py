@@ -11,7 +11,7 @@ from ..errors import ServerError
 from .binaries import find_tool
 from .clone_file import CloneFile, LeftOut, Manifest
 from .clone_stand_ins import create_collations, create_extensions
-from .clone_superuser import run, superuser
+from .clone_superuser import owner, run, superuser
 from .dump_listing import chosen, collations_first, failures
 from .server import PORT, Server
 
@@ -49,9 +49,9 @@ _OPTIONS = {"text": "FORMAT TEXT", "json": "FORMAT JSON, SETTINGS"}
 
 def restore_schema(server: Server, clone: CloneFile, database: str) -> list[LeftOut]:
     """Extensions, then the dump as the role `app`, which owns the database and is no superuser; what could not be restored."""
-    with closing(superuser(server, database)) as connection:
-        notes = _prepare(connection, clone.manifest)
-    own = [one for one in clone.manifest.collations if one.schema != "pg_catalog"]
+    with closing(superuser(server, database)) as connection, closing(owner(server, database)) as own:
+        notes = _prepare(connection, own, clone.manifest)
+    collations = [one for one in clone.manifest.collations if one.schema != "pg_catalog"]
     with tempfile.TemporaryDirectory(prefix="queryproof-restore-") as place:
         dump, listing = Path(place) / "schema.dump", Path(place) / "list"
         dump.write_bytes(clone.schema)
@@ -79,19 +79,19 @@ def restore_schema(server: Server, clone: CloneFile, database: str) -> list[Left
                 raise ServerError(f"the schema was not restored within {RESTORE_TIMEOUT_S} s") from None
             return done.stderr
 
-        if own:
+        if collations:
             # Collations first: tables need a stand-in for those that this machine cannot make.
             first, kept = collations_first(kept)
             restore(first)
             with closing(superuser(server, database)) as connection:
-                notes += create_collations(connection, own)
+                notes += create_collations(connection, collations)
         return notes + failures(restore(kept))
 
 
-def _prepare(connection: Connection, manifest: Manifest) -> list[LeftOut]:
+def _prepare(connection: Connection, own: Connection, manifest: Manifest) -> list[LeftOut]:
     run(connection, f"CREATE SCHEMA {SCHEMA}")
     run(connection, f"GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC")
     for name, options in _OPTIONS.items():
         run(connection, _EXPLAIN.format(schema=SCHEMA, name=name, options=options))
-    notes = create_extensions(connection, manifest, SCHEMA)
+    notes = create_extensions(connection, own, manifest, SCHEMA)
     return notes + create_collations(connection, [one for one in manifest.collations if one.schema == "pg_catalog"])

@@ -26,8 +26,11 @@ OPERATOR_CLASS_EXTENSIONS = ("pg_trgm", "btree_gin", "btree_gist")
 """What candidate indexes may need although the source does not have it yet."""
 
 
-def create_extensions(connection: Connection, manifest: Manifest, own: str) -> list[LeftOut]:
-    """The source's extensions, and those of OPERATOR_CLASS_EXTENSIONS that it lacks, in the schema `own`; what is not there."""
+def create_extensions(connection: Connection, owner: Connection, manifest: Manifest, schema: str) -> list[LeftOut]:
+    """The source's extensions, and those of OPERATOR_CLASS_EXTENSIONS that it lacks, in the schema; what is not there.
+
+    owner: declares what is missing; connection: the superuser's.
+    """
     notes: list[LeftOut] = []
     available = dict(
         rows(
@@ -54,11 +57,11 @@ def create_extensions(connection: Connection, manifest: Manifest, own: str) -> l
                 except psycopg2.Error as error:
                     reason = server_message(error)
         notes.append(LeftOut(f"extension {extension.name}", f"{reason}: objects that need it are left out"))
-        _declare(connection, manifest, extension.name)
+        _declare(connection, owner, manifest, extension.name)
     present = {extension.name for extension in manifest.extensions}
     for name in OPERATOR_CLASS_EXTENSIONS:
         if name in available and name not in present:
-            run(connection, f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(name)} SCHEMA {own}")
+            run(connection, f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(name)} SCHEMA {schema}")
     return notes
 
 
@@ -70,26 +73,24 @@ def create_collations(connection: Connection, collations: Sequence[Collation]) -
     return [_substitute(connection, one) for one in collations if (one.schema, one.name) not in known]
 
 
-def _declare(connection: Connection, manifest: Manifest, extension: str) -> None:
-    """Declare a missing extension's functions, so that tables and indexes that name them exist; none can be evaluated."""
+def _declare(connection: Connection, owner: Connection, manifest: Manifest, extension: str) -> None:
+    """Declare a missing extension's functions, so that tables and indexes that name them exist; none can be evaluated. Their
+    arguments and results are SQL of the source: they reach no more than the owner may."""
+    run(owner, "SET check_function_bodies = off")
     for one in manifest.extension_functions:
         if one.extension != extension:
             continue
         volatility = {"i": "IMMUTABLE", "s": "STABLE"}.get(one.volatility, "VOLATILE")
         try:
-            run(connection, "SET check_function_bodies = off")
             _create_schema(connection, one.schema)
-            run(connection, "SET ROLE app")
             run(
-                connection,
+                owner,
                 f"CREATE FUNCTION {quote_qualified(one.schema, one.name)}({one.arguments}) RETURNS {one.result}"
                 f" LANGUAGE plpgsql {volatility} {'STRICT' if one.strict else ''} AS"
                 " $declared$ BEGIN RAISE EXCEPTION 'this extension is missing on the clone'; END $declared$",
             )
         except psycopg2.Error:
             continue  # a type of the extension itself: what needs it fails by name when the schema is restored
-        finally:
-            run(connection, "RESET ROLE")
 
 
 def _substitute(connection: Connection, collation: Collation) -> LeftOut:

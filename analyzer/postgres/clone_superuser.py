@@ -1,4 +1,4 @@
-"""The superuser's connection to a clone: for its catalogs alone."""
+"""Connections by which a clone is filled: the superuser's, for its catalogs alone, and its owner's."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,9 +15,18 @@ def superuser(server: Server, database: str) -> Connection:
 
     It touches catalogs only: to plan a statement on a table of the clone would run the schema's code with all rights.
     """
+    return _connected(server, database, "postgres")
+
+
+def owner(server: Server, database: str) -> Connection:
+    """The same of the role `app`, which has no rights beyond the clone: for SQL that a clone's file brings along."""
+    return _connected(server, database, "app")
+
+
+def _connected(server: Server, database: str, user: str) -> Connection:
     with without_libpq_settings():
         connection = psycopg2.connect(
-            host=str(server.directory), port=PORT, user="postgres", dbname=database, connect_timeout=10,
+            host=str(server.directory), port=PORT, user=user, dbname=database, connect_timeout=10,
             options="-c search_path=pg_catalog -c client_min_messages=error",
         )  # fmt: skip
     connection.autocommit = True

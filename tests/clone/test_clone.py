@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,14 @@ from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.errors import ServerError, StatementError
 from queryproof.analyzer.postgres.clone import HollowClone
-from queryproof.analyzer.postgres.clone_file import CloneFile, LeftOut, Relation, load_clone
+from queryproof.analyzer.postgres.clone_file import (
+    CloneFile,
+    Extension,
+    ExtensionFunction,
+    LeftOut,
+    Relation,
+    load_clone,
+)
 from queryproof.analyzer.postgres.clone_restore import restore_schema
 from queryproof.analyzer.postgres.clone_source import read_source
 from queryproof.analyzer.postgres.clone_statistics import HISTOGRAM
@@ -234,3 +242,25 @@ def test_a_clone_that_cannot_be_built_says_why_and_leaves_nothing(
     with pytest.raises(ServerError, match=reason), clone:
         pass
     assert not clone.directory.exists()
+
+
+def test_what_a_file_says_of_an_extension_is_never_run_with_all_rights(taken: CloneFile) -> None:
+    arguments = "a int) RETURNS int LANGUAGE sql AS 'SELECT 1'; RESET ROLE; CREATE ROLE intruder SUPERUSER; --"
+    functions = (
+        ExtensionFunction("gone", "public", "harmful", arguments, "integer", "i", True),
+        ExtensionFunction("gone", "Ex t", "harmless", "a integer", "integer", "i", True),
+    )
+    settings = (*taken.manifest.settings, ("session_preload_libraries", "intruder"), ("no_such_setting", "1"))
+    manifest = replace(
+        taken.manifest,
+        extensions=(Extension("gone", "1.0", "public"),),
+        extension_functions=functions,
+        settings=settings,
+    )
+    with HollowClone(replace(taken, manifest=manifest)) as clone:
+        with closing(connect(clone.url)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT FROM pg_roles WHERE rolname = 'intruder'")
+            assert cursor.fetchone() is None
+        assert clone.plan('SELECT id FROM orders WHERE "Ex t".harmless(user_id::int) = 1').root.type == "Seq Scan"
+        told = {one.what for one in clone.left_out}
+        assert told >= {"setting session_preload_libraries", "setting no_such_setting"}
