@@ -24,7 +24,9 @@ from .analyzer.advise.set_trial import SetTrial
 from .analyzer.advise.table_writes import table_writes
 from .analyzer.advise.weighted_queries import weighted_queries
 from .analyzer.advise.workload_costs import WorkloadCosts
+from .analyzer.advise.yardstick import Yardstick
 from .analyzer.errors import ServerError, SourceError
+from .analyzer.plan import Plan
 from .analyzer.postgres.connect import connect
 from .analyzer.postgres.explain import Explainer
 from .analyzer.postgres.explain_workload import explain_workload
@@ -225,7 +227,11 @@ def _trial(
     statements = [
         (one.fingerprint, one.calls, one.texts[0][0]) for one in queries if one.fingerprint in served | changed
     ]
-    return SetTrial(statements, builder, lambda sql: explainer.measure(sql, runs=WARM_RUNS), explainer.plan, progress)
+
+    def measure(sql: str) -> Plan:
+        return explainer.measure(sql, runs=WARM_RUNS)
+
+    return SetTrial(statements, builder, measure, explainer.plan, progress, Yardstick(measure))
 
 
 def _estimated(

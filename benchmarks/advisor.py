@@ -29,6 +29,8 @@ from queryproof.analyzer.advise.prove_set import prove_set
 from queryproof.analyzer.advise.selection import select_indexes
 from queryproof.analyzer.advise.selection_types import Constraints, Selection, WeightedQuery
 from queryproof.analyzer.advise.set_trial import SetTrial
+from queryproof.analyzer.advise.yardstick import Yardstick
+from queryproof.analyzer.plan import Plan
 from queryproof.analyzer.postgres.binaries import find_binaries, find_major
 from queryproof.analyzer.postgres.clone import HollowClone
 from queryproof.analyzer.postgres.clone_file import CloneFile
@@ -117,11 +119,13 @@ def proven(url: str, clone: CloneFile, texts: dict[str, str], budget: int, timed
     """The set without what does not help in truth, and with what is chosen in its place."""
     explainer = Explainer(connect(url), analyze=True, timeout_s=TIMEOUT_S)
     statements = [(name, 1.0, sql) for name, sql in texts.items()]
+
+    def measure(sql: str) -> Plan:
+        return explainer.measure(sql, runs=WARM_RUNS)
+
     with (
         Builder(connect(url), timeout_s=TIMEOUT_S) as builder,
-        SetTrial(
-            statements, builder, lambda sql: explainer.measure(sql, runs=WARM_RUNS), explainer.plan, silent
-        ) as trial,
+        SetTrial(statements, builder, measure, explainer.plan, silent, Yardstick(measure)) as trial,
     ):
         selection, found = prove_set(
             timed.selection, lambda found: chosen(clone, texts, budget, banned=found.useless).selection, trial

@@ -28,7 +28,9 @@ class SetTrial:
     """Builds sets of indexes one after the other, and measures the statements under each. statements: (fingerprint, calls, text
     with values) of those that the sets should serve. What is built stays for the next set that holds it, until `close`.
 
-    plan: plans a statement without running it; one whose plan was measured before, under another set, is not run again."""
+    plan: plans a statement without running it; one whose plan was measured before, under another set, is not run again.
+    yardstick: milliseconds of a statement that no index concerns: an index is useless only if it is so by times in its measure,
+    too, since other load comes and goes."""
 
     def __init__(
         self,
@@ -37,18 +39,22 @@ class SetTrial:
         measure: Measure,
         plan: Measure,
         progress: Callable[[str, Sequence[tuple[str, float, str]]], Iterator[tuple[str, float, str]]],
+        yardstick: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self._ran = list(statements)
         self._builder = builder
         self._measure = measure
         self._plan = plan
         self._progress = progress
+        self._yardstick = yardstick
         self._before: dict[str, Plan] = {}
         self._after: dict[str, Plan] = {}
         self._known: dict[str, dict[Shape, Plan]] = {}
         """What was measured, by fingerprint and shape of the plan."""
         self._sure: set[tuple[str, Shape]] = set()
         """Of that, what was measured a second time."""
+        self._pace: dict[tuple[str, Shape], float] = {}
+        """Of that, milliseconds of the yardstick around the run."""
         self._stuck: dict[str, str] = {}
         """Names of indexes that could not be dropped, each with the reason."""
         self._built: dict[CandidateIndex, Built] = {}
@@ -80,7 +86,7 @@ class SetTrial:
         while True:
             self._run("Measuring after", pending, self._after, "with the indexes built: ")
             self._set_aside(serves)
-            useless = _useless(self._built, self._ran, self._before, self._after)
+            useless = self._useless()
             if useless is None:
                 break
             index, reason = useless
@@ -138,17 +144,41 @@ class SetTrial:
         known = self._known.setdefault(fingerprint, {})
         if known and (found := known.get(self._shape(self._plan(sql)))) is not None:
             return found
-        plan = self._measure(sql)
-        known[self._shape(plan)] = plan
-        return plan
+        return self._timed(fingerprint, sql)
 
     def _twice(self, fingerprint: str, sql: str) -> Plan:
         """Measured once more: the faster of both, since other load only adds."""
-        known, plan = self._known[fingerprint], self._measure(sql)
+        first = self._shape(self._after[fingerprint])
+        plan = self._timed(fingerprint, sql)
+        self._sure |= {(fingerprint, first), (fingerprint, self._shape(plan))}
+        return plan
+
+    def _timed(self, fingerprint: str, sql: str) -> Plan:
+        """Run now: the fastest run of this plan so far."""
+        known, pace = self._known[fingerprint], self._yardstick()
+        plan = self._measure(sql)
+        pace = (pace + self._yardstick()) / 2
         shape = self._shape(plan)
-        self._sure |= {(fingerprint, self._shape(self._after[fingerprint])), (fingerprint, shape)}
-        known[shape] = min(known.get(shape, plan), plan, key=_ms)
+        if shape not in known or _ms(plan) < _ms(known[shape]):
+            known[shape], self._pace[fingerprint, shape] = plan, pace
         return known[shape]
+
+    def _useless(self) -> tuple[CandidateIndex, str] | None:
+        """The index that helps least of those that do not help, with the reason; None when all do."""
+        keys = [key for key, _, _ in self._ran]
+        using = {index: self._using(index) for index in self._built}
+        before, after = ({key: _ms(plans[key]) for key in keys} for plans in (self._before, self._after))
+        best = min(self._pace.values(), default=1.0)
+        even_before, even_after = (
+            {key: _ms(plans[key]) * best / self._pace.get((key, self._shape(plans[key])), best) for key in keys}
+            for plans in (self._before, self._after)
+        )
+        also = _judged(using, even_before, even_after)
+        found = {index: verdict for index, verdict in _judged(using, before, after).items() if index in also}
+        if not found:
+            return None
+        index = min(found, key=lambda one: (found[one][0], describe(one)))
+        return index, found[index][1]
 
     def _change(self, indexes: Sequence[CandidateIndex]) -> set[str]:
         """Build what is missing and drop what is not of the set: names of the tables whose indexes have changed."""
@@ -179,45 +209,37 @@ class SetTrial:
             self._stuck |= dict.fromkeys(built.names, str(error))
 
 
-def _useless(
-    built: Mapping[CandidateIndex, Built],
-    ran: Sequence[tuple[str, float, str]],
-    before: Mapping[str, Plan],
-    after: Mapping[str, Plan],
-) -> tuple[CandidateIndex, str] | None:
-    """The index that helps least of those that do not help, with the reason; None when all do."""
-    found: list[tuple[float, str, CandidateIndex, str]] = []
-    for index, trial in built.items():
-        using = [one for one in ran if trial.names & _used(after[one[0]].root)]
-        if not using:
-            found.append((0.0, describe(index), index, "built, and no query that was run used it"))
+def _judged(
+    using: Mapping[CandidateIndex, Sequence[tuple[str, float, str]]],
+    before: Mapping[str, float],
+    after: Mapping[str, float],
+) -> dict[CandidateIndex, tuple[float, str]]:
+    """What the indexes that do not help are worth in milliseconds, with the reason. using: statements whose plans hold each;
+    before, after: milliseconds by fingerprint."""
+    found: dict[CandidateIndex, tuple[float, str]] = {}
+    for index, statements in using.items():
+        if not statements:
+            found[index] = 0.0, "built, and no query that was run used it"
             continue
-        old = sum(calls * _ms(before[key]) for key, calls, _ in using)
-        new = sum(calls * _ms(after[key]) for key, calls, _ in using)
         # By query: one that takes long and stays as it is must not hide what another gains.
-        worth = sum(calls * _saved(before[key], after[key]) for key, calls, _ in using)
-        if worth <= 0 or max(_saved(before[key], after[key]) for key, _, _ in using) < MIN_GAIN_MS:
-            reason = f"built and used, but its queries' time went from {old:.3g} to {new:.3g} ms"
-            found.append((worth, describe(index), index, reason))
-            continue
-        slowed = [
-            key
-            for key, _, _ in using
-            if _ms(after[key]) > SLOWED * _ms(before[key]) and _ms(after[key]) - _ms(before[key]) > SLOWED_MS
-        ]
-        if slowed:
-            reason = f"built and used, but it made query {slowed[0]} slower: {_ms(before[slowed[0]]):.3g} ms became {_ms(after[slowed[0]]):.3g} ms"
-            found.append((worth, describe(index), index, reason))
-    if not found:
-        return None
-    _, _, index, reason = min(found, key=lambda one: (one[0], one[1]))
-    return index, reason
+        saved = {key: _saved(before[key], after[key]) for key, _, _ in statements}
+        worth = sum(calls * saved[key] for key, calls, _ in statements)
+        slowed = [key for key in saved if after[key] > SLOWED * before[key] and after[key] - before[key] > SLOWED_MS]
+        if worth <= 0 or max(saved.values()) < MIN_GAIN_MS:
+            old, new = (sum(calls * times[key] for key, calls, _ in statements) for times in (before, after))
+            found[index] = worth, f"built and used, but its queries' time went from {old:.3g} to {new:.3g} ms"
+        elif slowed:
+            old, new = before[slowed[0]], after[slowed[0]]
+            found[index] = (
+                worth,
+                f"built and used, but it made query {slowed[0]} slower: {old:.3g} ms became {new:.3g} ms",
+            )
+    return found
 
 
-def _saved(before: Plan, after: Plan) -> float:
+def _saved(before: float, after: float) -> float:
     """Milliseconds of one run; 0 when they do not differ by more than runs of the same plan do."""
-    old, new = _ms(before), _ms(after)
-    return old - new if max(old, new) >= CHANGED * min(old, new) else 0.0
+    return before - after if max(before, after) >= CHANGED * min(before, after) else 0.0
 
 
 def _leaves(partitions: Sequence[Partition]) -> Iterator[str]:

@@ -101,6 +101,27 @@ def test_a_moment_of_other_load_takes_no_index_out(
     assert found.queries[0].after == runs[2]
 
 
+def test_a_machine_that_has_become_slower_takes_no_index_out(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    runs: list[Plan] = []
+    slower = 1.0
+
+    def measure(sql: str) -> Plan:
+        nonlocal slower
+        # From the first run with the index on, everything takes a thousand times as long.
+        slower = 1000.0 if runs else 1.0
+        plan = explainer.measure(sql, 3)
+        runs.append(replace(plan, execution_ms=(plan.execution_ms or 0.0) * slower))
+        return runs[-1]
+
+    statements = [("q", 10.0, QUERY)]
+    with SetTrial(statements, builder, measure, explainer.plan, quiet, lambda: 25.0 * slower) as trial:
+        found = trial.measure([GOOD], {})
+    assert list(found.kept) == [GOOD]
+    assert (found.queries[0].after.execution_ms or 0.0) > (found.queries[0].before.execution_ms or 0.0)
+
+
 def test_a_query_that_stays_as_slow_as_it_was_does_not_hide_what_another_gains(
     things_root: Connection, builder: Builder, explainer: Explainer
 ) -> None:
