@@ -1,7 +1,6 @@
 """Candidate indexes on a hollow clone."""
 
 import re
-from collections import defaultdict
 from collections.abc import Collection
 
 from ..plan import Plan
@@ -12,7 +11,7 @@ from ..schema import Table
 from ..sql.identifier import quote_qualified
 from .candidate_index import CandidateIndex
 from .index_size import index_size
-from .what_if import Price
+from .what_if import Price, indexes_used, names_in_plans
 
 _COST = re.compile(r"\(cost=[\d.]+\.\.(?P<total>[\d.]+) ")
 _USED = re.compile(
@@ -31,10 +30,7 @@ class CloneWhatIf:
         self._tables = {(table.schema, table.name): table for table in self._schema.tables}
         self._kept: dict[tuple[str, str, str], float] = {}
         """Rows by table and condition."""
-        self._names: defaultdict[str, set[str]] = defaultdict(set)
-        for table in self._schema.tables:
-            for index in table.indexes:
-                self._names[index.name].add(f"{table.schema}.{index.name}")
+        self._names = names_in_plans(self._schema)
 
     @property
     def kind(self) -> str:
@@ -73,7 +69,8 @@ class CloneWhatIf:
     ) -> Price:
         """What `plan` would cost, and the indexes it would use."""
         if self._clone.corrected:
-            return self._priced(self._clone.plan(sql, handles, without))
+            root = self._clone.plan(sql, handles, without).root
+            return Price(root.total_cost, indexes_used(root, self._names))
         text = self._clone.explain(sql, handles, without, indifferent=indifferent)
         cost = _COST.search(text)
         used: set[str] = set()
@@ -81,15 +78,8 @@ class CloneWhatIf:
             name = match["index"] or match["bitmap"]
             name = name[1:-1].replace('""', '"') if name.startswith('"') else name
             handle = self._clone.handle_of(name)
-            used |= {handle} if handle else self._names.get(name, {name})
+            used |= {handle} if handle else self._names.get(name, frozenset((name,)))
         return Price(float(cost["total"]) if cost else 0.0, frozenset(used))
-
-    def _priced(self, plan: Plan) -> Price:
-        used: set[str] = set()
-        for node in plan.root.walk():
-            if node.index is not None:
-                used |= self._names.get(node.index, {node.index})
-        return Price(plan.root.total_cost, frozenset(used))
 
     def _entries(self, index: CandidateIndex, table: Table) -> float | None:
         """Rows that a partial index would hold: the planner's own estimate, but for comparisons of two columns of a row, of

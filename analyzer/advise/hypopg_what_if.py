@@ -16,7 +16,7 @@ from ..sql.placeholders import has_placeholders
 from .candidate_index import CandidateIndex
 from .index_size import index_size
 from .trial_leftovers import without_leftovers
-from .what_if import Price, existing_places
+from .what_if import Price, existing_places, indexes_used, names_in_plans
 
 TIMEOUT_MS = 5_000
 HIDES_FROM = (1, 4)
@@ -52,6 +52,7 @@ class HypopgWhatIf:
         """Of trial indexes left behind, which are hidden where that is possible."""
         self._trials = frozenset(leftovers.names if self.hides else ())
         self._tables = {(table.schema, table.name): table for table in self._schema.tables}
+        self._names = names_in_plans(self._schema)
         self._existing = existing_places(found)
         self._indexes: dict[str, CandidateIndex] = {}
         self._live: dict[str, tuple[int, str]] = {}
@@ -120,14 +121,7 @@ class HypopgWhatIf:
     ) -> Price:
         """What `plan` would cost, and the indexes it would use."""
         root = self.plan(sql, handles, without).root
-        names: set[str] = set()
-        for node in root.walk():
-            if node.index is not None:
-                table = next(
-                    (one for one in self._schema.tables for own in one.indexes if own.name == node.index), None
-                )
-                names.add(f"{table.schema}.{node.index}" if table is not None else node.index)
-        return Price(root.total_cost, frozenset(names))
+        return Price(root.total_cost, indexes_used(root, self._names))
 
     def _switch(self, handles: frozenset[str], without: frozenset[str]) -> None:
         for handle in [one for one in self._live if one not in handles]:

@@ -6,7 +6,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from ..errors import StatementError
-from ..plan import Plan, PlanNode
+from ..plan import Plan
 from ..postgres.catalog import read_schema
 from ..postgres.plan_reader import read_plan
 from ..schema import Schema
@@ -15,7 +15,7 @@ from ..sql.identifier import quote_qualified
 from .builder import Builder, Built
 from .candidate_index import CandidateIndex
 from .trial_leftovers import without_leftovers
-from .what_if import Price, existing_places
+from .what_if import Price, existing_places, indexes_used, names_in_plans
 
 
 class ScratchWhatIf:
@@ -31,9 +31,7 @@ class ScratchWhatIf:
         self._schema = leftovers.schema
         self.notes = leftovers.notes(seen=True)
         """Of trial indexes left behind that the builder could not drop: they belong to another role's tables."""
-        self._names = {
-            index.name: f"{table.schema}.{index.name}" for table in self._schema.tables for index in table.indexes
-        }
+        self._names = names_in_plans(self._schema)
         self._existing = existing_places(found)
         self._built: dict[str, tuple[CandidateIndex, Built]] = {}
 
@@ -88,8 +86,4 @@ class ScratchWhatIf:
     ) -> Price:
         """What `plan` would cost, and the indexes it would use."""
         root = self.plan(sql, handles, without).root
-        return Price(root.total_cost, frozenset(self._names.get(name, name) for name in _used(root)))
-
-
-def _used(root: PlanNode) -> set[str]:
-    return {node.index for node in root.walk() if node.index is not None}
+        return Price(root.total_cost, indexes_used(root, self._names))

@@ -1,10 +1,10 @@
 """What the planner would do with indexes that do not exist: the one door to a hollow clone, HypoPG or a scratch copy."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..plan import Plan
+from ..plan import Plan, PlanNode
 from ..schema import Schema
 from .candidate_index import CandidateIndex
 
@@ -12,7 +12,7 @@ from .candidate_index import CandidateIndex
 @dataclass(frozen=True, slots=True)
 class Price:
     """One statement under one set of indexes. cost: the planner's total. used: handles of the hypothetical indexes in the
-    plan, and `schema.name` of the existing ones."""
+    plan, and `schema.name` of the existing ones: a plan does not tell the schema, so each that has the name counts."""
 
     cost: float
     used: frozenset[str]
@@ -49,6 +49,21 @@ class WhatIf(Protocol):
 
         indifferent: handles that cannot matter for the statement, so that they may be on or off.
         """
+
+
+def names_in_plans(schema: Schema) -> dict[str, frozenset[str]]:
+    """What `Price.used` calls the existing indexes, by the name without schema that stands in a plan."""
+    found: dict[str, set[str]] = {}
+    for table in schema.tables:
+        for index in table.indexes:
+            found.setdefault(index.name, set()).add(f"{table.schema}.{index.name}")
+    return {name: frozenset(places) for name, places in found.items()}
+
+
+def indexes_used(root: PlanNode, names: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Those of a plan, as `Price.used` calls them; what `names` does not know goes by its own."""
+    bare = {node.index for node in root.walk() if node.index is not None}
+    return frozenset(one for name in bare for one in names.get(name, (name,)))
 
 
 def existing_places(schema: Schema) -> dict[str, tuple[str, str]]:

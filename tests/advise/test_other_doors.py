@@ -21,6 +21,8 @@ CREATE SCHEMA "Od.d";
 CREATE TABLE "Od.d"."Ta ble" (id int PRIMARY KEY, "A b" int NOT NULL, c int NOT NULL, filler text NOT NULL);
 INSERT INTO "Od.d"."Ta ble" SELECT n, n % 4000, n % 3000, repeat('x', 100) FROM generate_series(1, 20000) n;
 CREATE INDEX "by c" ON "Od.d"."Ta ble" (c);
+CREATE SCHEMA aside; CREATE TABLE aside.twin (c int); CREATE INDEX "by c" ON aside.twin (c);
+CREATE SCHEMA "Od.a"; CREATE TABLE "Od.a".twin (c int); CREATE INDEX "by c" ON "Od.a".twin (c);
 CREATE TABLE parted (id int NOT NULL, day date NOT NULL) PARTITION BY RANGE (day);
 CREATE TABLE parted_1 PARTITION OF parted DEFAULT;
 """
@@ -49,7 +51,7 @@ def holds(what_if: WhatIf) -> None:
     assert what_if.price(WANTED, [first, second]) == with_it
     assert what_if.price(WANTED, [second]).used <= {second}
     assert 100_000 < what_if.size_bytes(first) < 500_000
-    assert what_if.price(USES_C).used == {"Od.d.by c"}
+    assert what_if.price(USES_C).used == {"Od.a.by c", "Od.d.by c", "aside.by c"}
     assert what_if.price(WANTED) == before
     for refused in ("SELECT nothing FROM nowhere", "DROP TABLE parted", "SELECT 1; SELECT 2"):
         with pytest.raises(StatementError):
