@@ -22,6 +22,8 @@ from .tree import Tree, last_name
 
 WIDTHS = (88, 100, 120)
 """Line lengths of common formatters: the smallest that the file keeps to already is the one to keep."""
+OPTIONS = "queryproof_options"
+"""Stands for `options=[…]` while the arguments of a call are laid out: a name that no file uses."""
 Replacement = tuple[cst.BaseExpression, cst.BaseExpression]
 
 
@@ -157,9 +159,9 @@ def _get(
     listed = cst.List([cst.Element(one) for one in options])
     equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
     new = cst.Arg(listed, cst.Name("options"), equal)
-    extended = cst.Call(call.func, [*call.args, cst.Arg(cst.Name("placeholder"))])
-    laid = with_arguments(call, [cst.Name("placeholder")], edit, tree, wrap=wrap) or extended
-    args = [new.with_changes(comma=arg.comma, whitespace_after_arg=arg.whitespace_after_arg) if last_name(arg.value) == "placeholder" else arg for arg in laid.args]  # fmt: skip
+    extended = cst.Call(call.func, [*call.args, cst.Arg(cst.Name(OPTIONS))])
+    laid = with_arguments(call, [cst.Name(OPTIONS)], edit, tree, wrap=wrap) or extended
+    args = [new.with_changes(comma=arg.comma, whitespace_after_arg=arg.whitespace_after_arg) if last_name(arg.value) == OPTIONS else arg for arg in laid.args]  # fmt: skip
     return laid.with_changes(args=args)
 
 

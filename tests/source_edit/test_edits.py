@@ -234,6 +234,12 @@ def test_scalar_cannot_be_made_unique_and_shared_options_cannot_be_replaced() ->
         edit_source(text, edit_of(text, replaces=gone))
 
 
+def test_an_argument_of_get_may_have_any_name() -> None:
+    for name in ("placeholder", "self.placeholder"):
+        code = f"{HEAD}def f(session):\n    return session.get(Author, {name})\n"
+        assert changed(code) == [f"    return session.get(Author, {name}, options=[selectinload(Author.books)])"]
+
+
 def test_a_name_that_only_type_checkers_import() -> None:
     text = "from typing import TYPE_CHECKING\nfrom sqlalchemy.orm import selectinload\nfrom shop.models import Author\nif TYPE_CHECKING:\n    from shop.models import Book\ndef f(session):\n    return session.scalars(select(Author))\n"
     with pytest.raises(CannotEdit, match="Book is imported for type checkers alone"):
