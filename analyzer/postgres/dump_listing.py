@@ -13,10 +13,7 @@ _LEFT_OUT_KINDS = {
     "SERVER": "foreign data is not reached from a clone",
     "USER MAPPING": "it holds credentials",
     "SUBSCRIPTION": "it holds credentials",
-    "PUBLICATION": "it does not concern plans",
     "ACCESS METHOD": "it is code of the source's server",
-    "POLICY": "plans are the owner's, without row security",
-    "ROW SECURITY": "plans are the owner's, without row security",
 }
 _SILENT_KINDS = ("EXTENSION", "COMMENT", "PUBLICATION", "POLICY", "ROW SECURITY", "DEFAULT ACL", "ACL", "BLOB")
 _ENTRY = re.compile(r"^\d+; \d+ \d+ (?P<what>.*)$")
