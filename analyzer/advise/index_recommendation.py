@@ -13,6 +13,7 @@ from ..sql.identifier import quote_identifier
 from .builder import Builder
 from .candidate_duplicates import canonical, collated
 from .candidate_index import CandidateIndex
+from .existing_indexes import protected
 from .index_advice import IndexAnswer, Measure, describe, measurement
 
 ORIGINS = {
@@ -195,7 +196,7 @@ def replaced(index: CandidateIndex, table: Table) -> list[str]:
 
 def _does_the_work_of(index: CandidateIndex, existing: Index, table: Table) -> bool:
     """B-trees of the whole table alone: the new one begins with the old one's keys, in their order, and carries its columns."""
-    if existing.unique or existing.constraint or existing.replica_identity or not existing.valid:
+    if protected(existing, table):
         return False
     if not existing.method == index.method == "btree" or existing.predicate is not None or index.predicate is not None:
         return False

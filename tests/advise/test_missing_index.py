@@ -139,6 +139,7 @@ def test_a_refused_proof_falls_back_and_says_why(server: Server, name: str, tmp_
         (Index("old", "btree", ('"B c"',)), False),
         (Index("old", "hash", ("a",)), False),
         (Index("old", "btree", ("a",), constraint="c"), False),
+        (Index("old", "btree", ("a",), clustered=True), False),
     ],
 )
 def test_an_index_that_does_the_work_of_an_existing_one_says_so(existing: Index, told: bool) -> None:
