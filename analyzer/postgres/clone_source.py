@@ -301,7 +301,8 @@ def _inexact(connection: Connection) -> list[LeftOut]:
 def _kept_locked(one: LockedRelation) -> LeftOut:
     what = f"{'view' if one.view else 'table'} {one.schema}.{one.name}"
     if not one.held:
-        return LeftOut(what, "a table that it reads is locked by another session")
+        related = "a table that it reads" if one.view else "a table of the same partitions or heirs"
+        return LeftOut(what, f"{related} is locked by another session")
     return LeftOut(
         what, "it is locked by another session, a migration perhaps, and was not waited for. Remedy: try again later"
     )

@@ -185,10 +185,13 @@ def test_a_table_that_is_locked_is_left_out_and_nobody_waits(server: Server, tmp
         cursor.execute("CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES busy)")
         cursor.execute("CREATE VIEW seen AS SELECT b.id FROM busy b JOIN free f USING (a)")
         cursor.execute("CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM seen")
+        cursor.execute("CREATE TABLE parted (id int, a int) PARTITION BY RANGE (id)")
+        cursor.execute("CREATE TABLE low PARTITION OF parted FOR VALUES FROM (0) TO (10)")
+        cursor.execute("CREATE TABLE high PARTITION OF parted FOR VALUES FROM (10) TO (20)")
     (tmp_path / "q.sql").write_text("SELECT * FROM free WHERE a = 7;\nSELECT * FROM busy WHERE a = 7;\n")
     with migration.cursor() as cursor:
         cursor.execute("BEGIN")
-        cursor.execute("ALTER TABLE busy ADD COLUMN b int")
+        cursor.execute("ALTER TABLE busy ADD COLUMN b int; TRUNCATE low")
         report = advise(AdviceRequest(files=(tmp_path / "q.sql",), url=server.url("locked", "reader"), curve=False))
         cursor.execute("ROLLBACK")
     owner.close()
@@ -200,6 +203,9 @@ def test_a_table_that_is_locked_is_left_out_and_nobody_waits(server: Server, tmp
     assert "locked by another session" in told["table public.busy"]
     assert "a table that it reads is locked" in told["view public.seen"]
     assert "a table that it reads is locked" in told["view public.counted"]
+    assert told["table public.low"].startswith("it is locked by another session")
+    for name in ("parted", "high"):
+        assert "a table of the same partitions or heirs is locked" in told[f"table public.{name}"]
 
 
 def test_nothing_to_plan_with_is_one_message(tmp_path: Path) -> None:
