@@ -16,7 +16,7 @@ from ..sql.placeholders import has_placeholders
 from .candidate_index import CandidateIndex
 from .index_size import index_size
 from .trial_leftovers import without_leftovers
-from .what_if import Price, existing_places, indexes_used, names_in_plans
+from .what_if import Price, existing_places, indexes_used, names_in_plans, refusal
 
 TIMEOUT_MS = 5_000
 HIDES_FROM = (1, 4)
@@ -83,10 +83,10 @@ class HypopgWhatIf:
         self._indexes[handle] = index
         try:
             self._create(handle)
+            self._drop(handle)
         except psycopg2.Error as error:
             del self._indexes[handle]
-            raise StatementError(f"HypoPG refused it ({error.pgcode})") from None
-        self._drop(handle)
+            raise refusal(error, self._connection) from None
         return handle
 
     def size_bytes(self, handle: str) -> int:
@@ -105,9 +105,7 @@ class HypopgWhatIf:
                 cursor.execute(f"EXPLAIN ({generic}FORMAT JSON) {sql}")
                 (document,) = cursor.fetchone() or ("",)
         except psycopg2.Error as error:
-            raise StatementError(
-                f"PostgreSQL says {error.pgcode}: {(error.diag.message_primary or 'no message').strip()}"
-            ) from None
+            raise refusal(error, self._connection) from None
         plan = read_plan(document)
         called = {name: handle for handle, (_, name) in self._live.items()}
         return replace(plan, root=plan.root.with_indexes(lambda name: called.get(name, name)))

@@ -15,7 +15,7 @@ from ..sql.identifier import quote_qualified
 from .builder import Builder, Built
 from .candidate_index import CandidateIndex
 from .trial_leftovers import without_leftovers
-from .what_if import Price, existing_places, indexes_used, names_in_plans
+from .what_if import Price, existing_places, indexes_used, names_in_plans, refusal
 
 
 class ScratchWhatIf:
@@ -72,9 +72,7 @@ class ScratchWhatIf:
                 finally:
                     cursor.execute("ROLLBACK")
         except psycopg2.Error as error:
-            raise StatementError(
-                f"PostgreSQL says {error.pgcode}: {(error.diag.message_primary or 'no message').strip()}"
-            ) from None
+            raise refusal(error, self._connection) from None
         return read_plan(document)
 
     def price(

@@ -4,7 +4,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import psycopg2
+from psycopg2.extensions import connection as Connection
+
+from ..errors import StatementError
 from ..plan import Plan, PlanNode
+from ..postgres.outcome import ConnectionLost
+from ..postgres.server_message import server_message
 from ..schema import Schema
 from .candidate_index import CandidateIndex
 
@@ -64,6 +70,13 @@ def indexes_used(root: PlanNode, names: Mapping[str, frozenset[str]]) -> frozens
     """Those of a plan, as `Price.used` calls them; what `names` does not know goes by its own."""
     bare = {node.index for node in root.walk() if node.index is not None}
     return frozenset(one for name in bare for one in names.get(name, (name,)))
+
+
+def refusal(error: psycopg2.Error, connection: Connection) -> StatementError:
+    """What a door raises for it, without values: ConnectionLost where it says nothing of the statement."""
+    if connection.closed:
+        return ConnectionLost("the server ended the connection that indexes were planned over")
+    return StatementError(f"PostgreSQL says {error.pgcode}: {server_message(error)}")
 
 
 def existing_places(schema: Schema) -> dict[str, tuple[str, str]]:

@@ -14,6 +14,7 @@ from queryproof.analyzer.errors import ServerError, StatementError
 from queryproof.analyzer.postgres.binaries import find_major
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.leftovers import TRIAL_PREFIX
+from queryproof.analyzer.postgres.outcome import ConnectionLost
 from queryproof.analyzer.postgres.server import Server
 
 SETUP = """
@@ -56,7 +57,19 @@ def holds(what_if: WhatIf) -> None:
     for refused in ("SELECT nothing FROM nowhere", "DROP TABLE parted", "SELECT 1; SELECT 2"):
         with pytest.raises(StatementError):
             what_if.price(refused)
+    with pytest.raises(StatementError, match="PostgreSQL says 22P02: ") as caught:
+        what_if.price("SELECT 'a secret'::int")
+    assert "secret" not in str(caught.value)
     assert what_if.price(WANTED, [first]) == with_it
+
+
+def ends_with_its_connection(what_if: WhatIf, connection: Connection, root: Connection) -> None:
+    """A lost connection is no answer about a statement: who plans on must be told."""
+    with root.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+    for _ in range(2):
+        with pytest.raises(ConnectionLost):
+            what_if.price(WANTED)
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +93,12 @@ def test_indexes_built_on_a_scratch_copy_plan_as_sets(scratch: Connection) -> No
         first = what_if.add(CandidateIndex("Od.d", "Ta ble", "hash", (Key("A b"),)))
         assert what_if.price(USES_C, [first], ["Od.d.by c"]).cost > what_if.price(USES_C).cost
     assert catalog(scratch) == before
+
+
+def test_a_scratch_copy_whose_connection_is_lost_is_given_up(scratch: Connection, server: Server) -> None:
+    with Builder(scratch) as builder:
+        connection = connect(server.url("scratch_door", "app"))
+        ends_with_its_connection(ScratchWhatIf(connection, builder), connection, scratch)
 
 
 def test_a_leftover_does_not_stand_in_the_way_on_a_scratch_copy(scratch: Connection) -> None:
@@ -137,5 +156,8 @@ def test_hypopg_plans_sets_and_writes_nothing() -> None:
         assert [index.name for index in table.indexes] == ["Ta ble_pkey", "by c"]
         assert [note.subject for note in left.notes] == [f"index Od.d.{TRIAL_PREFIX}99"]
         assert (left.price(WANTED) == before_it) == left.hides
+        ends_with_its_connection(left, reader, connection)
+        with pytest.raises(ConnectionLost):
+            left.add(OTHER)
         reader.close()
         connection.close()
