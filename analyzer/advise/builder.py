@@ -78,6 +78,8 @@ class Builder:
         self._backend: tuple[int, str] | None = None
         self._standing: set[tuple[str, str]] = set()
         """Schema and name of the indexes that were built and not yet dropped."""
+        self._stuck: set[tuple[str, str]] = set()
+        """Those of them that should have been dropped."""
         try:
             self._prepare()
         except psycopg2.Error as error:
@@ -129,7 +131,9 @@ class Builder:
             self.drop(candidate, index)
 
     def build(self, candidate: CandidateIndex) -> Built:
-        """Build it; the caller drops it. Raises StatementError when PostgreSQL refuses or the connection is lost."""
+        """Build it; the caller drops it. Raises StatementError when PostgreSQL refuses or the connection is lost, and while an
+        earlier one cannot be dropped."""
+        self.clear()
         self._count += 1
         name = f"{TRIAL_PREFIX}{self._count}"
         qualified = quote_qualified(candidate.schema, name)
@@ -155,18 +159,29 @@ class Builder:
         return Built(name, sum(int(size) for _, size in tree), build_ms, frozenset(part for part, _ in tree))
 
     def drop(self, candidate: CandidateIndex, index: Built) -> None:
-        """Take it away, over a new connection when the old one is gone. Raises StatementError when that fails: `close` tries again."""
+        """Take it away, over a new connection when the old one is gone. Raises StatementError when that fails: `clear` and
+        `close` try again."""
+        self._drop(candidate.schema, index.name)
+
+    def clear(self) -> None:
+        """Drop what could not be dropped before: plans would use it. Raises StatementError when that fails again."""
+        for schema, name in sorted(self._stuck):
+            self._drop(schema, name)
+
+    def _drop(self, schema: str, name: str) -> None:
         for last in (False, True):
             try:
                 if self._connection.closed:
                     self._renew()
                 with self._connection.cursor() as cursor:
-                    cursor.execute(f"DROP INDEX IF EXISTS {quote_qualified(candidate.schema, index.name)}")
-                self._standing.discard((candidate.schema, index.name))
+                    cursor.execute(f"DROP INDEX IF EXISTS {quote_qualified(schema, name)}")
+                self._standing.discard((schema, name))
+                self._stuck.discard((schema, name))
                 return
             except psycopg2.Error as error:
                 if last or not self._connection.closed:
-                    raise StatementError(f"the trial index {index.name} was not dropped ({_cause(error)})") from None
+                    self._stuck.add((schema, name))
+                    raise StatementError(f"the trial index {name} was not dropped ({_cause(error)})") from None
 
     def _prepare(self) -> None:
         self._connection.autocommit = True

@@ -95,6 +95,7 @@ def answer_by_measuring(
         return NoIndex(question, no_candidate_reason(question))
     if question.explained.sql is None:
         raise StatementError(f"it could not be run: {question.explained.note}")
+    builder.clear()
     before = _before(question, measure)
     trials: list[_Trial] = []
     tried: list[Alternative] = []

@@ -78,6 +78,25 @@ def test_a_leftover_of_a_killed_run_is_dropped_by_the_next(
     assert left == [f"{TRIAL_PREFIX}of_ours"]
 
 
+def test_nothing_is_built_beside_an_index_that_should_be_gone(
+    things_root: Connection, server: Server, things: str
+) -> None:
+    reader = connect(server.url(things, "reader"))
+    reader.autocommit = False
+    with Builder(connect(server.url(things, "app")), lock_timeout_s=0.2) as builder:
+        first = builder.build(USELESS)
+        with reader.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM things LIMIT 1")
+        for attempt in (lambda: builder.drop(USELESS, first), builder.clear, lambda: builder.build(GOOD)):
+            with pytest.raises(StatementError, match=f"{first.name} was not dropped"):
+                attempt()
+        assert left_behind(things_root) == [first.name]
+        reader.close()
+        second = builder.build(GOOD)
+        assert left_behind(things_root) == [second.name]
+    assert left_behind(things_root) == []
+
+
 def test_two_runs_at_once_are_refused(server: Server, things: str, builder: Builder) -> None:
     with pytest.raises(ServerError, match="another queryproof"):
         Builder(connect(server.url(things, "app")))
