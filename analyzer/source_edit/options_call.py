@@ -115,12 +115,12 @@ def _bare(space: cst.ParenthesizedWhitespace) -> cst.ParenthesizedWhitespace:
 def replaced(call: cst.Call, edit: LoaderEdit) -> set[tuple[str, str]]:
     """Which of the pairs that the edit replaces stand in this call. Raises CannotEdit where one cannot be taken out alone."""
     found: set[tuple[str, str]] = set()
-    wanted = {_key(attribute) for attribute in _attributes(edit.option)}
+    loaded = {(_loads(step), _key(step[1])) for step in _steps(edit.option)}
     for arg in call.args:
         steps = steps_of(arg.value)
         here = {step for step in steps if _matches(step, edit)}
         if here:
-            others = {_key(step[1]) for step in steps if step not in here} - wanted
+            others = {(_loads(step), _key(step[1])) for step in steps if step not in here} - loaded
             if others and edit.option:
                 raise CannotEdit(
                     f"`{_code(arg.value)}` must be replaced, and loads more than the edit does: change it by hand"
@@ -157,11 +157,16 @@ def _key(attribute: str) -> str:
     return attribute.rpartition(".")[2]
 
 
-def _attributes(option: str) -> list[str]:
+def _loads(step: tuple[str, str]) -> bool:
+    """Whether the step loads what it names; defaultload() passes through."""
+    return step[0] != "defaultload"
+
+
+def _steps(option: str) -> list[tuple[str, str]]:
     if not option:
         return []
     whole = cst.ensure_type(cst.parse_expression(f"({option.replace('{root}', 'alias')},)"), cst.Tuple)
-    return [attribute for element in whole.elements for _, attribute in steps_of(element.value)]
+    return [step for element in whole.elements for step in steps_of(element.value)]
 
 
 def opened(execution: cst.Call, tree: Tree) -> cst.Call | None:

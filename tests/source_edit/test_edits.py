@@ -234,6 +234,15 @@ def test_scalar_cannot_be_made_unique_and_shared_options_cannot_be_replaced() ->
         edit_source(text, edit_of(text, replaces=gone))
 
 
+def test_a_column_deferred_below_an_eager_load_is_not_undeferred_at_the_price_of_the_load() -> None:
+    undefer, gone = "defaultload(Author.books).undefer(Book.text)", (("defer", "Book.text"),)
+    text = f"{HEAD}def f(session):\n    return session.scalars(select(Author).options(joinedload(Author.books).defer(Book.text)))\n"
+    with pytest.raises(CannotEdit, match="loads more than the edit does"):
+        edit_source(text, edit_of(text, undefer, replaces=gone))
+    text = text.replace("joinedload", "defaultload")
+    assert changed(text, undefer, replaces=gone)[-1] == f"    return session.scalars(select(Author).options({undefer}))"
+
+
 def test_an_argument_of_get_may_have_any_name() -> None:
     for name in ("placeholder", "self.placeholder"):
         code = f"{HEAD}def f(session):\n    return session.get(Author, {name})\n"
