@@ -118,7 +118,7 @@ class ColumnLoadInLoop(OrmRule):
         )  # fmt: skip
         if not columns or load.entity is None:
             return finding
-        option = _undefer(load, columns)
+        option = _undefer(executions, columns)
         text = option
         if load.aliased:
             name = alias_name(place, load.root) if place is not None and load.root is not None else None
@@ -251,7 +251,13 @@ def _columns(recorded: Recorded, executions: Sequence[Execution]) -> tuple[str, 
     return tuple(sorted(names, key=lambda name: (name not in named, name)))
 
 
-def _undefer(load: OrmLoad, columns: Sequence[str]) -> str:
+def _undefer(executions: Sequence[Execution], columns: Sequence[str]) -> str:
+    """An option for each path to the instances: a self-referential relationship has as many as levels were asked for."""
+    loads = {one.orm.path: one.orm for one in executions if one.orm is not None}
+    return ", ".join(_undefer_on(loads[path], columns) for path in sorted(loads, key=lambda path: (len(path), path)))
+
+
+def _undefer_on(load: OrmLoad, columns: Sequence[str]) -> str:
     if not load.path:
         owner = ALIAS if load.aliased else load.entity
         return ", ".join(f"undefer({owner}.{column})" for column in columns)
