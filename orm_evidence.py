@@ -12,9 +12,13 @@ from .rules.orm_rule import OrmRule
 from .rules.rule import all_rules
 
 N_PLUS_ONE = "n-plus-one"
+COLUMN_LOAD = "column-load-in-loop"
+EAGER = {"selectinload", "joinedload", "subqueryload"}
+Key = tuple[CallSite, str, bool]
+"""Query line, root, and whether deferred columns are loaded instead of relationships: what a proof is of."""
 ORIGIN = (
     "the program was run again with the option added at this line; counted and timed are the query of this line and every "
-    "load of its instances' relationships, over the whole run"
+    "load of its instances' relationships and deferred columns, over the whole run"
 )
 
 
@@ -27,19 +31,33 @@ def with_proofs(
         return list(recommendations)
     names = {rule.name for rule in all_rules() if isinstance(rule, OrmRule)}
     rules = {finding.identity: finding.rule for finding in findings if finding.rule in names}
-    by_query = {(proof.origin, proof.root): proof for proof in proofs}
-    proven: defaultdict[tuple[CallSite, str], list[Recommendation]] = defaultdict(list)
+    by_query: dict[Key, OrmProof] = {(proof.origin, proof.root, bool(proof.columns)): proof for proof in proofs}
+    proven: defaultdict[Key, list[Recommendation]] = defaultdict(list)
+    keys: dict[str, Key] = {}
     given = list(recommendations)
     for one in given:
-        if one.edit is not None and _loads_relationships(one) and one.evidence.queries:
-            proven[one.place or one.edit.place, one.edit.root].append(one)
-    shares = {one.id: shared for key, several in proven.items() if key in by_query for one, shared in _shares(several)}
+        key = _key(one)
+        if key is not None and one.evidence.queries and key in by_query:
+            proven[key].append(one)
+            keys[one.id] = key
+    shares = {one.id: shared for several in proven.values() for one, shared in _shares(several)}
     return [
-        _with_proof(one, by_query[one.place or one.edit.place, one.edit.root], *shares[one.id])
-        if one.edit is not None and one.id in shares
+        _with_proof(one, by_query[keys[one.id]], *shares[one.id])
+        if one.id in keys
         else _unproven(one, {rules[key] for key in one.settles if key in rules})
         for one in given
     ]
+
+
+def _key(one: Recommendation) -> Key | None:
+    """What a proof of it would be of; None when it is no edit of the kinds that are proven."""
+    if one.edit is None or not (EAGER & set(one.edit.loaders) or _undefers(one)):
+        return None
+    return one.place or one.edit.place, one.edit.root, _undefers(one)
+
+
+def _undefers(one: Recommendation) -> bool:
+    return one.edit is not None and "undefer(" in one.edit.option
 
 
 def _unproven(one: Recommendation, rules: set[str]) -> Recommendation:
@@ -48,10 +66,10 @@ def _unproven(one: Recommendation, rules: set[str]) -> Recommendation:
         return one
     if one.edit is None:
         why = "a proof adds loader options at queries and changes no other code"
-    elif rules == {N_PLUS_ONE}:
+    elif rules == {N_PLUS_ONE} or (rules == {COLUMN_LOAD} and _undefers(one)):
         why = "no proof was made for this line's query"
     else:
-        why = "a proof tries eager loading where a relationship was loaded row by row, and no other edit"
+        why = "a proof tries eager loading and undefer() where an N+1 or deferred columns ask for it, and no other edit"
     return replace(one, evidence=replace(one.evidence, origin=f"{one.evidence.origin}; not measured, because {why}"))
 
 
@@ -61,11 +79,6 @@ def _shares(several: Sequence[Recommendation]) -> Iterator[tuple[Recommendation,
     whole = sum(one.saves_ms or 0.0 for one in several)
     for one in several:
         yield one, ((one.saves_ms or 0.0) / whole if whole else 1 / len(several), len(several) - 1)
-
-
-def _loads_relationships(one: Recommendation) -> bool:
-    """Whether it is an edit of the kind that is proven: eager loading at a query, not the choice of columns."""
-    return one.edit is not None and bool({"selectinload", "joinedload", "subqueryload"} & set(one.edit.loaders))
 
 
 def _with_proof(one: Recommendation, proof: OrmProof, share: float, others: int) -> Recommendation:

@@ -2,7 +2,6 @@
 
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,15 +11,17 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from .analyzer.errors import SourceError
-from .analyzer.query import CallSite, RecordedQuery
+from .analyzer.query import CallSite, OrmLoad, RecordedQuery
 from .analyzer.record.launcher import run
 from .analyzer.record.trial import TrialEdit, told_file, write_trial
 from .analyzer.sources.journal import Recording, read_journal, read_recording
 from .analyzer.sql.tokens import significant
-from .rules.orm.n_plus_one import MIN_PARENTS
+from .orm_edits import edits_by_kind, is_deferred
 
 FILE = "proof.json"
-VERSION = 1
+VERSION = 2
+READABLE = (1, VERSION)
+"""Version 1 knows of no columns."""
 LOADS = ("lazy", "eager")
 ROUNDS = 3
 SHORT_S = 5.0
@@ -33,8 +34,9 @@ LOCKS = frozenset(("update", "share"))
 
 @dataclass(frozen=True, slots=True)
 class OrmProof:
-    """What adding eager loading at one query line did. Queries and milliseconds are those of the line's own query and of all
-    loads of its instances' relationships; milliseconds are medians over `rounds` runs. refused: why there is no proof; the figures after are then None."""
+    """What adding eager loading (paths) or undeferred columns (columns) at one query line did; both as in `TrialEdit`, one of
+    them empty. Queries and milliseconds are those of the line's own query and of all loads of its instances' relationships and
+    deferred columns; milliseconds are medians over `rounds` runs. refused: why there is no proof; the figures after are then None."""
 
     origin: CallSite
     root: str
@@ -47,6 +49,7 @@ class OrmProof:
     rounds: int = 0
     rolled_back: bool = False
     refused: str | None = None
+    columns: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,35 +70,41 @@ def prove_orm_edits(
     *,
     rounds: int = ROUNDS,
 ) -> tuple[OrmProof, ...]:
-    """Run the command again, once for all edits, and keep what came of it beside the journal. code: its exit code before.
+    """Run the command again, once for all edits of one kind, and keep what came of it beside the journal. code: its exit code before.
     application: as it was recorded with (`launcher.run`). rounds: runs on each side of a program that ends within seconds; a longer one is run once.
 
+    Eager loading and deferred columns have runs of their own: what the one saves is never counted for the other.
     A program that writes is run twice more, with and without the edits, inside a transaction that is rolled back, so that both
     begin with the same data; one that does not may not write when it is run again. Whatever cannot be compared is refused with
     the reason.
     """
     recording = read_recording(journal)
     queries = list(recording.queries)
-    edits = lazy_edits(queries)
-    if not edits:
+    kinds = edits_by_kind(queries)
+    number = sum(map(len, kinds))
+    if not kinds:
         _write_proofs((), journal)
         return ()
     writes = any(_writes(sql, locks=True) for sql in {one.sql for one in queries})
     say(
-        f"proving {len(edits)} edit{'s' if len(edits) > 1 else ''}: running the program again{', rolling back what it writes' if writes else ''} …"
+        f"proving {number} edit{'s' if number > 1 else ''}: running the program again{', rolling back what it writes' if writes else ''} …"
     )
     recorded = _Run(code, queries, {}, 0.0)
     befores = [] if writes else [recorded]
-    afters: list[_Run] = []
-    while len(afters) < rounds and (not afters or afters[0].seconds < SHORT_S):
-        if len(befores) == len(afters):
+    afters: list[list[_Run]] = [[] for _ in kinds]
+    while len(afters[0]) < rounds and all(not side or side[0].seconds < SHORT_S for side in afters):
+        if len(befores) == len(afters[0]):
             befores.append(_run(command, (), roll_back=writes, application=application))
-        afters.append(
-            _run(command, edits, roll_back=writes, application=application) if befores[-1].code == code else befores[-1]
-        )
-        if afters[-1].code != code:
+        for edits, side in zip(kinds, afters, strict=True):
+            as_before = befores[-1].code == code
+            side.append(_run(command, edits, roll_back=writes, application=application) if as_before else befores[-1])
+        if any(side[-1].code != code for side in afters):
             break
-    proofs = tuple(_proof(edit, recorded, befores, afters, writes) for edit in edits)
+    proofs = tuple(
+        _proof(edit, recorded, befores, side, writes)
+        for edits, side in zip(kinds, afters, strict=True)
+        for edit in edits
+    )
     _write_proofs(proofs, journal)
     return proofs
 
@@ -113,26 +122,9 @@ def read_proofs(journal: Path) -> tuple[OrmProof, ...] | None:
         document = msgspec.json.decode(path.read_bytes(), type=_Document)
     except (OSError, msgspec.MsgspecError) as error:
         raise SourceError(f"{path} cannot be read ({error}): delete it, or record with --prove again") from None
-    if document.version != VERSION:
+    if document.version not in READABLE:
         raise SourceError(f"{path} was written by another queryproof (version {document.version}): record again")
     return document.proofs
-
-
-def lazy_edits(queries: Sequence[RecordedQuery]) -> tuple[TrialEdit, ...]:
-    """An edit for each query line whose instances were asked one by one for a relationship: by two parents at least of one run
-    of the query, as the rule n-plus-one counts them."""
-    runs: defaultdict[tuple[CallSite, str], defaultdict[tuple[tuple[str, ...], str, int | None], set[str | None]]]
-    runs = defaultdict(lambda: defaultdict(set))
-    for query in queries:
-        load = query.orm
-        if load is not None and load.kind == "lazy" and load.origin is not None and load.root and load.path:
-            runs[load.origin, load.root][load.path, query.process, load.origin_sequence].add(load.parent)
-    edits = []
-    for (place, root), loads in sorted(runs.items()):
-        wanted = tuple(sorted({path for (path, _, _), parents in loads.items() if len(parents) >= MIN_PARENTS}))
-        if wanted:
-            edits.append(TrialEdit(place.file, place.line, place.function, root, wanted))
-    return tuple(edits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +166,7 @@ def _proof(
         origin=origin,
         root=edit.root,
         paths=edit.paths,
+        columns=edit.columns,
         ms_recorded=figures_at(recorded.queries, origin, edit.root).ms,
         queries_before=figures[0].queries,
         ms_before=median(one.ms for one in figures),
@@ -214,16 +207,21 @@ class Figures(NamedTuple):
 
 
 def figures_at(queries: Sequence[RecordedQuery], origin: CallSite, root: str) -> Figures:
-    """What the query of this root at one line and the loads of its instances' relationships took in a run. A line of a generic
-    repository sends queries of many roots."""
-    own = [one for one in queries if one.call_site == origin and one.orm is not None and one.orm.kind not in LOADS]
+    """What the query of this root at one line and the loads of its instances' relationships and deferred columns took in a
+    run. A line of a generic repository sends queries of many roots."""
+    own = [one for one in queries if one.call_site == origin and one.orm is not None and not _hangs_on_a_query(one.orm)]
     # A query of several entities is known by its first; the loads know whose instances they are of.
     own = [one for one in own if one.orm is not None and one.orm.root == root] or own
     loads = [
         one for one in queries
-        if one.orm is not None and one.orm.kind in LOADS and one.orm.origin == origin and one.orm.root == root
+        if one.orm is not None and _hangs_on_a_query(one.orm) and one.orm.origin == origin and one.orm.root == root
     ]  # fmt: skip
     return Figures(len(own), len(own) + len(loads), sum(one.duration_ms for one in (*own, *loads)))
+
+
+def _hangs_on_a_query(load: OrmLoad) -> bool:
+    """Whether it is sent for instances that a query has loaded."""
+    return load.kind in LOADS or is_deferred(load)
 
 
 def commits_writes(recording: Recording) -> bool:

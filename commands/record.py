@@ -53,8 +53,8 @@ def size(context: click.Context, parameter: click.Parameter, value: str | None) 
 @click.option(
     "--prove",
     is_flag=True,
-    help="Run the program again with each N+1's option added at its query, and keep queries and time before and after. "
-    "What a program writes is then rolled back.",
+    help="Run the program again with the option for each N+1, and for deferred columns read in a loop, added at its query, and "
+    "keep queries and time before and after. What a program writes is then rolled back.",
 )
 @click.option(
     "--application",
@@ -135,6 +135,7 @@ def record(
 
 def show_proofs(command: tuple[str, ...], output: Path, code: int, application: tuple[str, ...]) -> None:
     """Prove the edits of a recording and tell what came of each."""
+    from ..orm_edits import tried
     from ..orm_proof import prove_orm_edits
     from ..reports.numbers import duration
 
@@ -143,11 +144,14 @@ def show_proofs(command: tuple[str, ...], output: Path, code: int, application: 
 
     proofs = prove_orm_edits(command, output, code, say, application)
     if not proofs:
-        say("nothing to prove: no relationship was loaded one by one, and no other remedy is measured")
+        say(
+            "nothing to prove: no relationship and no deferred column was loaded one by one, and no other remedy is measured"
+        )
     for proof in proofs:
+        loaded = tried(proof.paths, proof.columns)
         place = f"{proof.origin.file}:{proof.origin.line}"
         if proof.queries_after is None or proof.ms_after is None:
-            say(f"{place}: no proof: {proof.refused}")
+            say(f"{place}: no proof with {loaded}: {proof.refused}")
         else:
             times = f"{duration(proof.ms_before)} → {duration(proof.ms_after)}"
-            say(f"{place}: {proof.queries_before} queries → {proof.queries_after}, {times}, measured")
+            say(f"{place}: {proof.queries_before} queries → {proof.queries_after}, {times}, measured with {loaded}")

@@ -16,7 +16,7 @@ STAIRS = (
     ("demo",),
     ("sample_db",),
     ("analysis", "advising", "explanation"),
-    ("orm_evidence", "orm_proof", "orm_outlook"),
+    ("orm_evidence", "orm_proof", "orm_edits", "orm_outlook"),
     ("answering",),
     ("reports",),
     ("rules",),

@@ -15,7 +15,8 @@ from ..analyzer.record import orm
 from ..analyzer.record.recorder import Recorder
 from ..analyzer.record.trial import Trial, TrialEdit
 from ..analyzer.sources.journal import Recording
-from ..orm_proof import commits_writes, figures_at, lazy_edits
+from ..orm_edits import edits_by_kind, tried
+from ..orm_proof import commits_writes, figures_at
 from ..reports.numbers import duration
 from .orm_check import OrmCheck
 
@@ -33,7 +34,7 @@ class Rerun:
         self._recorder = recorder
         self.proofs: list[str] = []
         self.running = False
-        self._edits: tuple[TrialEdit, ...] = ()
+        self._kinds: list[tuple[TrialEdit, ...]] = []
         self._first: Recording | None = None
         self._check: OrmCheck | None = None
         self._trial = Trial(())
@@ -41,15 +42,15 @@ class Rerun:
 
     def watch(self, check: OrmCheck, body: Recording | None) -> bool:
         """The body is over; True: it has loaded something row by row, and `check` goes on for the ends of its transactions."""
-        self._edits = lazy_edits(body.queries) if body is not None else ()
+        self._kinds = edits_by_kind(body.queries) if body is not None else []
         self._first, self._check = body, check
-        return bool(self._edits)
+        return bool(self._kinds)
 
     def prove(self, item: pytest.Item, nextitem: pytest.Item | None, passed: bool) -> None:
         """Run the test again on both sides when there is something to prove; only the proof tells of these runs."""
-        edits, first, check = self._edits, self._first, self._check
-        self._edits, self._first, self._check = (), None, None
-        if not edits or check is None or first is None:
+        kinds, first, check = self._kinds, self._first, self._check
+        self._kinds, self._first, self._check = [], None, None
+        if not kinds or check is None or first is None:
             return
         whole = check.recording() or first
         check.close()
@@ -57,16 +58,19 @@ class Rerun:
         if refusal is not None:
             self.proofs.append(f"{item.nodeid}: no proof: {refusal}")
             return
-        trial = Trial(edits)
+        # Each kind of edit has runs of its own: what the one saves is not counted for the other.
+        trials = [Trial(edits) for edits in kinds]
         befores: list[_Queries | None] = []
-        afters: list[_Queries | None] = []
+        afters: list[list[_Queries | None]] = [[] for _ in kinds]
         start = time.monotonic()
         while len(befores) < ROUNDS and (not befores or time.monotonic() - start < SHORT_S * len(befores)):
             befores.append(self._run(item, nextitem, Trial(())))
-            afters.append(self._run(item, nextitem, trial) if befores[-1] is not None else None)
-            if afters[-1] is None:
+            for trial, side in zip(trials, afters, strict=True):
+                side.append(self._run(item, nextitem, trial) if befores[-1] is not None else None)
+            if any(side[-1] is None for side in afters):
                 break
-        self.proofs += [f"{item.nodeid}: {_line(edit, first.queries, befores, afters, trial)}" for edit in edits]
+        for edits, trial, side in zip(kinds, trials, afters, strict=True):
+            self.proofs += [f"{item.nodeid}: {_line(edit, first.queries, befores, side, trial)}" for edit in edits]
 
     @contextmanager
     def body(self) -> Iterator[None]:
@@ -112,7 +116,7 @@ def _line(
 ) -> str:
     place = CallSite(edit.file, edit.line, edit.function)
     start = f"query at {edit.file}:{edit.line}"
-    loaded = ", ".join(" > ".join(path) for path in edit.paths)
+    loaded = tried(edit.paths, edit.columns)
     problem = trial.problems.get(((edit.file, edit.line, edit.function), edit.root))
     if befores[-1] is None:
         return f"{start}: no proof: run again as it is, the test did not pass"
@@ -132,11 +136,9 @@ def _line(
     if {one[:2] for one in with_} != {(recorded.runs, with_[0].queries)}:
         return f"{start}: no proof: with the option it does not send the same queries each time it runs"
     if with_[0].queries >= recorded.queries:
-        return (
-            f"{start}: no proof: with {loaded} loaded eagerly, {with_[0].queries} queries instead of {recorded.queries}"
-        )
+        return f"{start}: no proof: with {loaded}, {with_[0].queries} queries instead of {recorded.queries}"
     times = [duration(median(one.ms for one in side)) for side in (without, with_)]
     return (
-        f"{start} with {loaded} loaded eagerly: {recorded.queries} queries → {with_[0].queries}, "
+        f"{start} with {loaded}: {recorded.queries} queries → {with_[0].queries}, "
         f"{times[0]} → {times[1]} (measured{f', median of {len(with_)} runs each way' if len(with_) > 1 else ''})"
     )

@@ -32,6 +32,20 @@ def test_what_several_edits_of_one_line_save_together_is_shared_out() -> None:
     assert "In the recording they took 12 ms" in alone.evidence.origin
 
 
+def test_eager_loading_and_undefer_at_one_line_have_each_their_own_proof() -> None:
+    place = CallSite("app.py", 7, "f")
+    eager = OrmProof(place, "Author", (("Author.books",),), 50.0, 31, 40.0, 22, 30.0, rounds=1)
+    columns = replace(eager, paths=(), columns=(("Author.bio",),), queries_after=11, ms_after=15.0)
+    books = edit_at(place, "books", 6.0)
+    assert books.edit is not None
+    bio = replace(books, id="bio", edit=replace(books.edit, option="undefer(Author.bio)", loaders=("undefer",)))
+    told = with_proofs([books, bio], (), [eager, columns])
+    assert [(one.saves_ms, one.evidence.queries[0].after.queries) for one in told] == [(10.0, 22), (25.0, 11)]
+    assert not any("another edit" in one.evidence.origin for one in told)
+    # One kind's proof says nothing of the other.
+    assert with_proofs([books, bio], (), [columns])[0] == books
+
+
 def test_what_no_proof_belongs_to_says_why_where_the_finding_is_of_the_orm() -> None:
     def found(rule: str) -> tuple[Recommendation, Finding]:
         subject = Subject(rule, None, (), rule)
@@ -43,7 +57,7 @@ def test_what_no_proof_belongs_to_says_why_where_the_finding_is_of_the_orm() -> 
     told = [one.evidence.origin.removeprefix("counted") for one in with_proofs(given, findings, ())]
     assert told == [
         "; not measured, because no proof was made for this line's query",
-        "; not measured, because a proof tries eager loading where a relationship was loaded row by row, and no other edit",
+        "; not measured, because a proof tries eager loading and undefer() where an N+1 or deferred columns ask for it, and no other edit",
         "",
     ]
     assert with_proofs(given, findings, None) == given

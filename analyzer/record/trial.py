@@ -17,20 +17,23 @@ from sqlalchemy.orm.interfaces import UserDefinedOption
 from .bootstrap import TRIAL
 from .call_site import Site
 from .option_check import can_join, loader_option
+from .undefer_option import class_named, undefer_option
 
-VERSION = 1
+VERSION = 2
 MAX_STEPS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class TrialEdit:
-    """Eager loading to try at one query line. paths: relationship steps from the root, such as ("Author.books", "Book.tags")."""
+    """What to load with the query of one line. paths: relationships, by their steps from the root, such as ("Author.books",
+    "Book.tags"). columns: deferred columns, by the steps to them, such as ("Author.books", "Book.text")."""
 
     file: str
     line: int
     function: str
     root: str
-    paths: tuple[tuple[str, ...], ...]
+    paths: tuple[tuple[str, ...], ...] = ()
+    columns: tuple[tuple[str, ...], ...] = ()
 
 
 class Trial:
@@ -73,7 +76,7 @@ def told_file(path: Path) -> Path:
 
 def write_trial(edits: tuple[TrialEdit, ...], path: Path) -> None:
     """Keep the edits in a file."""
-    rows = [[edit.file, edit.line, edit.function, edit.root, edit.paths] for edit in edits]
+    rows = [[edit.file, edit.line, edit.function, edit.root, edit.paths, edit.columns] for edit in edits]
     path.write_text(json.dumps({"version": VERSION, "edits": rows}), encoding="utf-8")
 
 
@@ -83,14 +86,19 @@ def read_trial(path: Path) -> tuple[TrialEdit, ...]:
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise ValueError(f"{path} is not a trial of version {VERSION}")
     return tuple(
-        TrialEdit(str(file), int(line), str(function), str(root), tuple(tuple(map(str, steps)) for steps in paths))
-        for file, line, function, root, paths in document["edits"]
+        TrialEdit(str(file), int(line), str(function), str(root), _steps(paths), _steps(columns))
+        for file, line, function, root, paths, columns in document["edits"]
     )
+
+
+def _steps(rows: Any) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(map(str, steps)) for steps in rows)
 
 
 def _apply(state: ORMExecuteState, edit: TrialEdit) -> None:
     statement: Any = state.statement
-    for description in [statement.entity_description] if statement.is_dml else statement.column_descriptions:
+    descriptions = [statement.entity_description] if statement.is_dml else statement.column_descriptions
+    for description in descriptions:
         where = inspect(description["entity"], raiseerr=False) if description["entity"] is not None else None
         if where is None or where.mapper.class_.__name__ != edit.root:
             continue
@@ -104,6 +112,12 @@ def _apply(state: ORMExecuteState, edit: TrialEdit) -> None:
                 statement = statement._generate()
                 statement._with_options = (*others, *kept)
             statement = statement.options(*options)
+        if edit.columns:
+            entities = dict.fromkeys(one["entity"] for one in descriptions if one["entity"] is not None)
+            options, kept = undefer_option(where, edit.columns, statement._with_options, list(entities))
+            statement = statement._generate()
+            statement._with_options = tuple(kept)
+            statement = statement.options(*options)
         state.statement = statement
         return
 
@@ -113,12 +127,8 @@ def _loader_path(where: Any, path: tuple[str, ...]) -> list[Any]:
     parts: list[Any] = []
     for step in path[:MAX_STEPS]:
         name, _, key = step.rpartition(".")
-        mapper = where.mapper
-        owner = next((one for one in mapper.self_and_descendants if one.class_.__name__ == name), mapper)
-        prop = owner.relationships[key]
-        if owner is not mapper and getattr(where, "is_aliased_class", False):
-            # A subclass of a with_polymorphic() entity is reached through it.
-            owner = inspect(getattr(where.entity, name))
-        parts += [where if owner is mapper else owner, prop]
+        reached, mapper = class_named(where, name)
+        prop = mapper.relationships[key]
+        parts += [reached, prop]
         where = prop.mapper
     return parts

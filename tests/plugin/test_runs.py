@@ -40,6 +40,15 @@ def test_a_test_that_loads_row_by_row_is_proven_or_refused_with_the_reason(proje
             runs.append("reads")
             assert count_books(session) == [2] * 10
         def test_ran_seven_times(): assert runs.count("reads") == 7
+        def read_both(session, *options):
+            for author in session.scalars(select(Author).options(*options)):
+                [book.author_id for book in author.books]
+        def test_deferred(session):
+            from sqlalchemy.orm import defer
+            for book in session.scalars(select(Book).options(defer(Book.author_id))): book.author_id
+        def test_both(session):
+            from sqlalchemy.orm import defaultload
+            read_both(session, defaultload(Author.books).defer(Book.author_id))
         def test_eager(session):
             from sqlalchemy.orm import selectinload
             for author in session.scalars(select(Author).options(selectinload(Author.books))): author.books
@@ -78,12 +87,14 @@ def test_a_test_that_loads_row_by_row_is_proven_or_refused_with_the_reason(proje
         """
     )
     result = project.run("--queryproof-prove", "--queryproof", "--queryproof-journal=journal")
-    result.assert_outcomes(passed=8, failed=2, xfailed=1)
+    result.assert_outcomes(passed=10, failed=2, xfailed=1)
     measured = "with Author.books loaded eagerly: 11 queries → 2 (measured, median of 3 runs each way)"
     assert proofs(result) == {
         "test_reads": measured,
         "test_commits": "no proof: it commits what it writes, and a second run would write it again",
         "test_rolls_back": measured,
+        "test_deferred": "with Book.author_id loaded with the query: 21 queries → 1 (measured, median of 3 runs each way)",
+        "test_both": "with Author.books loaded eagerly: 31 queries → 22 (measured, median of 3 runs each way)",
         "test_fails": "no proof: the test did not pass",
         "test_marked": measured,
         "test_expected": measured,
@@ -92,11 +103,15 @@ def test_a_test_that_loads_row_by_row_is_proven_or_refused_with_the_reason(proje
         "test_once": "no proof: run again as it is, the test did not pass",
         "test_case": measured,
     }
+    # The other remedy of the same line has a proof of its own.
+    result.stdout.fnmatch_lines(
+        ["*::test_both: query at * with Author.books > Book.author_id loaded with the query: 31 queries → 11, *"]
+    )
     assert table(result)["test_reads"] == (11, 0)
     counted = Counter(one.scope.name for one in read_recording(project.path / "journal").queries if one.scope)
     assert counted["test_proofs.py::test_reads"] == counted["test_proofs.py::test_marked"] == 11
     assert counted["test_proofs.py::test_rolls_back"] == 12
-    assert len({name for name in counted if name.startswith("setup")}) == 9
+    assert len({name for name in counted if name.startswith("setup")}) == 11
 
 
 ROLLED_BACK = """

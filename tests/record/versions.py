@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 PLACE = ROOT / ".venv-sqlalchemy"
 VERSIONS = {"oldest": "==2.0.20", "leaking": "==2.0.49", "newest 2.0": ">=2.0.50,<2.1", "newest 2.1": ">=2.1,<2.2"}
 TESTS = (
-    "tests/record", "tests/sources/test_journal.py", "tests/sources/test_texts.py", "tests/test_orm_proof.py", "tests/orm_corpus",
+    "tests/record", "tests/sources/test_journal.py", "tests/sources/test_texts.py", "tests/test_orm_proof.py", "tests/test_undefer_proof.py",
+    "tests/orm_corpus",
 )  # fmt: skip
 
 
