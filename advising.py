@@ -229,7 +229,7 @@ def _trial(
     ]
 
     def measure(sql: str) -> Plan:
-        return explainer.measure(sql, runs=WARM_RUNS)
+        return explainer.measure(sql, runs=WARM_RUNS, timing=False)
 
     return SetTrial(statements, builder, measure, explainer.plan, progress, Yardstick(measure))
 

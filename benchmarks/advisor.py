@@ -121,7 +121,7 @@ def proven(url: str, clone: CloneFile, texts: dict[str, str], budget: int, timed
     statements = [(name, 1.0, sql) for name, sql in texts.items()]
 
     def measure(sql: str) -> Plan:
-        return explainer.measure(sql, runs=WARM_RUNS)
+        return explainer.measure(sql, runs=WARM_RUNS, timing=False)
 
     with (
         Builder(connect(url), timeout_s=TIMEOUT_S) as builder,

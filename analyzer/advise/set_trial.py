@@ -16,7 +16,7 @@ from .measured_set import MeasuredQuery, MeasuredSet
 
 CHANGED = 1.1
 """A query counts as faster or slower from this factor on: medians of warm runs repeat within some per cent."""
-SLOWED = 1.2
+SLOWED = 1.15
 """A query that becomes slower by this factor, and by SLOWED_MS, counts against the indexes in its plan."""
 SLOWED_MS = 100.0
 Shape = tuple[str, tuple[str, ...]]
