@@ -9,6 +9,8 @@ from .cannot_edit import CannotEdit
 from .option import POLYMORPHIC, continues, steps_of
 from .tree import Tree, last_name
 
+EAGER = frozenset(("selectinload", "joinedload", "subqueryload", "contains_eager"))
+
 
 def with_call(
     chain: cst.BaseExpression, options: Sequence[cst.BaseExpression], tree: Tree, *, wrap: str | None
@@ -37,7 +39,10 @@ def with_arguments(
     kept: list[cst.Arg] = []
     place = None
     for arg in call.args:
-        if arg.keyword is None and not arg.star and _gives_way(arg.value, options, edit):
+        begun = _undeferred(arg.value, edit)
+        if begun is not None:
+            kept.append(arg.with_changes(value=begun))
+        elif arg.keyword is None and not arg.star and _gives_way(arg.value, options, edit):
             place = len(kept) if place is None else place
         else:
             kept.append(arg)
@@ -121,12 +126,29 @@ def replaced(call: cst.Call, edit: LoaderEdit) -> set[tuple[str, str]]:
         here = {step for step in steps if _matches(step, edit)}
         if here:
             others = {(_loads(step), _key(step[1])) for step in steps if step not in here} - loaded
-            if others and edit.option:
+            if others and edit.option and _undeferred(arg.value, edit) is None:
                 raise CannotEdit(
                     f"`{_code(arg.value)}` must be replaced, and loads more than the edit does: change it by hand"
                 )
             found |= {pair for pair in edit.replaces if any(_equal(step, pair) for step in here)}
     return found
+
+
+def _undeferred(option: cst.BaseExpression, edit: LoaderEdit) -> cst.BaseExpression | None:
+    """The eager load of an option whose last steps alone are replaced, since they defer columns that the edit loads:
+    `joinedload(Author.books)` of `joinedload(Author.books).defer(Book.text)`."""
+    begun = option
+    while (
+        isinstance(begun, cst.Call)
+        and isinstance(begun.func, cst.Attribute)
+        and isinstance(begun.func.value, cst.Call)
+        and begun.func.attr.value == "defer"
+        and _matches(steps_of(begun)[-1], edit)
+    ):
+        begun = begun.func.value
+    steps = steps_of(begun)
+    stands = any(step[0] in EAGER for step in steps) and not any(_matches(step, edit) for step in steps)
+    return begun if edit.option and begun is not option and stands else None
 
 
 def _gives_way(value: cst.BaseExpression, options: Sequence[cst.BaseExpression], edit: LoaderEdit) -> bool:
