@@ -206,7 +206,10 @@ class Search:
         halfway = (self.model.cost(first, without) + self.model.cost(first, without | 1 << merge.other)) / 2
         if self.costs.price(first, without | 1 << number).cost > halfway:
             return
-        for text, gain in sorted((self._merges.gains(merge.one, on) | gains).items()):
+        own = self._merges.gains(merge.one, on)
+        for text, gain in sorted(
+            (text, max(own.get(text, 0.0), gains.get(text, 0.0))) for text in own.keys() | gains.keys()
+        ):
             if gain > least:
                 self.costs.price(text, without | 1 << number)
 
