@@ -40,7 +40,14 @@ def column_edits(queries: Sequence[RecordedQuery]) -> tuple[TrialEdit, ...]:
     columns: defaultdict[tuple[object, ...], set[tuple[str, ...]]] = defaultdict(set)
     for query in queries:
         load = query.orm
-        if load is None or not is_deferred(load) or load.origin is None or load.origin_sequence is None:
+        # Columns that only a subclass has need more than undefer().
+        if (
+            load is None
+            or not is_deferred(load)
+            or load.owner is not None
+            or load.origin is None
+            or load.origin_sequence is None
+        ):
             continue
         if load.root and load.entity and load.parent is not None:
             loaded = (load.entity, fold(load.path, load.to_many)[0])

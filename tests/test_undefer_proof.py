@@ -258,3 +258,64 @@ def test_proofs_of_the_version_before_are_read_and_other_versions_named(tmp_path
     (tmp_path / "trial.json").write_text('{"version": 1, "edits": []}')
     with pytest.raises(ValueError, match="not a trial of version 2"):
         read_trial(tmp_path / "trial.json")
+
+
+SUBCLASS = """
+from sqlalchemy.orm import with_polymorphic
+class Singer(Person):
+    biography: Mapped[str] = mapped_column(deferred=True, nullable=True)
+    __mapper_args__ = {"polymorphic_identity": "singer"}
+class Band(Base):
+    __tablename__ = "bands"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lead_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    lead: Mapped[Person] = relationship()
+class Dancer(Person):
+    __tablename__ = "dancers"
+    id: Mapped[int] = mapped_column(ForeignKey("people.id"), primary_key=True)
+    style: Mapped[str] = mapped_column(deferred=True)
+    __mapper_args__ = {"polymorphic_identity": "dancer"}
+Base.metadata.create_all(engine)
+with Session(engine) as session:
+    if not session.scalar(select(Singer.id).limit(1)):
+        session.add_all([Singer(id=n, biography="b") for n in range(1, 6)] + [Dancer(id=n, style="s") for n in range(6, 11)])
+        session.flush()
+        session.add_all([Band(id=n, lead_id=n) for n in range(1, 6)])
+        session.commit()
+with Session(engine) as session:
+    for person in session.scalars(select(Person).where(Person.kind == "singer")):
+        person.biography
+with Session(engine) as session:
+    for person in session.scalars(select(Person).where(Person.kind == "dancer")):
+        person.style
+with Session(engine) as session:
+    Anyone = with_polymorphic(Person, [Singer])
+    for person in session.scalars(select(Anyone).where(Anyone.kind == "singer")):
+        person.biography
+with Session(engine) as session:
+    for band in session.scalars(select(Band).options(joinedload(Band.lead))):
+        band.lead.biography
+"""
+
+
+def test_columns_that_only_a_subclass_has_are_loaded_with_it_and_nothing_is_advised_that_does_nothing(
+    program: Path,
+) -> None:
+    program.write_text(MODELS + SUBCLASS)
+    command = [sys.executable, str(program), "sqlite:///subclass.db"]
+    assert CliRunner().invoke(main, ["record", "--", *command]).exit_code == 0
+    assert CliRunner().invoke(main, ["analyze"]).exit_code == 0
+    report = from_json((program.parent / "queryproof-report" / "report.json").read_bytes())
+    assert sorted(one.edit.option for one in report.recommendations if one.edit is not None) == [
+        "selectin_polymorphic(Person, [Dancer]), undefer(Dancer.style)",
+        "selectin_polymorphic(Person, [Singer]), undefer(Singer.biography)",
+        "undefer({root}.Singer.biography)",
+    ]
+    # Through a relationship the loads are told, and no option for them.
+    found = [one for one in report.findings if one.rule == "column-load-in-loop"]
+    assert len(found) == 4
+    fixed = CliRunner().invoke(main, ["fix", "--apply"])
+    assert fixed.exit_code == 0, fixed.output
+    assert run(command, program.parent / "fixed") == 0
+    left = [one.orm for one in read_recording(program.parent / "fixed").queries if one.orm and one.orm.kind == "column"]
+    assert {(load.path, load.root) for load in left} == {(("Band.lead",), "Band")}

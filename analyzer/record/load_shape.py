@@ -1,9 +1,10 @@
 """What all loads of one kind, path and origin have in common, as the journal keeps it once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from json.encoder import encode_basestring_ascii as quote
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 
 from .option_check import CONTAINED
@@ -52,7 +53,7 @@ def load_shape(
     entity: type | None,
     path: tuple[object, ...],
     origin: "Load | None",
-    attributes: Iterable[str],
+    attributes: Collection[str],
 ) -> Shape:
     steps = list(_steps(path))[:MAX_STEPS]
     inside = f'"k":"{kind}","e":{quote(entity.__name__) if entity is not None else "null"}'
@@ -60,6 +61,9 @@ def load_shape(
     inside += f',"many":[{",".join("true" if many else "false" for _, many in steps)}]'
     if cause is not None:
         inside += f',"c":"{cause}"'
+    owner = _owner(entity, path, origin, attributes) if cause == "deferred" else None
+    if owner is not None:
+        inside += f',"ow":{quote(owner)}'
     if attributes:
         inside += f',"at":[{",".join(map(quote, sorted(attributes)[:MAX_ATTRIBUTES]))}]'
     if origin is not None:
@@ -76,6 +80,21 @@ def load_shape(
             file, line, function = origin.stack.sites[0]
             inside += f',"o":[{quote(file)},{line},{quote(function)}]'
     return Shape(inside, steps[-1][0] if steps and kind == "lazy" else None)
+
+
+def _owner(
+    entity: type | None, path: tuple[object, ...], origin: "Load | None", attributes: Collection[str]
+) -> str | None:
+    """The subclass that has these columns, where what the query names (its root, or what its last relationship leads to) has not:
+    the class named there can be given no option for them."""
+    reached = [part.mapper.class_ for part in path if getattr(part, "uselist", None) is not None]  # type: ignore[attr-defined] # a relationship
+    named = reached[-1] if reached else origin.entity if origin is not None else None
+    if entity is None or named is None or not issubclass(entity, named):
+        return None
+    found: Any = inspect(entity)
+    owners = {found.attrs[name].parent.class_ for name in attributes if name in found.attrs}
+    below = [one for one in owners if issubclass(one, named) and one is not named]
+    return below[0].__name__ if len(below) == len(owners) == 1 else entity.__name__ if below else None
 
 
 def _is_same(first: Any, entity: type | None) -> bool:

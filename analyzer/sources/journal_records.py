@@ -233,6 +233,7 @@ class Records:
             options=tuple(str(option) for option in value.get("op") or ()),
             cause=cause if cause in ("deferred", "expired") else None,
             attributes=tuple(str(name) for name in value.get("at") or ()),
+            owner=text_of(value.get("ow")),
             check=check_of(value["fx"]) if value.get("fx") else None,
         )
 

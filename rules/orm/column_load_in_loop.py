@@ -116,7 +116,8 @@ class ColumnLoadInLoop(OrmRule):
             ),
             worst=worst,
         )  # fmt: skip
-        if not columns or load.entity is None:
+        if not columns or load.entity is None or (load.owner is not None and load.path):
+            # Columns that only a subclass of what a relationship leads to has: which option reaches them is not tried.
             return finding
         option = _undefer(executions, columns)
         text = option
@@ -131,22 +132,24 @@ class ColumnLoadInLoop(OrmRule):
         )
         origin = recorded.origin(executions[0])
         form = origin.orm.kind if origin is not None and origin.orm is not None else "query"
-        imports = "undefer" if not load.path else "defaultload"
+        separate = load.owner is not None and not load.aliased
+        imports = ("selectin_polymorphic", "undefer") if separate else ("undefer" if not load.path else "defaultload",)
         root = None if load.aliased else load.root
         codes = [*option_codes(text, place, form, root, origin.stack if origin is not None else ())]
         if replaces:
             codes.append(Code("It replaces", "python", ", ".join(f"{name}({what})" for name, what in replaces)))
-        codes.append(Code("Import", "python", f"from sqlalchemy.orm import {imports}"))
+        codes.append(Code("Import", "python", f"from sqlalchemy.orm import {', '.join(imports)}"))
         edit = None
         if place is not None and load.root is not None and form != "refresh" and (load.attributes or len(columns) == 1):
             made_at = (
                 edit_place(place, [found for one in executions if (found := recorded.origin(one)) is not None]) or place
             )
-            edit = LoaderEdit(made_at, load.root, option, (imports,), (), replaces, load.aliased)
+            edit = LoaderEdit(made_at, load.root, option, imports, (), replaces, load.aliased)
         return with_remedy(
             finding, f"Load {' and '.join(f'{load.entity}.{column}' for column in columns)} with the query",
-            f"{'The columns come' if len(columns) > 1 else 'The column comes'} with the row that is read anyway.",
-            codes, before=worst, after=0, saves_ms=finding.at_stake_ms, edit=edit,
+            f"{'The columns come' if len(columns) > 1 else 'The column comes'} with "
+            f"{f'one query for all rows of {load.owner}' if separate else 'the row that is read anyway'}.",
+            codes, before=worst, after=int(separate), saves_ms=finding.at_stake_ms, edit=edit,
         )  # fmt: skip
 
     def _inherited(self, recorded: Recorded, executions: Sequence[Execution]) -> Finding:
@@ -258,8 +261,12 @@ def _undefer(executions: Sequence[Execution], columns: Sequence[str]) -> str:
 
 
 def _undefer_on(load: OrmLoad, columns: Sequence[str]) -> str:
+    if not load.path and load.owner is not None and not load.aliased:
+        # undefer() alone would name columns that the query has no place for.
+        own = ", ".join(f"undefer({load.owner}.{column})" for column in columns)
+        return f"selectin_polymorphic({load.root}, [{load.owner}]), {own}"
     if not load.path:
-        owner = ALIAS if load.aliased else load.entity
+        owner = (f"{ALIAS}.{load.owner}" if load.owner else ALIAS) if load.aliased else load.entity
         return ", ".join(f"undefer({owner}.{column})" for column in columns)
     steps = []
     for number, step in enumerate(load.path):
