@@ -16,8 +16,8 @@ from .measured_set import MeasuredQuery, MeasuredSet
 
 CHANGED = 1.1
 """A query counts as faster or slower from this factor on: medians of warm runs repeat within some per cent."""
-SLOWED = 1.15
-"""A query that becomes slower by this factor, and by SLOWED_MS, counts against the indexes in its plan."""
+SLOWED = 1.1
+"""A query that becomes slower by this factor, and by SLOWED_MS, counts against the indexes in its plan: no more is allowed to plans either."""
 SLOWED_MS = 100.0
 Shape = tuple[str, tuple[str, ...]]
 """Of a plan, with the trial indexes it uses: PostgreSQL names the indexes of a table's parts, and names others alike later."""
@@ -173,8 +173,10 @@ class SetTrial:
             {key: _ms(plans[key]) * best / self._pace.get((key, self._shape(plans[key])), best) for key in keys}
             for plans in (self._before, self._after)
         )
-        also = _judged(using, even_before, even_after)
-        found = {index: verdict for index, verdict in _judged(using, before, after).items() if index in also}
+        # A gain that either shows is one; a query is slower where it is so for a machine that stays alike.
+        helpless, _ = _judged(using, before, after)
+        even_helpless, slowing = _judged(using, even_before, even_after)
+        found = {index: verdict for index, verdict in helpless.items() if index in even_helpless} | slowing
         if not found:
             return None
         index = min(found, key=lambda one: (found[one][0], describe(one)))
@@ -213,13 +215,14 @@ def _judged(
     using: Mapping[CandidateIndex, Sequence[tuple[str, float, str]]],
     before: Mapping[str, float],
     after: Mapping[str, float],
-) -> dict[CandidateIndex, tuple[float, str]]:
-    """What the indexes that do not help are worth in milliseconds, with the reason. using: statements whose plans hold each;
-    before, after: milliseconds by fingerprint."""
-    found: dict[CandidateIndex, tuple[float, str]] = {}
+) -> tuple[dict[CandidateIndex, tuple[float, str]], dict[CandidateIndex, tuple[float, str]]]:
+    """The indexes that do not help, and those that slow a query down: what they are worth in milliseconds, with the reason.
+    using: statements whose plans hold each; before, after: milliseconds by fingerprint."""
+    helpless: dict[CandidateIndex, tuple[float, str]] = {}
+    slowing: dict[CandidateIndex, tuple[float, str]] = {}
     for index, statements in using.items():
         if not statements:
-            found[index] = 0.0, "built, and no query that was run used it"
+            helpless[index] = 0.0, "built, and no query that was run used it"
             continue
         # By query: one that takes long and stays as it is must not hide what another gains.
         saved = {key: _saved(before[key], after[key]) for key, _, _ in statements}
@@ -227,14 +230,14 @@ def _judged(
         slowed = [key for key in saved if after[key] > SLOWED * before[key] and after[key] - before[key] > SLOWED_MS]
         if worth <= 0 or max(saved.values()) < MIN_GAIN_MS:
             old, new = (sum(calls * times[key] for key, calls, _ in statements) for times in (before, after))
-            found[index] = worth, f"built and used, but its queries' time went from {old:.3g} to {new:.3g} ms"
-        elif slowed:
+            helpless[index] = worth, f"built and used, but its queries' time went from {old:.3g} to {new:.3g} ms"
+        if slowed:
             old, new = before[slowed[0]], after[slowed[0]]
-            found[index] = (
+            slowing[index] = (
                 worth,
                 f"built and used, but it made query {slowed[0]} slower: {old:.3g} ms became {new:.3g} ms",
             )
-    return found
+    return helpless, slowing
 
 
 def _saved(before: float, after: float) -> float:
