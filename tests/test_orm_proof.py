@@ -118,7 +118,8 @@ def test_a_program_that_only_reads_is_run_again_and_the_report_says_measured(
     # The headline, the action and the figures before and after say the same.
     assert action.saves_ms is not None
     assert report.saved_ms == pytest.approx(action.saves_ms)
-    assert action.saves_ms == pytest.approx(min(proof.ms_recorded, evidence.before.ms - evidence.after.ms))
+    # On a busy machine the run with the option may take as long; then nothing is said to be saved.
+    assert action.saves_ms == pytest.approx(max(0.0, min(proof.ms_recorded, evidence.before.ms - evidence.after.ms)))
 
 
 def test_what_a_program_commits_is_rolled_back_in_the_proof(program: Path, server: Server) -> None:
