@@ -75,7 +75,9 @@ class ColumnLoadInLoop(OrmRule):
             if load.kind == "column" and load.cause == "deferred":
                 if load.origin_sequence is not None:
                     origin: object = load.origin or (execution.process, load.origin_sequence)
-                    deferred[origin, load.root, load.entity, fold(load.path, load.to_many)[0]].append(execution)
+                    deferred[origin, load.root, load.entity, load.owner, fold(load.path, load.to_many)[0]].append(
+                        execution
+                    )
             elif _is_of_a_subclass(recorded, execution, load):
                 inherited[load.origin, load.root].append(execution)
             else:
