@@ -43,10 +43,10 @@ def rounds(recorded: Recorded) -> Iterator[Rounds]:
     ends them."""
     counts = _Counts(recorded)
     for steps in recorded.units.values():
-        sent = Counter((step.fingerprint, recorded.loop(step)) for step in steps if isinstance(step, Execution))
+        sent = Counter(_sent_by(recorded, step) for step in steps if isinstance(step, Execution))
         for stretch in _stretches(recorded, counts, steps):
             for executions, times in _repeated(recorded, stretch):
-                kept = Counter((one.fingerprint, recorded.loop(one)) for one in executions)
+                kept = Counter(_sent_by(recorded, one) for one in executions)
                 whole = all(sent[key] - count <= 1 for key, count in kept.items())
                 yield Rounds(tuple(executions), times, whole)
 
@@ -70,7 +70,7 @@ def _stretches(recorded: Recorded, counts: "_Counts", steps: Sequence[Step]) -> 
 
 def _repeated(recorded: Recorded, stretch: Sequence[Execution]) -> Iterator[tuple[Sequence[Execution], int]]:
     numbers: dict[tuple[str, int], int] = {}
-    keys = [numbers.setdefault((one.fingerprint, recorded.loop(one)), len(numbers)) for one in stretch]
+    keys = [numbers.setdefault(_sent_by(recorded, one), len(numbers)) for one in stretch]
     start = 0
     while start + 2 * MIN_ROUNDS <= len(stretch):
         for length in range(2, MAX_STATEMENTS + 1):
@@ -92,22 +92,27 @@ def _key(execution: Execution) -> tuple[object, ...]:
     return (execution.fingerprint, loop_key(execution))
 
 
+def _sent_by(recorded: Recorded, execution: Execution) -> tuple[str, int]:
+    """Equal where `_key` is, and cheap to compare."""
+    return execution.fingerprint, recorded.loop(execution)
+
+
 class _Counts:
     """Whether an execution can be of a round: known by its statement, and by whether it has found more than one row."""
 
     def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
-        self._right: dict[tuple[str, bool], bool] = {}
+        self._known: dict[tuple[str, bool], bool] = {}
 
     def __call__(self, execution: Execution) -> bool:
         statement = asked_for(self._recorded, execution)
         if statement is None:
             return False
         key = (execution.fingerprint, (execution.rows or 0) > 1)
-        if key not in self._right:
+        if key not in self._known:
             text = self._recorded.groups[execution.fingerprint].text
-            self._right[key] = why_right(statement, text, [execution]) is not None
-        return not self._right[key]
+            self._known[key] = why_right(statement, text, [execution]) is None
+        return self._known[key]
 
 
 def _values_differ(found: Sequence[Execution], length: int) -> bool:
