@@ -1,5 +1,8 @@
 """A table of which one index helps a query, and what a run that tries indexes on it may leave behind."""
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 from psycopg2.extensions import connection as Connection
 
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
@@ -30,3 +33,7 @@ def terminate(root: Connection) -> None:
         cursor.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app' AND datname = 'measured'"
         )
+
+
+def quiet(stage: str, items: Sequence[Any]) -> Iterator[Any]:
+    return iter(items)

@@ -1,0 +1,178 @@
+"""Sets of indexes really built one after the other: what helps stays, what does not is taken out, noise decides nothing."""
+
+from dataclasses import replace
+
+from psycopg2.extensions import connection as Connection
+
+from queryproof.analyzer.advise.builder import Builder
+from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
+from queryproof.analyzer.advise.set_trial import SetTrial
+from queryproof.analyzer.plan import Plan
+from queryproof.analyzer.postgres.connect import connect
+from queryproof.analyzer.postgres.explain import Explainer
+from queryproof.analyzer.postgres.server import Server
+from queryproof.analyzer.schema import Partition
+
+from .things import GOOD, QUERY, USELESS, WORD, left_behind, quiet
+
+
+def test_what_helps_stays_and_what_does_not_is_taken_out(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    with SetTrial([("q", 10.0, QUERY)], builder, lambda sql: explainer.measure(sql, 3), explainer.plan, quiet) as trial:
+        found = trial.measure([USELESS, GOOD], {})
+        assert len(left_behind(things_root)) == 1
+    assert list(found.kept) == [GOOD]
+    assert found.kept[GOOD].size_bytes > 100_000
+    ((index, reason),) = found.taken_out
+    assert index == USELESS
+    assert "no query that was run used it" in reason
+    (query,) = found.queries
+    assert (query.after.execution_ms or 0.0) < (query.before.execution_ms or 0.0) / 1.2
+    assert left_behind(things_root) == []
+
+
+def test_a_plan_that_was_measured_is_not_run_again(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    runs: list[str] = []
+
+    def measure(sql: str) -> Plan:
+        runs.append(sql)
+        return explainer.measure(sql, 1)
+
+    other = "SELECT count(*) FROM things WHERE word LIKE '%a%'"
+    with SetTrial([("q", 1.0, QUERY), ("r", 1.0, other)], builder, measure, explainer.plan, quiet) as trial:
+        trial.measure([GOOD], {})
+        assert runs == [QUERY, other, QUERY]
+        found = trial.measure([GOOD, USELESS], {})
+        assert runs == [QUERY, other, QUERY]
+        assert list(found.kept) == [GOOD]
+        assert found.queries[1].after == found.queries[1].before
+
+
+def test_a_moment_of_other_load_takes_no_index_out(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    runs: list[Plan] = []
+
+    def measure(sql: str) -> Plan:
+        plan = explainer.measure(sql, 3)
+        # The second run, the first with the index, meets the load.
+        runs.append(replace(plan, execution_ms=(plan.execution_ms or 0.0) + (1000 if len(runs) == 1 else 0)))
+        return runs[-1]
+
+    with SetTrial([("q", 10.0, QUERY)], builder, measure, explainer.plan, quiet) as trial:
+        found = trial.measure([GOOD], {})
+    assert len(runs) == 3
+    assert list(found.kept) == [GOOD]
+    assert found.queries[0].after == runs[2]
+
+
+def test_a_machine_that_has_become_slower_takes_no_index_out(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    runs: list[Plan] = []
+    slower = 1.0
+
+    def measure(sql: str) -> Plan:
+        nonlocal slower
+        # From the first run with the index on, everything takes a thousand times as long.
+        slower = 1000.0 if runs else 1.0
+        plan = explainer.measure(sql, 3)
+        runs.append(replace(plan, execution_ms=(plan.execution_ms or 0.0) * slower))
+        return runs[-1]
+
+    statements = [("q", 10.0, QUERY)]
+    with SetTrial(statements, builder, measure, explainer.plan, quiet, lambda: 25.0 * slower) as trial:
+        found = trial.measure([GOOD], {})
+    assert list(found.kept) == [GOOD]
+    assert (found.queries[0].after.execution_ms or 0.0) > (found.queries[0].before.execution_ms or 0.0)
+
+
+def test_a_query_that_stays_as_slow_as_it_was_does_not_hide_what_another_gains(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    long = "SELECT count(*) FROM things WHERE a = 78"
+
+    def measure(sql: str) -> Plan:
+        plan = explainer.measure(sql, 3)
+        return replace(plan, execution_ms=5000.0) if sql == long else plan
+
+    with SetTrial([("q", 1.0, QUERY), ("r", 1.0, long)], builder, measure, explainer.plan, quiet) as trial:
+        found = trial.measure([GOOD], {})
+    assert list(found.kept) == [GOOD]
+    assert found.taken_out == ()
+
+
+def test_a_query_that_becomes_slower_takes_the_index_out_though_another_gains(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    slowed = "SELECT count(*) FROM things WHERE a = 78"
+
+    def measure(sql: str) -> Plan:
+        plan = explainer.measure(sql, 3)
+        uses = any(node.index is not None for node in plan.root.walk())
+        return replace(plan, execution_ms=(900.0 if uses else 400.0) if sql == slowed else (1.0 if uses else 9000.0))
+
+    with SetTrial([("q", 1.0, QUERY), ("r", 1.0, slowed)], builder, measure, explainer.plan, quiet) as trial:
+        found = trial.measure([GOOD], {})
+    ((index, reason),) = found.taken_out
+    assert index == GOOD
+    assert "it made query r slower: 400 ms became 900 ms" in reason
+
+
+def test_parts_whose_indexes_get_the_same_names_again_are_measured_again(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    runs: list[Plan] = []
+
+    def measure(sql: str) -> Plan:
+        runs.append(explainer.measure(sql, 1))
+        return runs[-1]
+
+    whole = CandidateIndex("public", "halves", "btree", (Key("a"),), partitions=(Partition("public", "half"),))
+    partial = replace(whole, predicate="a > 50")
+    with things_root.cursor() as cursor:
+        cursor.execute("SET ROLE app; CREATE TABLE halves (id int, a int, filler text) PARTITION BY RANGE (id)")
+        cursor.execute("CREATE TABLE half PARTITION OF halves FOR VALUES FROM (0) TO (40000)")
+        cursor.execute("INSERT INTO halves SELECT id, a, filler FROM things; ANALYZE halves; RESET ROLE")
+    try:
+        with SetTrial(
+            [("q", 1.0, "SELECT * FROM halves WHERE a = 77")], builder, measure, explainer.plan, quiet
+        ) as trial:
+            for index in (whole, partial):
+                assert list(trial.measure([index], {}).kept) == [index]
+    finally:
+        with things_root.cursor() as cursor:
+            cursor.execute("DROP TABLE halves")
+    assert len(runs) == 3
+    assert {node.index for plan in runs[1:] for node in plan.root.walk()} >= {"half_a_idx"}
+
+
+def test_an_index_that_cannot_be_dropped_now_takes_part_in_no_measurement(
+    things_root: Connection, server: Server, things: str, explainer: Explainer
+) -> None:
+    other = "SELECT count(*) FROM things WHERE word = md5('77')"
+    with Builder(connect(server.url(things, "app")), lock_timeout_s=0.2) as builder:
+        reader = connect(server.url(things, "reader"))
+        reader.autocommit = False
+
+        def measure(sql: str) -> Plan:
+            plan = explainer.measure(sql, 3)
+            uses = any(node.index is not None for node in plan.root.walk())
+            return replace(plan, execution_ms=900.0 if uses and sql == other else plan.execution_ms)
+
+        statements = [("q", 1.0, QUERY), ("r", 1.0, other)]
+        with SetTrial(statements, builder, measure, explainer.plan, quiet) as trial:
+            with reader.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM things LIMIT 1")
+            found = trial.measure([GOOD, WORD], {GOOD: ["q"], WORD: ["r"]})
+            reader.close()
+    assert list(found.kept) == [GOOD]
+    assert [index for index, _ in found.taken_out] == [WORD]
+    assert [one.fingerprint for one in found.queries] == ["q"]
+    ((what, reason),) = [(one.what, one.reason) for one in found.unmeasured]
+    assert what == "r"
+    assert "was not dropped (55P03" in reason
+    assert left_behind(things_root) == []
