@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from .analyzer.query import CallSite, OrmLoad, RecordedQuery
+from .analyzer.query import CallSite, RecordedQuery
 from .analyzer.record.trial import TrialEdit
 from .rules.loader_option import fold
 from .rules.orm.column_load_in_loop import MIN_DEFERRED
@@ -43,7 +43,7 @@ def column_edits(queries: Sequence[RecordedQuery]) -> tuple[TrialEdit, ...]:
         # Columns that only a subclass has need more than undefer().
         if (
             load is None
-            or not is_deferred(load)
+            or not load.deferred
             or load.owner is not None
             or load.origin is None
             or load.origin_sequence is None
@@ -68,8 +68,3 @@ def tried(paths: Sequence[Sequence[str]], columns: Sequence[Sequence[str]]) -> s
     """What is added at the query, to stand behind "with". paths, columns: as in `TrialEdit`, one of them empty."""
     steps = ", ".join(" > ".join(path) for path in paths or columns)
     return f"{steps} loaded {'eagerly' if paths else 'with the query'}"
-
-
-def is_deferred(load: OrmLoad) -> bool:
-    """Whether it fetches columns of an instance that its query has left out."""
-    return load.kind == "column" and load.cause == "deferred"

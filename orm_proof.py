@@ -16,7 +16,7 @@ from .analyzer.record.launcher import run
 from .analyzer.record.trial import TrialEdit, told_file, write_trial
 from .analyzer.sources.journal import Recording, read_journal, read_recording
 from .analyzer.sql.tokens import significant
-from .orm_edits import edits_by_kind, is_deferred
+from .orm_edits import edits_by_kind
 
 FILE = "proof.json"
 VERSION = 2
@@ -221,7 +221,7 @@ def figures_at(queries: Sequence[RecordedQuery], origin: CallSite, root: str) ->
 
 def _hangs_on_a_query(load: OrmLoad) -> bool:
     """Whether it is sent for instances that a query has loaded."""
-    return load.kind in LOADS or is_deferred(load)
+    return load.kind in LOADS or load.deferred
 
 
 def commits_writes(recording: Recording) -> bool:

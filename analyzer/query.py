@@ -90,6 +90,11 @@ class OrmLoad:
     members: tuple[tuple[str, int, bool], ...] = ()
     check: OptionCheck | None = None
 
+    @property
+    def deferred(self) -> bool:
+        """Whether it fetches columns of an instance that its query has left out."""
+        return self.kind == "column" and self.cause == "deferred"
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:

@@ -72,7 +72,7 @@ class ColumnLoadInLoop(OrmRule):
             load = execution.orm
             if load is None or load.parent is None or recorded.after_commit(execution) is not None:
                 continue
-            if load.kind == "column" and load.cause == "deferred":
+            if load.deferred:
                 if load.origin_sequence is not None:
                     origin: object = load.origin or (execution.process, load.origin_sequence)
                     deferred[origin, load.root, load.entity, load.owner, fold(load.path, load.to_many)[0]].append(
