@@ -22,11 +22,10 @@ from .analyzer.advise.selection import select_indexes
 from .analyzer.advise.selection_types import Constraints, Selection, TableWrites, WeightedQuery
 from .analyzer.advise.set_trial import SetTrial
 from .analyzer.advise.table_writes import table_writes
+from .analyzer.advise.trial_runs import TrialRuns
 from .analyzer.advise.weighted_queries import weighted_queries
 from .analyzer.advise.workload_costs import WorkloadCosts
-from .analyzer.advise.yardstick import Yardstick
 from .analyzer.errors import ServerError, SourceError
-from .analyzer.plan import Plan
 from .analyzer.postgres.connect import connect
 from .analyzer.postgres.explain import Explainer
 from .analyzer.postgres.explain_workload import explain_workload
@@ -43,7 +42,6 @@ from .rules.rule import Case
 
 CURVE_POINTS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 """Budgets of the curve, as shares of the size of all tables."""
-WARM_RUNS = 5
 LEFT_BEHIND = "trial indexes"
 """What a report calls them where they could not be taken away."""
 Counter = Callable[[str, int, int], None]
@@ -228,10 +226,7 @@ def _trial(
         (one.fingerprint, one.calls, one.texts[0][0]) for one in queries if one.fingerprint in served | changed
     ]
 
-    def measure(sql: str) -> Plan:
-        return explainer.measure(sql, runs=WARM_RUNS, timing=False)
-
-    return SetTrial(statements, builder, measure, explainer.plan, progress, Yardstick(measure))
+    return SetTrial(statements, builder, TrialRuns(explainer), progress)
 
 
 def _estimated(

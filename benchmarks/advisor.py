@@ -18,7 +18,6 @@ from pathlib import Path
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-from queryproof.advising import WARM_RUNS
 from queryproof.analysis import silent
 from queryproof.analyzer.advise.builder import Builder
 from queryproof.analyzer.advise.candidate_index import CandidateIndex
@@ -29,8 +28,7 @@ from queryproof.analyzer.advise.prove_set import prove_set
 from queryproof.analyzer.advise.selection import select_indexes
 from queryproof.analyzer.advise.selection_types import Constraints, Selection, WeightedQuery
 from queryproof.analyzer.advise.set_trial import SetTrial
-from queryproof.analyzer.advise.yardstick import Yardstick
-from queryproof.analyzer.plan import Plan
+from queryproof.analyzer.advise.trial_runs import TrialRuns
 from queryproof.analyzer.postgres.binaries import find_binaries, find_major
 from queryproof.analyzer.postgres.clone import HollowClone
 from queryproof.analyzer.postgres.clone_file import CloneFile
@@ -120,12 +118,9 @@ def proven(url: str, clone: CloneFile, texts: dict[str, str], budget: int, timed
     explainer = Explainer(connect(url), analyze=True, timeout_s=TIMEOUT_S)
     statements = [(name, 1.0, sql) for name, sql in texts.items()]
 
-    def measure(sql: str) -> Plan:
-        return explainer.measure(sql, runs=WARM_RUNS, timing=False)
-
     with (
         Builder(connect(url), timeout_s=TIMEOUT_S) as builder,
-        SetTrial(statements, builder, measure, explainer.plan, silent, Yardstick(measure)) as trial,
+        SetTrial(statements, builder, TrialRuns(explainer), silent) as trial,
     ):
         selection, found = prove_set(
             timed.selection, lambda found: chosen(clone, texts, budget, banned=found.useless).selection, trial

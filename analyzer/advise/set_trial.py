@@ -2,59 +2,64 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Self
+from typing import Protocol, Self
 
 from ..errors import StatementError
 from ..plan import Plan, PlanNode
 from ..postgres.plan_shape import plan_shape
 from ..recommendation import Alternative
 from ..schema import Partition
+from ..sql.identifier import quote_qualified
 from .builder import Builder, Built
 from .candidate_index import CandidateIndex
-from .index_advice import MIN_GAIN_MS, Measure, describe
 from .measured_set import MeasuredQuery, MeasuredSet
+from .trial_verdict import is_slower, verdict
 
-CHANGED = 1.1
-"""A query counts as faster or slower from this factor on: medians of warm runs repeat within some per cent."""
-SLOWED = 1.1
-"""A query that becomes slower by this factor, and by SLOWED_MS, counts against the indexes in its plan: no more is allowed to plans either."""
-SLOWED_MS = 100.0
+CLEAR = 1.25
+"""A query that has become faster by this factor is believed at once: any other is measured again, in turns with and without."""
 Shape = tuple[str, tuple[str, ...]]
 """Of a plan, with the trial indexes it uses: PostgreSQL names the indexes of a table's parts, and names others alike later."""
 NOT_RUN = "none of its queries could be run: it is known by its plan alone"
+
+
+class Runs(Protocol):
+    """How statements are planned and run, each raising StatementError."""
+
+    def plan(self, sql: str) -> Plan:
+        """Planned, not run."""
+
+    def measure(self, sql: str) -> Plan:
+        """The plan of the median warm run."""
+
+    def in_turns(self, sql: str, hidden: Sequence[Sequence[str]]) -> Sequence[Plan]:
+        """The same without each of these sets of indexes (SQL names), all in turns."""
 
 
 class SetTrial:
     """Builds sets of indexes one after the other, and measures the statements under each. statements: (fingerprint, calls, text
     with values) of those that the sets should serve. What is built stays for the next set that holds it, until `close`.
 
-    plan: plans a statement without running it; one whose plan was measured before, under another set, is not run again.
-    yardstick: milliseconds of a statement that no index concerns: an index is useless only if it is so by times in its measure,
-    too, since other load comes and goes."""
+    A statement whose plan was measured before, under another set, is not run again."""
 
     def __init__(
         self,
         statements: Sequence[tuple[str, float, str]],
         builder: Builder,
-        measure: Measure,
-        plan: Measure,
+        runs: Runs,
         progress: Callable[[str, Sequence[tuple[str, float, str]]], Iterator[tuple[str, float, str]]],
-        yardstick: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self._ran = list(statements)
         self._builder = builder
-        self._measure = measure
-        self._plan = plan
+        self._runs = runs
         self._progress = progress
-        self._yardstick = yardstick
         self._before: dict[str, Plan] = {}
         self._after: dict[str, Plan] = {}
         self._known: dict[str, dict[Shape, Plan]] = {}
         """What was measured, by fingerprint and shape of the plan."""
         self._sure: set[tuple[str, Shape]] = set()
-        """Of that, what was measured a second time."""
-        self._pace: dict[tuple[str, Shape], float] = {}
-        """Of that, milliseconds of the yardstick around the run."""
+        """Of that, what was measured in turns with and without the indexes."""
+        self._without: dict[tuple[str, Shape], dict[CandidateIndex, float]] = {}
+        """Of what has become slower: milliseconds without each index of the plan alone."""
         self._stuck: dict[str, str] = {}
         """Names of indexes that could not be dropped, each with the reason."""
         self._built: dict[CandidateIndex, Built] = {}
@@ -86,17 +91,14 @@ class SetTrial:
         while True:
             self._run("Measuring after", pending, self._after, "with the indexes built: ")
             self._set_aside(serves)
+            for one in self._progress("Measuring in turns", [one for one in self._ran if self._doubtful(one[0])]):
+                self._compare(one[0], one[2])
             useless = self._useless()
             if useless is None:
                 break
             index, reason = useless
             # What used it is measured again under what is left.
             pending = self._using(index)
-            if doubtful := [one for one in pending if (one[0], self._shape(self._after[one[0]])) not in self._sure]:
-                # One moment of other load must not speak against an index.
-                self._run("Measuring again", doubtful, self._after, "with the indexes built: ", again=True)
-                pending = []
-                continue
             self._drop(index)
             self._taken_out.append((index, reason))
         return MeasuredSet(
@@ -104,6 +106,26 @@ class SetTrial:
             tuple(MeasuredQuery(key, calls, self._before[key], self._after[key]) for key, calls, _ in self._ran),
             tuple(self._unmeasured), dict(self._plain),
         )  # fmt: skip
+
+    def _run(
+        self, stage: str, statements: Sequence[tuple[str, float, str]], found: dict[str, Plan], where: str
+    ) -> None:
+        for one in self._progress(stage, list(statements)):
+            try:
+                plan = self._measured(one[0], one[2])
+                if stuck := _used(plan.root) & self._stuck.keys():
+                    raise StatementError(self._stuck[min(stuck)])
+                found[one[0]] = plan
+            except StatementError as error:
+                self._unmeasured.append(Alternative(one[0], f"{where}{error}"))
+                self._ran.remove(one)
+
+    def _measured(self, fingerprint: str, sql: str) -> Plan:
+        known = self._known.setdefault(fingerprint, {})
+        if known and (found := known.get(self._shape(self._runs.plan(sql)))) is not None:
+            return found
+        plan = self._runs.measure(sql)
+        return known.setdefault(self._shape(plan), plan)
 
     def _set_aside(self, serves: Mapping[CandidateIndex, Collection[str]]) -> None:
         """Take away what cannot be judged, since none of its queries could be run: writes, and runs that were lost."""
@@ -114,73 +136,58 @@ class SetTrial:
                 self._drop(index)
                 self._refused.append((index, NOT_RUN))
 
-    def _using(self, index: CandidateIndex) -> list[tuple[str, float, str]]:
-        names = self._built[index].names
-        return [one for one in self._ran if names & _used(self._after[one[0]].root)]
+    def _doubtful(self, fingerprint: str) -> bool:
+        """Whether one measurement does not show that its indexes help."""
+        before, after = self._before[fingerprint], self._after[fingerprint]
+        return (
+            bool(self._within(after))
+            and (fingerprint, self._shape(after)) not in self._sure
+            and CLEAR * _ms(after) > _ms(before)
+        )
 
-    def _shape(self, plan: Plan) -> Shape:
-        used = _used(plan.root)
-        return plan_shape(plan.root), tuple(sorted(one.name for one in self._built.values() if one.names & used))
-
-    def _run(
-        self,
-        stage: str,
-        statements: Sequence[tuple[str, float, str]],
-        found: dict[str, Plan],
-        where: str,
-        again: bool = False,
-    ) -> None:
-        for one in self._progress(stage, list(statements)):
-            try:
-                plan = self._twice(one[0], one[2]) if again else self._measured(one[0], one[2])
-                if stuck := _used(plan.root) & self._stuck.keys():
-                    raise StatementError(self._stuck[min(stuck)])
-                found[one[0]] = plan
-            except StatementError as error:
-                self._unmeasured.append(Alternative(one[0], f"{where}{error}"))
-                self._ran.remove(one)
-
-    def _measured(self, fingerprint: str, sql: str) -> Plan:
-        known = self._known.setdefault(fingerprint, {})
-        if known and (found := known.get(self._shape(self._plan(sql)))) is not None:
-            return found
-        return self._timed(fingerprint, sql)
-
-    def _twice(self, fingerprint: str, sql: str) -> Plan:
-        """Measured once more: the faster of both, since other load only adds."""
-        first = self._shape(self._after[fingerprint])
-        plan = self._timed(fingerprint, sql)
-        self._sure |= {(fingerprint, first), (fingerprint, self._shape(plan))}
-        return plan
-
-    def _timed(self, fingerprint: str, sql: str) -> Plan:
-        """Run now: the fastest run of this plan so far."""
-        known, pace = self._known[fingerprint], self._yardstick()
-        plan = self._measure(sql)
-        pace = (pace + self._yardstick()) / 2
-        shape = self._shape(plan)
-        if shape not in known or _ms(plan) < _ms(known[shape]):
-            known[shape], self._pace[fingerprint, shape] = plan, pace
-        return known[shape]
+    def _compare(self, fingerprint: str, sql: str) -> None:
+        """Measure with and without the indexes in turns, so that a moment of other load speaks neither for nor against them; where
+        they slow it down, without each of them, too. Where that cannot be, what is known has to do."""
+        self._sure.add((fingerprint, self._shape(self._after[fingerprint])))
+        tables = _tables(self._before[fingerprint].root)
+        standing = [self._name(index) for index in self._built if tables & _own_tables(index)]
+        try:
+            before, after = self._runs.in_turns(sql, [standing, []])
+            key = fingerprint, self._shape(after)
+            self._sure.add(key)
+            self._before[fingerprint] = before
+            self._after[fingerprint] = self._known[fingerprint][key[1]] = after
+            within = self._within(after)
+            if len(within) > 1 and is_slower(_ms(before), _ms(after)):
+                plans = self._runs.in_turns(sql, [[self._name(index)] for index in within])
+                self._without[key] = {index: _ms(plan) for index, plan in zip(within, plans, strict=True)}
+        except StatementError:
+            return
 
     def _useless(self) -> tuple[CandidateIndex, str] | None:
         """The index that helps least of those that do not help, with the reason; None when all do."""
         keys = [key for key, _, _ in self._ran]
-        using = {index: self._using(index) for index in self._built}
-        before, after = ({key: _ms(plans[key]) for key in keys} for plans in (self._before, self._after))
-        best = min(self._pace.values(), default=1.0)
-        even_before, even_after = (
-            {key: _ms(plans[key]) * best / self._pace.get((key, self._shape(plans[key])), best) for key in keys}
-            for plans in (self._before, self._after)
+        return verdict(
+            {index: [(key, calls) for key, calls, _ in self._using(index)] for index in self._built},
+            {key: _ms(self._before[key]) for key in keys},
+            {key: _ms(self._after[key]) for key in keys},
+            {key: self._without.get((key, self._shape(self._after[key])), {}) for key in keys},
         )
-        # A gain that either shows is one; a query is slower where it is so for a machine that stays alike.
-        helpless, _ = _judged(using, before, after)
-        even_helpless, slowing = _judged(using, even_before, even_after)
-        found = {index: verdict for index, verdict in helpless.items() if index in even_helpless} | slowing
-        if not found:
-            return None
-        index = min(found, key=lambda one: (found[one][0], describe(one)))
-        return index, found[index][1]
+
+    def _using(self, index: CandidateIndex) -> list[tuple[str, float, str]]:
+        names = self._built[index].names
+        return [one for one in self._ran if names & _used(self._after[one[0]].root)]
+
+    def _within(self, plan: Plan) -> list[CandidateIndex]:
+        """The trial indexes that a plan uses."""
+        used = _used(plan.root)
+        return [index for index, built in self._built.items() if built.names & used]
+
+    def _shape(self, plan: Plan) -> Shape:
+        return plan_shape(plan.root), tuple(sorted(self._built[index].name for index in self._within(plan)))
+
+    def _name(self, index: CandidateIndex) -> str:
+        return quote_qualified(index.schema, self._built[index].name)
 
     def _change(self, indexes: Sequence[CandidateIndex]) -> set[str]:
         """Build what is missing and drop what is not of the set: names of the tables whose indexes have changed."""
@@ -200,7 +207,7 @@ class SetTrial:
                     self._taken_out.append((index, f"{error}: a plain one was built in its place"))
                 else:
                     self._refused.append((index, str(error)))
-        return {name for index in (*gone, *waiting) for name in (index.table, *_leaves(index.partitions))}
+        return {name for index in (*gone, *waiting) for name in _own_tables(index)}
 
     def _drop(self, index: CandidateIndex) -> None:
         """Take it away. One that cannot be dropped now is left to the builder, and what uses it counts as not measured."""
@@ -211,38 +218,8 @@ class SetTrial:
             self._stuck |= dict.fromkeys(built.names, str(error))
 
 
-def _judged(
-    using: Mapping[CandidateIndex, Sequence[tuple[str, float, str]]],
-    before: Mapping[str, float],
-    after: Mapping[str, float],
-) -> tuple[dict[CandidateIndex, tuple[float, str]], dict[CandidateIndex, tuple[float, str]]]:
-    """The indexes that do not help, and those that slow a query down: what they are worth in milliseconds, with the reason.
-    using: statements whose plans hold each; before, after: milliseconds by fingerprint."""
-    helpless: dict[CandidateIndex, tuple[float, str]] = {}
-    slowing: dict[CandidateIndex, tuple[float, str]] = {}
-    for index, statements in using.items():
-        if not statements:
-            helpless[index] = 0.0, "built, and no query that was run used it"
-            continue
-        # By query: one that takes long and stays as it is must not hide what another gains.
-        saved = {key: _saved(before[key], after[key]) for key, _, _ in statements}
-        worth = sum(calls * saved[key] for key, calls, _ in statements)
-        slowed = [key for key in saved if after[key] > SLOWED * before[key] and after[key] - before[key] > SLOWED_MS]
-        if worth <= 0 or max(saved.values()) < MIN_GAIN_MS:
-            old, new = (sum(calls * times[key] for key, calls, _ in statements) for times in (before, after))
-            helpless[index] = worth, f"built and used, but its queries' time went from {old:.3g} to {new:.3g} ms"
-        if slowed:
-            old, new = before[slowed[0]], after[slowed[0]]
-            slowing[index] = (
-                worth,
-                f"built and used, but it made query {slowed[0]} slower: {old:.3g} ms became {new:.3g} ms",
-            )
-    return helpless, slowing
-
-
-def _saved(before: float, after: float) -> float:
-    """Milliseconds of one run; 0 when they do not differ by more than runs of the same plan do."""
-    return before - after if max(before, after) >= CHANGED * min(before, after) else 0.0
+def _own_tables(index: CandidateIndex) -> set[str]:
+    return {index.table, *_leaves(index.partitions)}
 
 
 def _leaves(partitions: Sequence[Partition]) -> Iterator[str]:

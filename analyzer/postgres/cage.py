@@ -7,6 +7,7 @@ pooler in transaction mode does no harm.
 """
 
 import re
+from collections.abc import Sequence
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
@@ -67,12 +68,14 @@ def explain_in_cage(
     prepare: str = "",
     plan_cache_mode: str = "",
     writes: bool = False,
+    hidden: Sequence[str] = (),
 ) -> tuple[str, str]:
     """(plan as text in the format asked for, types of the prepared statement's parameters as PostgreSQL's array text).
 
     options: such as `ANALYZE, FORMAT JSON`. prepare: a statement with `$n` to be prepared as `queryproof_statement` before,
     so that `sql` can be an EXECUTE of it; with an empty `sql` only its types are asked for. writes: the transaction may
-    write before it is rolled back. Raises StatementError with SQLSTATE and the message freed of literals, and the errors of
+    write before it is rolled back. hidden: indexes, as SQL names, that the planner must not see: they are dropped in the
+    transaction, so that others wait for their tables until it ends. Raises StatementError with SQLSTATE and the message freed of literals, and the errors of
     `outcome`.
     """
     settings = {
@@ -100,9 +103,13 @@ def explain_in_cage(
 
     def talk(cursor: Cursor) -> tuple[str, str]:
         try:
-            cursor.execute("BEGIN READ WRITE" if writes or lowered else "BEGIN READ ONLY")
+            cursor.execute("BEGIN READ WRITE" if writes or lowered or hidden else "BEGIN READ ONLY")
+            if hidden:
+                cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; DROP INDEX {', '.join(hidden)}")
             if lowered:
                 cursor.execute("; ".join(_LOWER))
+            elif hidden and not writes:
+                cursor.execute("SET TRANSACTION READ ONLY")
             names, values = list(settings), list(settings.values())
             cursor.execute(
                 "SELECT pg_catalog.set_config(n, v, true) FROM ROWS FROM"

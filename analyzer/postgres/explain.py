@@ -1,7 +1,8 @@
 """Explains statements, safely: the guard, the cage and the role's rights stand between a text and the server."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from psycopg2.extensions import connection as Connection
 
@@ -22,12 +23,13 @@ from .runnable import bind
 from .sampled_texts import sampled_texts
 from .side_effects import SideEffects
 from .target import read_target
+from .warm_runs import Once, measure, measure_in_turns
 
 TIMEOUT_S = 20.0
 MAX_COST = 1e8
 """Planner's units: statements estimated above it are not run; at the default costs as much as reading 800 GB in order."""
-SLOW_MS = 50.0
-"""From here on three warm runs are measured instead of five: a statement repeats the better the longer it takes."""
+
+Answer = TypeVar("Answer")
 
 
 class Explainer:
@@ -142,31 +144,31 @@ class Explainer:
             raise StatementError(f"its plan was lost: {error}") from None
 
     def measure(self, sql: str, runs: int, *, timing: bool = True) -> Plan:
-        """Run a statement `runs` times after one warming run; the plan of the run with the median time.
+        """`warm_runs.measure` of a statement that needs no values. timing: time each node too, which makes a plan of many calls
+        slower than it is (by 1.4 where a loop makes 120,000)."""
+        return self._warm(lambda: measure(self._once(sql, timing), runs))
 
-        timing: time each node too, which makes a plan of many calls slower than it is (by 1.4 where a loop makes 120,000).
-        Raises StatementError when it may not be run, fails, or takes too long; the next one has a new connection if need be.
-        """
-        try:
-            return self._measured(sql, runs, "ANALYZE, BUFFERS, " if timing else "ANALYZE, BUFFERS, TIMING OFF, ")
-        except ConnectionLost as error:
-            self._conversation.renew()
-            raise StatementError(f"its run was lost: {error}") from None
+    def measure_in_turns(self, sql: str, hidden: Sequence[Sequence[str]], runs: int) -> list[Plan]:
+        """`warm_runs.measure_in_turns` of a statement that needs no values, its nodes not timed. While it runs, the tables of
+        the hidden indexes are locked to others."""
+        return self._warm(lambda: measure_in_turns(self._once(sql, timing=False), hidden, runs))
 
-    def _measured(self, sql: str, runs: int, options: str) -> Plan:
+    def _once(self, sql: str, timing: bool) -> Once:
         text = ExplainText(sql, single_statement_kind(sql), sql)
         self._permission.refuse(text.verdict)
         if reason := self._permission.why_not_run(text.verdict, lambda: self._planner.verbose(text)):
             raise StatementError(reason)
         writes = self._permission.writes(text.verdict)
-        first = self._planner.plan(text, options, writes=writes)
-        # The first run counts where it found everything in memory.
-        slow = (first.execution_ms or 0.0) >= SLOW_MS
-        plans = [first] if slow and runs > 1 and not first.root.shared_read else []
-        count = min(runs, 3) - len(plans) if slow else runs
-        plans += [self._planner.plan(text, options, writes=writes) for _ in range(count)]
-        plans.sort(key=lambda plan: plan.execution_ms or 0.0)
-        return plans[len(plans) // 2]
+        options = "ANALYZE, BUFFERS, " if timing else "ANALYZE, BUFFERS, TIMING OFF, "
+        return lambda hidden: self._planner.plan(text, options, writes=writes, hidden=hidden)
+
+    def _warm(self, run: Callable[[], Answer]) -> Answer:
+        """Raises StatementError when it may not be run, fails, or takes too long; the next one has a new connection if need be."""
+        try:
+            return run()
+        except ConnectionLost as error:
+            self._conversation.renew()
+            raise StatementError(f"its run was lost: {error}") from None
 
     def _explain(self, group: QueryGroup) -> ExplainedQuery:
         samples = group.samples or (ParameterSample(group.text, None, None, NO_VALUES),)

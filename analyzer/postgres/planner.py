@@ -1,5 +1,6 @@
 """Asks the server for plans: of a text, of a text for no values in particular, and for a text's parameter types."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..errors import StatementError
@@ -21,17 +22,18 @@ class Planner:
         self.timeout_s = timeout_s
         self._target = target
 
-    def plan(self, text: ExplainText, options: str = "", *, writes: bool = False) -> Plan:
+    def plan(self, text: ExplainText, options: str = "", *, writes: bool = False, hidden: Sequence[str] = ()) -> Plan:
         """One plan. options: such as `ANALYZE, BUFFERS, `. writes: its transaction may write before it is rolled back.
+        hidden: SQL names of indexes that it must do without; their tables are locked meanwhile.
 
         A standby that cancels plain EXPLAIN is asked a second time.
         """
         try:
-            return self._send(text, options, writes)
+            return self._send(text, options, writes, hidden)
         except RecoveryConflict:
             if options:
                 raise
-            return self._send(text, options, writes)
+            return self._send(text, options, writes, hidden)
 
     def verbose(self, text: ExplainText) -> str:
         """EXPLAIN (VERBOSE, FORMAT JSON) as it comes."""
@@ -67,18 +69,20 @@ class Planner:
         document, _ = self._ask(call, "SETTINGS, FORMAT JSON", prepare=sql, plan_cache_mode="force_generic_plan")
         return _without_own_settings(read_plan(document))
 
-    def _send(self, text: ExplainText, options: str, writes: bool) -> Plan:
+    def _send(self, text: ExplainText, options: str, writes: bool, hidden: Sequence[str] = ()) -> Plan:
         document, _ = self._ask(
-            text.sql, f"{options}SETTINGS, FORMAT JSON", prepare=text.prepare, plan_cache_mode=_custom(text), writes=writes
+            text.sql, f"{options}SETTINGS, FORMAT JSON", prepare=text.prepare, plan_cache_mode=_custom(text),
+            writes=writes, hidden=hidden,
         )  # fmt: skip
         return _without_own_settings(read_plan(document)) if text.prepare else read_plan(document)
 
     def _ask(
-        self, sql: str, options: str, *, prepare: str = "", plan_cache_mode: str = "", writes: bool = False
-    ) -> tuple[str, str]:
+        self, sql: str, options: str, *, prepare: str = "", plan_cache_mode: str = "", writes: bool = False,
+        hidden: Sequence[str] = (),
+    ) -> tuple[str, str]:  # fmt: skip
         return explain_in_cage(
             self.conversation, sql, options, timeout_s=self.timeout_s, target=self._target,
-            prepare=prepare, plan_cache_mode=plan_cache_mode, writes=writes,
+            prepare=prepare, plan_cache_mode=plan_cache_mode, writes=writes, hidden=hidden,
         )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ from queryproof.analyzer.postgres.server import Server
 from queryproof.cli import main
 from queryproof.reports.json_report import to_json
 
-from .things import GOOD, QUERY, USELESS, USELESS_TOO, WORD, left_behind, quiet, terminate
+from .things import GOOD, QUERY, USELESS, USELESS_TOO, WORD, ToldRuns, left_behind, quiet, terminate
 
 
 def chosen(*indexes: CandidateIndex) -> Selection:
@@ -50,7 +50,7 @@ def test_others_are_chosen_in_the_place_of_what_does_not_help(
         asked.append(set(found.useless))
         return chosen(*(index for index in (USELESS, USELESS_TOO, GOOD) if index not in found.useless))
 
-    with SetTrial([("q", 1.0, QUERY)], builder, lambda sql: explainer.measure(sql, 3), explainer.plan, quiet) as trial:
+    with SetTrial([("q", 1.0, QUERY)], builder, ToldRuns(explainer), quiet) as trial:
         selection, found = prove_set(chosen(USELESS), select, trial)
     assert asked[0] == {USELESS}
     assert asked[1] == {USELESS, USELESS_TOO}
@@ -70,7 +70,7 @@ def test_what_is_larger_than_planned_is_chosen_anew_within_the_budget(
         return chosen(GOOD)
 
     statements = [("q", 1.0, QUERY), ("r", 1.0, "SELECT * FROM things WHERE word = md5('77')")]
-    with SetTrial(statements, builder, lambda sql: explainer.measure(sql, 3), explainer.plan, quiet) as trial:
+    with SetTrial(statements, builder, ToldRuns(explainer), quiet) as trial:
         selection, found = prove_set(chosen(GOOD, WORD), select, trial, budget_bytes=1_000_000)
         assert len(left_behind(things_root)) == 1
     assert sizes > [1_000_000]
@@ -107,17 +107,17 @@ def test_an_index_that_has_been_built_in_vain_is_not_chosen_again(server: Server
 def test_backends_killed_on_the_way_leave_nothing_and_stop_nothing(
     things_root: Connection, builder: Builder, explainer: Explainer
 ) -> None:
-    runs = 0
+    class Ended(ToldRuns):
+        count = 0
 
-    def measure(sql: str) -> Plan:
-        nonlocal runs
-        runs += 1
-        if runs in (2, 3):
-            terminate(things_root)
-        return explainer.measure(sql, 1)
+        def measure(self, sql: str) -> Plan:
+            self.count += 1
+            if self.count in (2, 3):
+                terminate(things_root)
+            return super().measure(sql)
 
     statements = [("p", 1.0, QUERY), ("q", 1.0, QUERY), ("r", 1.0, QUERY)]
-    with SetTrial(statements, builder, measure, explainer.plan, quiet) as trial:
+    with SetTrial(statements, builder, Ended(explainer), quiet) as trial:
         found = trial.measure([GOOD, USELESS], {GOOD: ["p"], USELESS: ["q", "r"]})
     assert [one.what for one in found.unmeasured] == ["q", "r"]
     assert [one.fingerprint for one in found.queries] == ["p"]

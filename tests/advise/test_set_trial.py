@@ -13,13 +13,21 @@ from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.schema import Partition
 
-from .things import GOOD, QUERY, USELESS, WORD, left_behind, quiet
+from .things import GOOD, QUERY, USELESS, WORD, ToldRuns, left_behind, quiet
+
+
+def uses_an_index(plan: Plan) -> bool:
+    return any(node.index is not None for node in plan.root.walk())
+
+
+def slowed(plan: Plan, ms: float) -> Plan:
+    return replace(plan, execution_ms=(plan.execution_ms or 0.0) + ms)
 
 
 def test_what_helps_stays_and_what_does_not_is_taken_out(
     things_root: Connection, builder: Builder, explainer: Explainer
 ) -> None:
-    with SetTrial([("q", 10.0, QUERY)], builder, lambda sql: explainer.measure(sql, 3), explainer.plan, quiet) as trial:
+    with SetTrial([("q", 10.0, QUERY)], builder, ToldRuns(explainer), quiet) as trial:
         found = trial.measure([USELESS, GOOD], {})
         assert len(left_behind(things_root)) == 1
     assert list(found.kept) == [GOOD]
@@ -37,12 +45,12 @@ def test_a_plan_that_was_measured_is_not_run_again(
 ) -> None:
     runs: list[str] = []
 
-    def measure(sql: str) -> Plan:
+    def told(sql: str, plan: Plan) -> Plan:
         runs.append(sql)
-        return explainer.measure(sql, 1)
+        return plan
 
     other = "SELECT count(*) FROM things WHERE word LIKE '%a%'"
-    with SetTrial([("q", 1.0, QUERY), ("r", 1.0, other)], builder, measure, explainer.plan, quiet) as trial:
+    with SetTrial([("q", 1.0, QUERY), ("r", 1.0, other)], builder, ToldRuns(explainer, told, 1), quiet) as trial:
         trial.measure([GOOD], {})
         assert runs == [QUERY, other, QUERY]
         found = trial.measure([GOOD, USELESS], {})
@@ -56,38 +64,35 @@ def test_a_moment_of_other_load_takes_no_index_out(
 ) -> None:
     runs: list[Plan] = []
 
-    def measure(sql: str) -> Plan:
-        plan = explainer.measure(sql, 3)
+    def told(sql: str, plan: Plan) -> Plan:
         # The second run, the first with the index, meets the load.
-        runs.append(replace(plan, execution_ms=(plan.execution_ms or 0.0) + (1000 if len(runs) == 1 else 0)))
+        runs.append(slowed(plan, 1000) if len(runs) == 1 else plan)
         return runs[-1]
 
-    with SetTrial([("q", 10.0, QUERY)], builder, measure, explainer.plan, quiet) as trial:
+    with SetTrial([("q", 10.0, QUERY)], builder, ToldRuns(explainer, told), quiet) as trial:
         found = trial.measure([GOOD], {})
-    assert len(runs) == 3
+        assert len(left_behind(things_root)) == 1
+    # Then it is run in turns: without the index, and with it.
+    assert [uses_an_index(plan) for plan in runs] == [False, True, False, True]
     assert list(found.kept) == [GOOD]
-    assert found.queries[0].after == runs[2]
+    assert found.queries[0].before == runs[2]
+    assert found.queries[0].after == runs[3]
 
 
 def test_a_machine_that_has_become_slower_takes_no_index_out(
     things_root: Connection, builder: Builder, explainer: Explainer
 ) -> None:
     runs: list[Plan] = []
-    slower = 1.0
 
-    def measure(sql: str) -> Plan:
-        nonlocal slower
+    def told(_: str, plan: Plan) -> Plan:
         # From the first run with the index on, everything takes a thousand times as long.
-        slower = 1000.0 if runs else 1.0
-        plan = explainer.measure(sql, 3)
-        runs.append(replace(plan, execution_ms=(plan.execution_ms or 0.0) * slower))
+        runs.append(replace(plan, execution_ms=(plan.execution_ms or 0.0) * (1000 if runs else 1)))
         return runs[-1]
 
-    statements = [("q", 10.0, QUERY)]
-    with SetTrial(statements, builder, measure, explainer.plan, quiet, lambda: 25.0 * slower) as trial:
+    with SetTrial([("q", 10.0, QUERY)], builder, ToldRuns(explainer, told), quiet) as trial:
         found = trial.measure([GOOD], {})
+    assert (runs[1].execution_ms or 0.0) > (runs[0].execution_ms or 0.0)
     assert list(found.kept) == [GOOD]
-    assert (found.queries[0].after.execution_ms or 0.0) > (found.queries[0].before.execution_ms or 0.0)
 
 
 def test_a_query_that_stays_as_slow_as_it_was_does_not_hide_what_another_gains(
@@ -95,11 +100,10 @@ def test_a_query_that_stays_as_slow_as_it_was_does_not_hide_what_another_gains(
 ) -> None:
     long = "SELECT count(*) FROM things WHERE a = 78"
 
-    def measure(sql: str) -> Plan:
-        plan = explainer.measure(sql, 3)
+    def told(sql: str, plan: Plan) -> Plan:
         return replace(plan, execution_ms=5000.0) if sql == long else plan
 
-    with SetTrial([("q", 1.0, QUERY), ("r", 1.0, long)], builder, measure, explainer.plan, quiet) as trial:
+    with SetTrial([("q", 1.0, QUERY), ("r", 1.0, long)], builder, ToldRuns(explainer, told), quiet) as trial:
         found = trial.measure([GOOD], {})
     assert list(found.kept) == [GOOD]
     assert found.taken_out == ()
@@ -108,18 +112,38 @@ def test_a_query_that_stays_as_slow_as_it_was_does_not_hide_what_another_gains(
 def test_a_query_that_becomes_slower_takes_the_index_out_though_another_gains(
     things_root: Connection, builder: Builder, explainer: Explainer
 ) -> None:
-    slowed = "SELECT count(*) FROM things WHERE a = 78"
+    slower = "SELECT count(*) FROM things WHERE a = 78"
 
-    def measure(sql: str) -> Plan:
-        plan = explainer.measure(sql, 3)
-        uses = any(node.index is not None for node in plan.root.walk())
-        return replace(plan, execution_ms=(900.0 if uses else 400.0) if sql == slowed else (1.0 if uses else 9000.0))
+    def told(sql: str, plan: Plan) -> Plan:
+        uses = uses_an_index(plan)
+        return replace(plan, execution_ms=(900.0 if uses else 400.0) if sql == slower else (1.0 if uses else 9000.0))
 
-    with SetTrial([("q", 1.0, QUERY), ("r", 1.0, slowed)], builder, measure, explainer.plan, quiet) as trial:
+    with SetTrial([("q", 1.0, QUERY), ("r", 1.0, slower)], builder, ToldRuns(explainer, told), quiet) as trial:
         found = trial.measure([GOOD], {})
     ((index, reason),) = found.taken_out
     assert index == GOOD
     assert "it made query r slower: 400 ms became 900 ms" in reason
+
+
+def test_of_two_indexes_in_the_plan_of_a_query_that_becomes_slower_the_one_that_slows_it_goes(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    both = "SELECT * FROM things WHERE a = 77 UNION ALL SELECT * FROM things WHERE word = md5('77')"
+    asked: list[int] = []
+
+    def told(sql: str, plan: Plan) -> Plan:
+        columns = {node.index_cond for node in plan.root.walk() if node.index is not None}
+        asked.append(len(columns))
+        # The one on `a` is worth more by what it saves the other query, but it is to blame for this one's.
+        if sql == both:
+            return replace(plan, execution_ms=900.0 if any(one == "(a = 77)" for one in columns) else 400.0)
+        return replace(plan, execution_ms=10.0 if columns else 9000.0)
+
+    with SetTrial([("q", 1.0, QUERY), ("r", 1.0, both)], builder, ToldRuns(explainer, told), quiet) as trial:
+        found = trial.measure([WORD, GOOD], {})
+    assert found.taken_out[0][0] == GOOD
+    assert "it made query r slower: 400 ms became 900 ms" in found.taken_out[0][1]
+    assert 1 in asked
 
 
 def test_parts_whose_indexes_get_the_same_names_again_are_measured_again(
@@ -127,9 +151,9 @@ def test_parts_whose_indexes_get_the_same_names_again_are_measured_again(
 ) -> None:
     runs: list[Plan] = []
 
-    def measure(sql: str) -> Plan:
-        runs.append(explainer.measure(sql, 1))
-        return runs[-1]
+    def told(_: str, plan: Plan) -> Plan:
+        runs.append(plan)
+        return plan
 
     whole = CandidateIndex("public", "halves", "btree", (Key("a"),), partitions=(Partition("public", "half"),))
     partial = replace(whole, predicate="a > 50")
@@ -138,9 +162,8 @@ def test_parts_whose_indexes_get_the_same_names_again_are_measured_again(
         cursor.execute("CREATE TABLE half PARTITION OF halves FOR VALUES FROM (0) TO (40000)")
         cursor.execute("INSERT INTO halves SELECT id, a, filler FROM things; ANALYZE halves; RESET ROLE")
     try:
-        with SetTrial(
-            [("q", 1.0, "SELECT * FROM halves WHERE a = 77")], builder, measure, explainer.plan, quiet
-        ) as trial:
+        statements = [("q", 1.0, "SELECT * FROM halves WHERE a = 77")]
+        with SetTrial(statements, builder, ToldRuns(explainer, told, 1), quiet) as trial:
             for index in (whole, partial):
                 assert list(trial.measure([index], {}).kept) == [index]
     finally:
@@ -158,13 +181,11 @@ def test_an_index_that_cannot_be_dropped_now_takes_part_in_no_measurement(
         reader = connect(server.url(things, "reader"))
         reader.autocommit = False
 
-        def measure(sql: str) -> Plan:
-            plan = explainer.measure(sql, 3)
-            uses = any(node.index is not None for node in plan.root.walk())
-            return replace(plan, execution_ms=900.0 if uses and sql == other else plan.execution_ms)
+        def told(sql: str, plan: Plan) -> Plan:
+            return replace(plan, execution_ms=900.0) if uses_an_index(plan) and sql == other else plan
 
         statements = [("q", 1.0, QUERY), ("r", 1.0, other)]
-        with SetTrial(statements, builder, measure, explainer.plan, quiet) as trial:
+        with SetTrial(statements, builder, ToldRuns(explainer, told), quiet) as trial:
             with reader.cursor() as cursor:
                 cursor.execute("SELECT 1 FROM things LIMIT 1")
             found = trial.measure([GOOD, WORD], {GOOD: ["q"], WORD: ["r"]})

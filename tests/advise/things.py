@@ -1,11 +1,14 @@
 """A table of which one index helps a query, and what a run that tries indexes on it may leave behind."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
+from queryproof.analyzer.plan import Plan
+from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.postgres.leftovers import TRIAL_PREFIX
 
 THINGS = """
@@ -37,3 +40,21 @@ def terminate(root: Connection) -> None:
 
 def quiet(stage: str, items: Sequence[Any]) -> Iterator[Any]:
     return iter(items)
+
+
+@dataclass
+class ToldRuns:
+    """Real runs, each of which a test may tell otherwise. change: (statement, plan as it was measured) → what is told of it."""
+
+    explainer: Explainer
+    change: Callable[[str, Plan], Plan] = lambda sql, plan: plan
+    runs: int = 3
+
+    def plan(self, sql: str) -> Plan:
+        return self.explainer.plan(sql)
+
+    def measure(self, sql: str) -> Plan:
+        return self.change(sql, self.explainer.measure(sql, self.runs))
+
+    def in_turns(self, sql: str, hidden: Sequence[Sequence[str]]) -> list[Plan]:
+        return [self.change(sql, plan) for plan in self.explainer.measure_in_turns(sql, hidden, self.runs)]
