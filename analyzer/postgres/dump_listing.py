@@ -27,7 +27,7 @@ def chosen(listing: str) -> tuple[str, list[LeftOut]]:
     """The table of contents without what a clone must not or need not hold, and what of that is worth telling."""
     kept: list[str] = []
     notes: list[LeftOut] = []
-    for line in listing.splitlines():
+    for line in listing.rstrip("\n").split("\n"):
         match = _ENTRY.match(line)
         what = match["what"] if match else ""
         kind = next((one for one in (*_LEFT_OUT_KINDS, *_SILENT_KINDS) if what.startswith(f"{one} ")), None)
@@ -42,7 +42,7 @@ def chosen(listing: str) -> tuple[str, list[LeftOut]]:
 
 def collations_first(listing: str) -> tuple[str, str]:
     """The lines of schemas and collations, and all others."""
-    lines = listing.splitlines()
+    lines = listing.rstrip("\n").split("\n")
     first = [line for line in lines if _COLLATION.match(line)]
     return "\n".join(first) + "\n", "\n".join(line for line in lines if not _COLLATION.match(line)) + "\n"
 
@@ -51,7 +51,7 @@ def failures(said: str) -> list[LeftOut]:
     """What pg_restore could not restore: one note for each object, with PostgreSQL's first line."""
     found: dict[str, str] = {}
     at = ""
-    for line in said.splitlines():
+    for line in said.split("\n"):
         if match := _AT.match(line):
             at = _named(match["what"])
         elif (match := _FAILED.match(line)) and at:

@@ -180,7 +180,8 @@ def _logged(text: str) -> Iterator[RawNode]:
 
 def _messages(text: str) -> Iterator[str]:
     if text.startswith("{") and '"message"' in text.partition("\n")[0]:
-        for line in text.splitlines():
+        # Not splitlines: PostgreSQL leaves U+2028 and its like in JSON as they are.
+        for line in text.split("\n"):
             try:
                 entry = json.loads(line)
             except (ValueError, RecursionError):

@@ -173,7 +173,7 @@ class Tree:
 
     def indentation(self, line: int) -> str:
         """The white space that a line begins with."""
-        text = self.text.splitlines()[line - 1] if line else ""
+        text = self.text.split("\n")[line - 1] if line else ""
         return text[: len(text) - len(text.lstrip(" \t"))]
 
 

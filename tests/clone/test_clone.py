@@ -264,3 +264,11 @@ def test_what_a_file_says_of_an_extension_is_never_run_with_all_rights(taken: Cl
         assert clone.plan('SELECT id FROM orders WHERE "Ex t".harmless(user_id::int) = 1').root.type == "Seq Scan"
         told = {one.what for one in clone.left_out}
         assert told >= {"setting session_preload_libraries", "setting no_such_setting"}
+
+
+def test_names_that_hold_what_elsewhere_ends_a_line_come_along(database: str, run_sql: Callable[..., None]) -> None:
+    name = "a\u2028b\x0bc\u0085 d"
+    run_sql(database, f'CREATE TABLE "{name}" (id int PRIMARY KEY)', f'CREATE VIEW "of {name}" AS TABLE "{name}"')
+    with HollowClone(read_source(database)) as clone:
+        assert clone.left_out == ()
+        assert name in {table.name for table in clone.schema().tables}

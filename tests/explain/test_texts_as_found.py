@@ -125,6 +125,14 @@ def test_a_log_that_is_cut_off_gives_the_plans_before(server: Server) -> None:
         list(read_plans(first[:-200]))
 
 
+def test_a_json_log_keeps_what_elsewhere_ends_a_line() -> None:
+    node = {"Node Type": "Seq Scan", "Relation Name": "a\u2028b\u0085c", "Total Cost": 1.5}
+    plan = json.dumps({"Query Text": "SELECT 1", "Plan": node}, ensure_ascii=False)
+    entry = json.dumps({"message": f"duration: 1.5 ms  plan:\n{plan}"}, ensure_ascii=False)
+    (found,) = read_plans(f"{entry}\n{json.dumps({'message': 'checkpoint starting: time'})}\n")
+    assert found.root.relation == "a\u2028b\u0085c"
+
+
 def test_a_plan_that_is_cut_off_is_not_judged(server: Server) -> None:
     text = explained(server, "FORMAT TEXT")
     cut = text.rindex("(cost=")

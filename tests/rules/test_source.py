@@ -1,0 +1,22 @@
+"""The user's source is read by Python's lines."""
+
+from pathlib import Path
+
+import pytest
+
+from queryproof.analyzer.query import CallSite
+from queryproof.analyzer.source_edit.tree import Tree
+from queryproof.rules.source import source_line, source_statement
+
+PAGED = "import os\n\f\ndef send():\n    text = 'a\u2028b'\n\n    return os.sep\n"
+
+
+def test_form_feeds_and_the_like_end_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "app.py").write_text(PAGED, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    place = CallSite("app.py", 6, "send")
+    assert source_line(place) == "return os.sep"
+    found = source_statement(place)
+    assert found is not None
+    assert found[0].lineno == 6
+    assert Tree(PAGED).indentation(6) == "    "
