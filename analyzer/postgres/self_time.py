@@ -4,19 +4,15 @@ A node's time is wall-clock: time × loops over the processes that ran it. InitP
 run inside another, the one that reads them first: their time is taken from there.
 """
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import sub
 
 from ..plan_parts import Usage
+from .mentions import Mentions
 from .told_node import RawNode, ToldNode
 
-_CONDITION_KEYS = (
-    "Filter", "Index Cond", "Recheck Cond", "Join Filter", "Hash Cond", "Merge Cond", "One-Time Filter", "TID Cond",
-    "Function Call", "Table Function Call", "Order By", "Run Condition", "Conflict Filter",
-)  # fmt: skip
-_LIST_KEYS = ("Output", "Sort Key", "Group Key")
 AMOUNTS = ("blocks", "read", "io_ms", "temp")
 """What is shared out besides time: shared blocks hit + read, shared blocks read, ms reading, temporary blocks written."""
 _SLACK_MS = 0.1
@@ -67,10 +63,12 @@ def time_nodes(nodes: Sequence[Timed]) -> Accounts:
     after = 0.0
     # Those with a single reader first: a node may pay for several, and what is certain leaves less to be guessed.
     shown_elsewhere = [node for node in nodes if node.is_init_plan]
-    if len(shown_elsewhere) > 1:
-        shown_elsewhere.sort(key=lambda node: len(_consumers(node, nodes)) or len(nodes))
-    for node in shown_elsewhere:
-        after += _charge_consumers(node, nodes)
+    if shown_elsewhere:
+        mentions = Mentions(nodes)
+        if len(shown_elsewhere) > 1:
+            shown_elsewhere.sort(key=lambda node: len(_consumers(node, nodes, mentions)) or len(nodes))
+        for node in shown_elsewhere:
+            after += _charge_consumers(node, nodes, mentions)
     clamped = 0.0
     for node in reversed(nodes):
         if node.self_ms is not None and node.self_ms < 0:
@@ -160,7 +158,7 @@ def _side_by_side(nodes: Sequence[Timed]) -> None:
                     below.self_ms *= share
 
 
-def _charge_consumers(init: Timed, nodes: Sequence[Timed]) -> float:
+def _charge_consumers(init: Timed, nodes: Sequence[Timed], mentions: Mentions) -> float:
     """Take an InitPlan's or CTE's amounts from those who read it; the milliseconds that nobody's time holds.
 
     The first reader paid all of it, which is the one with the most self time. A CTE that modifies data is run to its end
@@ -168,12 +166,10 @@ def _charge_consumers(init: Timed, nodes: Sequence[Timed]) -> float:
     """
     name = str(init.raw.get("Subplan Name", ""))
     modifies = init.raw.get("Node Type") == "ModifyTable"
-    payers = _consumers(init, nodes)
-    if not (modifies and name.startswith("CTE ")):
-        payers += _fallback(init, payers)
+    named = _consumers(init, nodes, mentions)
     remaining = init.inclusive_ms or 0.0
     amounts = list(init.inclusive or ())
-    for node in payers:
+    for node in chain(named, () if modifies and name.startswith("CTE ") else _fallback(init, named)):
         if node.self_ms is not None and remaining > 0:
             taken = min(max(node.self_ms, 0.0), remaining)
             node.self_ms -= taken
@@ -183,38 +179,30 @@ def _charge_consumers(init: Timed, nodes: Sequence[Timed]) -> float:
                 part = min(max(node.own[n], 0.0), amount)
                 node.own[n] -= part
                 amounts[n] -= part
+        if remaining <= 0 and not any(amounts):
+            break
     return remaining if modifies else 0.0
 
 
-def _fallback(init: Timed, named: Sequence[Timed]) -> list[Timed]:
+def _fallback(init: Timed, named: Sequence[Timed]) -> Iterator[Timed]:
     """Where nothing shown names the InitPlan (its reader's output is shown by VERBOSE only): the parent, then whoever
     below it has most time to spare."""
     if init.parent is None:
-        return []
+        return
     own, known = set(map(id, _preorder(init))), set(map(id, named))
     below = [node for node in _preorder(init.parent) if id(node) not in own and id(node) not in known and node.loops]
-    parent = [node for node in below if node is init.parent]
-    return parent + _most_first(node for node in below if node is not init.parent)
+    yield from (node for node in below if node is init.parent)
+    yield from _most_first(node for node in below if node is not init.parent)
 
 
-def _consumers(init: Timed, nodes: Sequence[Timed]) -> list[Timed]:
+def _consumers(init: Timed, nodes: Sequence[Timed], mentions: Mentions) -> list[Timed]:
     name = str(init.raw.get("Subplan Name", ""))
     if name.startswith("CTE "):
         readers = (node for node in nodes if node.loops and node.raw.get("CTE Name") == name[4:] and node.raw.get("Node Type") == "CTE Scan")  # fmt: skip
         return _most_first(node for node in readers if _definition(node, name) is init)
     own = set(map(id, _preorder(init)))
-    others = [node for node in nodes if id(node) not in own and node.loops]
-    returned = re.search(r"\(returns (.*)\)", name)
-    if returned:
-        words = "|".join(re.escape(word.strip()) + r"(?!\d)" for word in returned[1].split(","))
-        pattern = re.compile(words)
-    else:
-        pattern = re.compile(r"\(" + re.escape(name) + r"\)")
-    # Before workers start, their leader evaluates what they will need.
-    gathers = [node for node in others if pattern.search(_texts(node.raw, ("Params Evaluated",), ()))]
-    tested = [node for node in others if pattern.search(_texts(node.raw, (), _CONDITION_KEYS))]
-    shown = [node for node in others if pattern.search(_texts(node.raw, _LIST_KEYS, ()))] if not tested else []
-    ordered = gathers + _most_first(tested) + _most_first(shown)
+    evaluated, tested, shown = ([node for node in found if id(node) not in own] for found in mentions.of(name))
+    ordered = evaluated + _most_first(tested or shown)
     return list({id(node): node for node in ordered}.values())
 
 
@@ -231,14 +219,6 @@ def _definition(reader: Timed, name: str) -> Timed | None:
 
 def _most_first(nodes: Iterable[Timed]) -> list[Timed]:
     return sorted(nodes, key=lambda one: -(one.self_ms or 0.0))
-
-
-def _texts(raw: RawNode, lists: Sequence[str], texts: Sequence[str]) -> str:
-    parts = [str(raw[key]) for key in texts if key in raw]
-    for key in lists:
-        value = raw.get(key)
-        parts += map(str, value) if isinstance(value, list) else ()
-    return " ".join(parts)
 
 
 def number(raw: RawNode, key: str) -> float | None:
