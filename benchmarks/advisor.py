@@ -127,6 +127,8 @@ def proven(url: str, clone: CloneFile, texts: dict[str, str], budget: int, timed
         )
     for index, reason in found.taken_out:
         print(f"    taken out: {describe(index)}: {reason}", flush=True)
+    times = [(one.fingerprint, one.before.execution_ms or 0.0, one.after.execution_ms or 0.0) for one in found.queries]
+    print(f"    as measured: {', '.join(f'{name} {old:.0f}→{new:.0f}' for name, old, new in times)} ms", flush=True)
     return replace(selection, chosen=tuple(one for one in selection.chosen if one.index in found.kept))
 
 

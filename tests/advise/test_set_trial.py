@@ -75,8 +75,10 @@ def test_a_moment_of_other_load_takes_no_index_out(
     # Then it is run in turns: without the index, and with it.
     assert [uses_an_index(plan) for plan in runs] == [False, True, False, True]
     assert list(found.kept) == [GOOD]
-    assert found.queries[0].before == runs[2]
-    assert found.queries[0].after == runs[3]
+    (query,) = found.queries
+    assert (query.before.execution_ms, query.after.execution_ms) == (runs[2].execution_ms, runs[3].execution_ms)
+    # What is told of the plan besides is counted where the time is not at stake.
+    assert query.after.root.buffers
 
 
 def test_a_machine_that_has_become_slower_takes_no_index_out(
