@@ -33,12 +33,17 @@ WHERE application_name = %s AND usename = session_user
 """
 
 
+class TableLocked(ServerError):
+    """pg_dump met a table that stayed locked."""
+
+
 def dump_schema(url: str, connection: Connection, excluded: Sequence[tuple[str, str]]) -> bytes:
     """The schema in pg_dump's custom format, without data, owners, grants, secrets of servers and subscriptions.
 
     connection: another one to the same server, which watches that nobody waits for pg_dump's locks (ACCESS SHARE, held for
     the length of the dump). excluded: tables that the role may not read, which pg_dump could not lock.
-    Raises ServerError when pg_dump fails, finds a table locked for longer than a second, or keeps somebody waiting.
+    Raises TableLocked when it finds a table locked for longer than a second; ServerError when it fails otherwise or keeps somebody
+    waiting.
     """
     name = f"queryproof-{secrets.token_hex(8)}"
     with tempfile.TemporaryDirectory(prefix="queryproof-dump-") as place:
@@ -66,7 +71,7 @@ def dump_schema(url: str, connection: Connection, excluded: Sequence[tuple[str, 
                 process.kill()
             process.communicate()
         if process.returncode != 0:
-            raise ServerError(_explained(said.decode(errors="replace")))
+            raise _failure(said.decode(errors="replace"))
         return target.read_bytes()
 
 
@@ -93,17 +98,19 @@ def _watch(process: "subprocess.Popen[bytes]", connection: Connection, name: str
         )
 
 
-def _explained(said: str) -> str:
+def _failure(said: str) -> ServerError:
     lines = [line.removeprefix("pg_dump: ").removeprefix("error: ") for line in said.strip().splitlines()]
     cause = next((line for line in lines if "ERROR" in line or "FATAL" in line), lines[0] if lines else "no message")
     if "lock timeout" in said or "canceling statement due to" in said:
-        return (
+        return TableLocked(
             f"a table stayed locked for more than {LOCK_WAIT_MS / 1000:g} s while the schema was read: {cause}. "
             "Remedy: try again when no migration is running"
         )
     if "permission denied" in said:
-        return f"the schema cannot be read: {cause}. Remedy: GRANT pg_read_all_data TO the role, or name its tables"
-    return f"pg_dump could not read the schema: {cause}"
+        return ServerError(
+            f"the schema cannot be read: {cause}. Remedy: GRANT pg_read_all_data TO the role, or name its tables"
+        )
+    return ServerError(f"pg_dump could not read the schema: {cause}")
 
 
 def _safe(url: str) -> str:

@@ -8,7 +8,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from ..errors import ServerError
-from .clone_dump import LOCK_WAIT_MS, dump_schema, is_superuser
+from .clone_dump import LOCK_WAIT_MS, TableLocked, dump_schema, is_superuser
 from .clone_file import (
     FORMAT,
     SENSITIVE,
@@ -35,6 +35,8 @@ NEWEST_MAJOR = 18
 OLDEST_MAJOR = 13
 PAGE_BYTES = 8192
 QUERY_TIMEOUT_MS = 60_000
+DUMPS = 3
+"""How often a dump is tried that meets a lock taken on the way."""
 
 # PostgreSQL 13 and 14 cannot say which settings EXPLAIN (SETTINGS) would print: these are they, as 15 knows them.
 _EXPLAIN_SETTINGS = """
@@ -182,9 +184,8 @@ def _read(
     if block_size != PAGE_BYTES:
         raise ServerError(f"the source was built with pages of {block_size} bytes; only {PAGE_BYTES} are supported")
     unreadable = [(str(schema), str(name)) for schema, name in _rows(connection, _UNREADABLE)]
-    locked = locked_relations(connection, LOCK_WAIT_MS / 1000)
+    schema, locked = _dumped(url, connection, unreadable)
     hidden = {*unreadable, *((one.schema, one.name) for one in locked)}
-    schema = dump_schema(url, connection, sorted(hidden))
     left_out = [LeftOut(f"table {one}.{two}", "the role may not read it") for one, two in unreadable]
     left_out += [_kept_locked(one) for one in locked if (one.schema, one.name) not in unreadable]
     left_out += _inexact(connection)
@@ -269,6 +270,22 @@ def _collations(connection: Connection) -> tuple[Collation, ...]:
     return tuple(
         Collation(*row) for row in _rows(connection, _COLLATIONS.format(deterministic="l.collisdeterministic"))
     )
+
+
+def _dumped(
+    url: str, connection: Connection, unreadable: Collection[tuple[str, str]]
+) -> tuple[bytes, Collection[LockedRelation]]:
+    """The dump without what is locked; a lock that was taken after the look at them is looked for again."""
+    locked: dict[tuple[str, str], LockedRelation] = {}
+    left = DUMPS
+    while True:
+        locked |= {(one.schema, one.name): one for one in locked_relations(connection, LOCK_WAIT_MS / 1000)}
+        try:
+            return dump_schema(url, connection, sorted({*unreadable, *locked})), locked.values()
+        except TableLocked:
+            left -= 1
+            if not left:
+                raise
 
 
 def _relations(connection: Connection, hidden: Collection[tuple[str, str]]) -> list[Relation]:

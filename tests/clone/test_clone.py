@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from psycopg2.extensions import connection as Connection
 
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.errors import ServerError, StatementError
+from queryproof.analyzer.postgres import clone_source
 from queryproof.analyzer.postgres.clone import HollowClone
 from queryproof.analyzer.postgres.clone_file import (
     CloneFile,
@@ -26,6 +28,7 @@ from queryproof.analyzer.postgres.clone_restore import restore_schema
 from queryproof.analyzer.postgres.clone_source import read_source
 from queryproof.analyzer.postgres.clone_statistics import HISTOGRAM
 from queryproof.analyzer.postgres.connect import connect
+from queryproof.analyzer.postgres.locked_relations import LockedRelation, locked_relations
 from queryproof.analyzer.postgres.server import Server
 
 SETUP = """
@@ -272,3 +275,27 @@ def test_names_that_hold_what_elsewhere_ends_a_line_come_along(database: str, ru
     with HollowClone(read_source(database)) as clone:
         assert clone.left_out == ()
         assert name in {table.name for table in clone.schema().tables}
+
+
+def test_a_lock_taken_just_before_the_dump_leaves_that_table_out(
+    database: str, run_sql: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_sql(database, "CREATE TABLE busy (id int PRIMARY KEY)", "CREATE TABLE calm (id int PRIMARY KEY)")
+    migration = connect(database)
+    migration.autocommit = False
+    looks: list[int] = []
+
+    def look(connection: Connection, patience_s: float) -> tuple[LockedRelation, ...]:
+        found = locked_relations(connection, 0)
+        if not looks:
+            with migration.cursor() as cursor:
+                cursor.execute("LOCK TABLE busy")
+        looks.append(len(found))
+        return found
+
+    monkeypatch.setattr(clone_source, "locked_relations", look)
+    taken = read_source(database)
+    migration.close()
+    assert looks == [0, 1]
+    assert {one.name for one in taken.manifest.relations if one.kind == "r"} == {"calm"}
+    assert "locked by another session" in {one.what: one.reason for one in taken.manifest.left_out}["table public.busy"]
