@@ -148,22 +148,27 @@ def read_source(
     (ALTER ROLE … SET) count; None for those of this login.
     Raises ServerError when the server is too old or new, rights are missing, or somebody would have to wait for us.
     """
-    connection = connect(url)
-    try:
-        return _read(
-            url, connection, values=values, min_max=min_max and values, role=role, made_at=made_at or datetime.now(UTC)
-        )
-    except psycopg2.Error as error:
-        if connection.closed:
-            raise ServerError("the connection to the source was lost while it was read") from None
-        if error.pgcode == "55P03":
-            raise ServerError(
-                "a table stayed locked for more than a second while its size was read. "
-                "Remedy: try again when no migration is running"
-            ) from None
-        raise ServerError(f"the source cannot be read ({error.pgcode}): {server_message(error)}") from None
-    finally:
-        connection.close()
+    for last in (False, True):
+        connection = connect(url)
+        try:
+            return _read(
+                url, connection, values=values, min_max=min_max and values, role=role, made_at=made_at or datetime.now(UTC)
+            )  # fmt: skip
+        except psycopg2.Error as error:
+            if connection.closed:
+                raise ServerError("the connection to the source was lost while it was read") from None
+            # A table was locked after its definition was read: the next time it is left out.
+            if error.pgcode == "55P03" and not last:
+                continue
+            if error.pgcode == "55P03":
+                raise ServerError(
+                    "a table stayed locked for more than a second while its size was read. "
+                    "Remedy: try again when no migration is running"
+                ) from None
+            raise ServerError(f"the source cannot be read ({error.pgcode}): {server_message(error)}") from None
+        finally:
+            connection.close()
+    raise AssertionError("the last try returns or raises")
 
 
 def _read(

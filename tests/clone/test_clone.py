@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.errors import ServerError, StatementError
 from queryproof.analyzer.postgres import clone_source
 from queryproof.analyzer.postgres.clone import HollowClone
+from queryproof.analyzer.postgres.clone_dump import dump_schema
 from queryproof.analyzer.postgres.clone_file import (
     CloneFile,
     Extension,
@@ -277,8 +278,9 @@ def test_names_that_hold_what_elsewhere_ends_a_line_come_along(database: str, ru
         assert name in {table.name for table in clone.schema().tables}
 
 
-def test_a_lock_taken_just_before_the_dump_leaves_that_table_out(
-    database: str, run_sql: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("moment", ["before the dump", "after the dump"])
+def test_a_lock_taken_on_the_way_leaves_that_table_out(
+    database: str, run_sql: Callable[..., None], monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     run_sql(database, "CREATE TABLE busy (id int PRIMARY KEY)", "CREATE TABLE calm (id int PRIMARY KEY)")
     migration = connect(database)
@@ -287,13 +289,23 @@ def test_a_lock_taken_just_before_the_dump_leaves_that_table_out(
 
     def look(connection: Connection, patience_s: float) -> tuple[LockedRelation, ...]:
         found = locked_relations(connection, 0)
-        if not looks:
-            with migration.cursor() as cursor:
-                cursor.execute("LOCK TABLE busy")
         looks.append(len(found))
+        if moment == "before the dump":
+            lock()
         return found
 
+    def dump(url: str, connection: Connection, excluded: Sequence[tuple[str, str]]) -> bytes:
+        dumped = dump_schema(url, connection, excluded)
+        lock()
+        return dumped
+
+    def lock() -> None:
+        if len(looks) == 1:
+            with migration.cursor() as cursor:
+                cursor.execute("LOCK TABLE busy")
+
     monkeypatch.setattr(clone_source, "locked_relations", look)
+    monkeypatch.setattr(clone_source, "dump_schema", dump)
     taken = read_source(database)
     migration.close()
     assert looks == [0, 1]
