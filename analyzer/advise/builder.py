@@ -12,8 +12,18 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from ..errors import QueryproofError, ServerError, StatementError
-from ..postgres.leftovers import TRIAL_NAME, TRIAL_PREFIX
+from ..postgres.leftovers import ONLY_FOR_TRIAL, TRIAL_NAME, TRIAL_PREFIX
 from ..sql.identifier import quote_identifier, quote_qualified
+from .builder_queries import (
+    BACKEND,
+    END,
+    EXTENSIONS_LEFT_BEHIND,
+    HELD_BACK,
+    LEFT_BEHIND,
+    TREE,
+    UNATTACHED,
+)
+from .candidate_code import partition_recipe
 from .candidate_index import CandidateIndex
 
 LOCK = 1_903_260_017
@@ -22,25 +32,6 @@ CHECK_MS = 1_000
 """How soon the server notices that a killed run is gone, and ends what it was building."""
 PATIENCE_S = 15.0
 """For a server that restarts, and for a backend that was told to end."""
-_BACKEND = """
-SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()
-"""
-_END = """
-SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
-WHERE pid = %s AND backend_start::text = %s AND usename = session_user
-"""
-_LEFT_BEHIND = """
-SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_index x ON x.indexrelid = c.oid
-JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
-WHERE c.relname ~ %s AND NOT c.relispartition AND pg_catalog.pg_has_role(t.relowner, 'USAGE')
-ORDER BY 1, 2
-"""
-_TREE = """
-SELECT c.relname::text, pg_catalog.pg_relation_size(c.oid) FROM pg_catalog.pg_class c
-WHERE c.oid = %s::regclass OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(%s::regclass))
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,29 +125,66 @@ class Builder:
         """Build it; the caller drops it. Raises StatementError when PostgreSQL refuses or the connection is lost, and while an
         earlier one cannot be dropped."""
         self.clear()
-        self._count += 1
-        name = f"{TRIAL_PREFIX}{self._count}"
-        qualified = quote_qualified(candidate.schema, name)
+        name = ""
         try:
             if self._connection.closed:
                 self._renew()
             with self._connection.cursor() as cursor:
+                name = self._free_name(cursor, candidate.schema)
+                qualified = quote_qualified(candidate.schema, name)
                 self._install(candidate.extension)
                 start = time.perf_counter()
-                cursor.execute(candidate.definition(name, concurrently=False))
+                self._create(cursor, candidate, name)
                 build_ms = (time.perf_counter() - start) * 1000
                 if any(key.column is None for key in candidate.keys):
                     # Without statistics on the expression the planner guesses its selectivity.
                     cursor.execute(f"ANALYZE {quote_qualified(candidate.schema, candidate.table)}")
-                cursor.execute(_TREE, (qualified, qualified))
+                cursor.execute(TREE, (qualified, qualified))
                 tree = cursor.fetchall()
+                held_back = self._held_back(cursor, qualified)
         except psycopg2.Error as error:
             refusal = _cause(error)
-            with contextlib.suppress(psycopg2.Error, QueryproofError):
-                self.drop(candidate, Built(name, 0, 0.0))
+            if name:
+                with contextlib.suppress(psycopg2.Error, QueryproofError):
+                    self.drop(candidate, Built(name, 0, 0.0))
             raise StatementError(f"PostgreSQL refused to build it ({refusal})") from None
         self._standing.add((candidate.schema, name))
+        if held_back:
+            self._drop(candidate.schema, name)
+            raise StatementError(
+                "PostgreSQL uses it in no plan until transactions that are older than it have ended. Remedy: end those that wait "
+                "in pg_stat_activity (idle in transaction), and try again"
+            )
         return Built(name, sum(int(size) for _, size in tree), build_ms, frozenset(part for part, _ in tree))
+
+    def _free_name(self, cursor: Cursor, schema: str) -> str:
+        """The next name that nothing has: on another role's table a killed run of theirs may have left one that we cannot drop."""
+        while True:
+            self._count += 1
+            name = f"{TRIAL_PREFIX}{self._count}"
+            cursor.execute("SELECT pg_catalog.to_regclass(%s)", (quote_qualified(schema, name),))
+            if cursor.fetchone() == (None,):
+                return name
+
+    def _create(self, cursor: Cursor, candidate: CandidateIndex, name: str) -> None:
+        if candidate.partitions:
+            cursor.execute(UNATTACHED, (quote_qualified(candidate.schema, candidate.table),))
+            if cursor.fetchone() is not None:
+                # CREATE INDEX would make a part's equal index its own, and DROP INDEX would take that away, too.
+                cursor.execute("; ".join(partition_recipe(candidate, name, concurrently=False)))
+                return
+        cursor.execute(candidate.definition(name, concurrently=False))
+
+    def _held_back(self, cursor: Cursor, qualified: str) -> bool:
+        """Whether plans leave the index out, since another session could still need an older version of a row than it has."""
+        end = time.monotonic() + self._settings["lock_timeout"] / 1000
+        while True:
+            cursor.execute(HELD_BACK, (qualified, qualified))
+            if cursor.fetchone() is None:
+                return False
+            if time.monotonic() > end:
+                return True
+            time.sleep(0.1)
 
     def drop(self, candidate: CandidateIndex, index: Built) -> None:
         """Take it away, over a new connection when the old one is gone. Raises StatementError when that fails: `clear` and
@@ -191,9 +219,9 @@ class Builder:
             with contextlib.suppress(psycopg2.Error):  # not on every system, and from 14 on
                 cursor.execute("SET client_connection_check_interval = %s", (CHECK_MS,))
             if self._backend is not None:
-                cursor.execute(_END, self._backend)
+                cursor.execute(END, self._backend)
             self._lock(cursor)
-            cursor.execute(_BACKEND)
+            cursor.execute(BACKEND)
             self._backend = cursor.fetchone()
         self._drop_left_behind()
 
@@ -211,11 +239,17 @@ class Builder:
             time.sleep(0.1)
 
     def _drop_left_behind(self) -> None:
-        """Drop trial indexes of killed runs, and one whose building ended after its connection was lost."""
+        """Drop what killed runs left, and an index whose building ended after its connection was lost."""
         with self._connection.cursor() as cursor:
-            cursor.execute(_LEFT_BEHIND, (f"^{TRIAL_NAME}$",))
+            cursor.execute(LEFT_BEHIND, (f"^{TRIAL_NAME}$",))
             for schema, name in set(cursor.fetchall()) - self._standing:
                 cursor.execute(f"DROP INDEX IF EXISTS {quote_qualified(schema, name)}")
+            cursor.execute(EXTENSIONS_LEFT_BEHIND, (ONLY_FOR_TRIAL,))
+            for (name,) in cursor.fetchall():
+                if name not in self._extensions:
+                    # Whatever else needs it by now keeps it.
+                    with contextlib.suppress(psycopg2.errors.DependentObjectsStillExist):
+                        cursor.execute(f"DROP EXTENSION {quote_identifier(name)}")
 
     def _install(self, extension: str | None) -> None:
         """Only for the trial: an extension that was not there before is dropped at the end."""
@@ -224,7 +258,8 @@ class Builder:
         with self._connection.cursor() as cursor:
             cursor.execute("SELECT FROM pg_catalog.pg_extension WHERE extname = %s", (extension,))
             if cursor.fetchone() is None:
-                cursor.execute(f"CREATE EXTENSION {quote_identifier(extension)}")
+                name = quote_identifier(extension)
+                cursor.execute(f"CREATE EXTENSION {name}; COMMENT ON EXTENSION {name} IS %s", (ONLY_FOR_TRIAL,))
                 self._extensions.append(extension)
 
     def _renew(self) -> None:

@@ -39,15 +39,16 @@ def ddl(index: "CandidateIndex", name: str) -> list[str]:
         statements.append(f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(index.extension)}")
     if not index.partitions:
         return [*statements, index.definition(name, concurrently=True)]
-    return statements + _partition_recipe(index, name)
+    return statements + partition_recipe(index, name)
 
 
-def _partition_recipe(index: "CandidateIndex", name: str) -> list[str]:
+def partition_recipe(index: "CandidateIndex", name: str, *, concurrently: bool = True) -> list[str]:
     """CONCURRENTLY is refused on a partitioned table: an empty parent index first, then each part, then their attachment.
 
     A part that is itself partitioned is built the same way, and attached when all of its own parts are.
     """
     unique = "UNIQUE " if index.unique else ""
+    waiting = "CONCURRENTLY " if concurrently else ""
 
     def whole(schema: str, table: str, own: str, parts: tuple[Partition, ...]) -> list[str]:
         statements = [f"CREATE {unique}INDEX {quote_identifier(own)} ON ONLY {index.target(schema, table)}"]
@@ -57,7 +58,7 @@ def _partition_recipe(index: "CandidateIndex", name: str) -> list[str]:
                 statements += whole(part.schema, part.name, below, part.parts)
             else:
                 target = index.target(part.schema, part.name)
-                statements.append(f"CREATE {unique}INDEX CONCURRENTLY {quote_identifier(below)} ON {target}")
+                statements.append(f"CREATE {unique}INDEX {waiting}{quote_identifier(below)} ON {target}")
             statements.append(
                 f"ALTER INDEX {quote_qualified(schema, own)} ATTACH PARTITION {quote_qualified(part.schema, below)}"
             )
@@ -139,7 +140,7 @@ def _partitioned_migration(index: "CandidateIndex", name: str) -> str:
             *_extension(index),
             "    with op.get_context().autocommit_block():",
             f"        op.execute({_literal(dropped)})",
-            *(f"        op.execute({_literal(statement)})" for statement in _partition_recipe(index, name)),
+            *(f"        op.execute({_literal(statement)})" for statement in partition_recipe(index, name)),
             "",
             "",
             "def downgrade() -> None:",

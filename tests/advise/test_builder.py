@@ -1,5 +1,8 @@
 """Trial indexes are built for real, and nothing of them is ever left behind, whatever ends the run."""
 
+from collections.abc import Callable
+from contextlib import closing
+
 import pytest
 from psycopg2 import OperationalError
 from psycopg2.extensions import connection as Connection
@@ -7,6 +10,7 @@ from psycopg2.extensions import connection as Connection
 from queryproof.analyzer.advise.builder import Builder
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
 from queryproof.analyzer.errors import ServerError, StatementError
+from queryproof.analyzer.postgres.catalog import read_schema
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.leftovers import TRIAL_PREFIX
 from queryproof.analyzer.postgres.server import Server
@@ -107,3 +111,80 @@ def test_a_refused_candidate_raises_and_leaves_nothing(things_root: Connection, 
     with pytest.raises(StatementError, match="42703"), builder.built(wrong):
         pass
     assert left_behind(things_root) == []
+
+
+def test_an_index_that_a_part_already_has_outlives_the_trial_on_the_whole(
+    database: str, run_sql: Callable[..., None]
+) -> None:
+    run_sql(
+        database,
+        "CREATE TABLE whole (a int, b int) PARTITION BY LIST (b)",
+        "CREATE TABLE part_1 PARTITION OF whole FOR VALUES IN (1)",
+        "CREATE TABLE part_2 PARTITION OF whole FOR VALUES IN (2) PARTITION BY LIST (a)",
+        "CREATE TABLE part_3 PARTITION OF part_2 DEFAULT",
+        "CREATE INDEX ours ON part_1 (a)",
+        "CREATE INDEX ours_too ON part_3 (a)",
+    )
+    connection = connect(database)
+    (whole,) = (table for table in read_schema(connection).tables if table.name == "whole")
+    whole_index = CandidateIndex("public", "whole", "btree", (Key("a"),), partitions=whole.parts)
+    with Builder(connection) as one, one.built(whole_index) as built:
+        assert {"ours", "ours_too"}.isdisjoint(built.names)
+        assert len(built.names) == 4
+    with closing(connect(database)) as after, after.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind IN ('i', 'I') AND relnamespace = 'public'::regnamespace"
+        )
+        assert sorted(cursor.fetchall()) == [("ours",), ("ours_too",)]
+
+
+def test_an_index_that_no_plan_uses_yet_is_not_tried(database: str, run_sql: Callable[..., None]) -> None:
+    run_sql(
+        database,
+        "CREATE TABLE updated (a int, b int) WITH (fillfactor = 50)",
+        "INSERT INTO updated SELECT n, n FROM generate_series(1, 1000) n",
+    )
+    index = CandidateIndex("public", "updated", "btree", (Key("a"),))
+    with closing(connect(database)) as older, Builder(connect(database), lock_timeout_s=0.2) as builder:
+        older.autocommit = False
+        with older.cursor() as cursor:
+            cursor.execute("CREATE TABLE not_yet ()")
+        run_sql(database, "UPDATE updated SET b = b + 1")
+        with pytest.raises(StatementError, match="older than it"):
+            builder.build(index)
+        with closing(connect(database)) as after, after.cursor() as cursor:
+            cursor.execute("SELECT relname FROM pg_class WHERE starts_with(relname, %s)", (TRIAL_PREFIX,))
+            assert cursor.fetchall() == []
+        older.rollback()
+        assert builder.build(index).size_bytes > 0
+
+
+def test_an_extension_of_a_killed_run_is_dropped_by_the_next_unless_it_is_needed(
+    things_root: Connection, server: Server, things: str
+) -> None:
+    url = server.url(things, "app")
+    killed = connect(url)
+    Builder(killed).build(TRIGRAM)
+    killed.close()
+    assert left_behind(things_root) == [f"{TRIAL_PREFIX}1", "pg_trgm"]
+    with things_root.cursor() as cursor:
+        cursor.execute("CREATE INDEX needs_it ON things USING gin (word gin_trgm_ops)")
+    with Builder(connect(url)):
+        assert left_behind(things_root) == ["pg_trgm"]
+    with things_root.cursor() as cursor:
+        cursor.execute("DROP INDEX needs_it")
+    with Builder(connect(url)):
+        assert left_behind(things_root) == []
+
+
+def test_a_name_that_another_role_has_taken_is_passed_over(things_root: Connection, builder: Builder) -> None:
+    with things_root.cursor() as cursor:
+        cursor.execute("CREATE TABLE of_another (a int)")
+        cursor.execute(f"CREATE INDEX {TRIAL_PREFIX}1 ON of_another (a)")
+    try:
+        with builder.built(GOOD) as built:
+            assert built.name == f"{TRIAL_PREFIX}2"
+        assert left_behind(things_root) == [f"{TRIAL_PREFIX}1"]
+    finally:
+        with things_root.cursor() as cursor:
+            cursor.execute("DROP TABLE of_another")
