@@ -38,6 +38,12 @@ HEAPS = """
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = ANY($1::oid[]) AND c.relkind IN ('r', 'm')
 """
+# Of partitions' indexes those that belong to no index of the whole.
+ALONE = """
+SELECT x.indexrelid::bigint FROM pg_index x
+JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
+WHERE x.indrelid = ANY($1::oid[]) AND t.relispartition AND NOT c.relispartition AND x.indislive AND x.indisvalid
+"""
 FIGURES = """
 SELECT oid::bigint, relfilenode::bigint, relpages, reltuples, relallvisible FROM pg_class
 WHERE oid = ANY(%s::oid[]) AND relkind IN ('r', 'm')
@@ -57,6 +63,7 @@ UPDATE pg_class SET relpages = $1, reltuples = $2, relfilenode = COALESCE($3::oi
 _PREPARED = {
     "tables(text, text)": TABLES,
     "heaps(oid[])": HEAPS,
+    "alone(oid[])": ALONE,
     "leaves(regclass)": LEAVES,
     "first_key(oid)": f"{FIRST_KEYS} AND x.indexrelid = $1",
     "resize(int, real, bigint, oid)": RESIZE,

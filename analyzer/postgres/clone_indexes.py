@@ -78,6 +78,8 @@ class CloneIndexes:
         self._parts: dict[tuple[str, str], tuple[list[int], list[tuple[str, str]]]] = {}
         self._hollowed: dict[int, _Heap] = {}
         self._new: list[int] = []
+        self._aside: set[int] = set()
+        """Existing indexes that are switched off while others are added."""
         self._existing: dict[str, tuple[int, ...]] = {}
         self._on: frozenset[str] = frozenset()
         self._off: frozenset[int] = frozenset()
@@ -110,6 +112,8 @@ class CloneIndexes:
         for place in heaps:
             sized(place)  # may plan statements, for which the tables must be whole
         self._hollow(tables)
+        if len(tables) > 1:
+            self._set_aside(tables)
         try:
             with self._owner.cursor() as cursor:
                 cursor.execute(definition(handle))
@@ -208,11 +212,18 @@ class CloneIndexes:
             self._hollowed[oid] = _Heap(*figures)
             self._run("UPDATE pg_class SET relfilenode = %s WHERE oid = %s", (node, oid))
 
+    def _set_aside(self, tables: Sequence[int]) -> None:
+        """Hide indexes that partitions have for themselves: CREATE INDEX on the whole would make equal ones its own."""
+        alone = [oid for (oid,) in self._rows("EXECUTE queryproof_alone(%s::oid[])", tables)]
+        if alone:
+            self._run(_SWITCH, ([], alone))
+            self._aside.update(alone)
+
     def _fill(self) -> None:
         """Make the clone whole after indexes were added: tables get their pages back, and the new indexes are switched off."""
-        if self._new:
-            self._run(_SWITCH, ([], self._new))
-            self._new = []
+        if self._new or self._aside:
+            self._run(_SWITCH, (list(self._aside.difference(self._new)), self._new))
+            self._new, self._aside = [], set()
         for oid, heap in self._hollowed.items():
             # Up to 17 CREATE INDEX sets the table's figures to what it found: nothing.
             self._run(

@@ -48,6 +48,7 @@ CREATE STATISTICS orders_placed_total (ndistinct, dependencies, mcv) ON placed, 
 CREATE TABLE events (at date, kind int, payload text) PARTITION BY RANGE (at);
 CREATE TABLE events_2024 PARTITION OF events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
 CREATE TABLE events_2025 PARTITION OF events FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE INDEX ix_events_payload ON events_2025 (payload);
 INSERT INTO events SELECT date '2024-01-01' + i % 700, i % 500, 'p' || i FROM generate_series(1, 50000) i;
 """
 STATEMENTS = (
@@ -131,6 +132,20 @@ def test_an_index_on_a_partitioned_table_goes_by_its_handle_in_every_partition(c
     handle = what_if.add(CandidateIndex("public", "events", "btree", (Key("kind"),)))
     assert what_if.price(sql, [handle]).used == {handle}
     assert {node.index for node in what_if.plan(sql, [handle]).root.walk() if node.index} == {handle}
+
+
+def test_an_index_that_a_partition_has_for_itself_stays_when_the_whole_table_could_have_one(clone: HollowClone) -> None:
+    what_if = CloneWhatIf(clone)
+    sql = "SELECT * FROM events WHERE payload = 'p7'"
+    before = what_if.price(sql)
+    assert before.used == {"public.ix_events_payload"}
+    handle = what_if.add(CandidateIndex("public", "events", "btree", (Key("payload"),)))
+    assert what_if.price(sql) == before
+    after = what_if.price(sql, [handle])
+    assert handle in after.used
+    assert after.cost < before.cost
+    assert what_if.price(sql, [handle], ["public.ix_events_payload"]).used == {handle}
+    assert what_if.price(sql) == before
 
 
 def test_an_impossible_index_is_refused_with_postgresqls_reason(clone: HollowClone) -> None:
