@@ -64,14 +64,14 @@ def select_indexes(
     search = Search(costs, schema, constraints, writes, progress, banned)
     search.offer(candidates, bundles)
     best = _needed(search, search.best(constraints.budget_bytes))
-    curve, last = [], 0
+    # The search under one budget may come upon a set that is better under another one, too.
+    found = [best, *(_needed(search, search.best(budget)) for budget in sorted(set(budgets)))]
+    curve = []
     for budget in sorted(set(budgets)):
-        point = min(
-            (_needed(search, search.best(budget)), *(one for one in (best, last) if costs.size(one) <= budget)),
-            key=costs.total,
-        )
-        last = point
+        point = min((one for one in found if costs.size(one) <= budget), key=costs.total)
         curve.append(CurvePoint(budget, costs.size(point), len(members(point)), search.share(point)))
+    limit = constraints.budget_bytes
+    best = min((one for one in found if limit is None or costs.size(one) <= limit), key=search.objective)
     names = index_names([costs.indexes[one] for one in members(best)], schema)
     dropped: tuple[DroppedIndex, ...] = ()
     if drop_existing:

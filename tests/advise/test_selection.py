@@ -9,6 +9,7 @@ from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
 from queryproof.analyzer.advise.candidates_merge import merged
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.advise.selection import select_indexes
+from queryproof.analyzer.advise.selection_search import Search
 from queryproof.analyzer.advise.selection_types import Constraints, Selection, TableWrites, WeightedQuery
 from queryproof.analyzer.advise.what_if import Price
 from queryproof.analyzer.errors import StatementError
@@ -169,6 +170,18 @@ def test_a_larger_budget_never_buys_less_though_time_runs_out(shop: Shop) -> Non
         costs = [point.cost for point in selection.curve]
         assert costs == sorted(costs, reverse=True)
         assert costs[-1] <= selection.cost_after / selection.cost_before
+
+
+def test_a_better_set_found_under_another_budget_is_taken(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    queries = [WeightedQuery("q", ((BY_BUYER, 1.0),), 1.0)]
+    best = Search.best
+    monkeypatch.setattr(Search, "best", lambda self, budget: 0 if budget in (None, 10**9) else best(self, budget))
+    for constraints in (Constraints(), Constraints(budget_bytes=10**9)):
+        found = select_indexes(
+            queries, pool(queries, shop.schema).indexes, shop.what_if, shop.schema, constraints, budgets=[10**8, 10**9]
+        )
+        assert found.chosen
+        assert found.curve[0].cost == found.curve[1].cost == found.cost_after / found.cost_before
 
 
 def test_the_age_of_the_counters_is_told(shop: Shop) -> None:
