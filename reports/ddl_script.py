@@ -15,6 +15,7 @@ HEAD = """\
 SET lock_timeout = 0;
 SET statement_timeout = 0;
 """
+_QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*["]""")
 _NAME = re.compile(r'INDEX (?:CONCURRENTLY )?("(?:[^"]|"")+") ON (ONLY )?("(?:[^"]|"")+")\.')
 
 
@@ -55,7 +56,7 @@ def _statements(ddl: str) -> list[str]:
     found, current = [], ""
     for line in ddl.split("\n"):
         current += line
-        if line.endswith(";") and current.count('"') % 2 == 0 and current.count("'") % 2 == 0:
+        if line.endswith(";") and not {'"', "'"} & set(_QUOTED.sub("", current)):
             found.append(current[:-1])
             current = ""
         else:

@@ -240,3 +240,12 @@ def test_an_unused_index_can_go_and_come_back(owner: Connection, server: Server,
     assert indexes(owner) == before
     engine.dispose()
     assert f"-- {ddl}" in ddl_script(report)
+
+
+def test_a_quote_inside_the_other_kind_of_quotes_ends_no_statement(report: Report) -> None:
+    odd = CandidateIndex("public", "Kunde;\n", "btree", (Key("q'ty;\n"),), predicate="\"q'ty;\n\" = ';\n\"'")
+    assert report.index_plan is not None
+    first = report.index_plan.indexes[0].recommendation
+    changed = [replace(one, code=odd.codes("odd")) if one.id == first else one for one in report.recommendations]
+    script = ddl_script(replace(report, recommendations=tuple(changed)))
+    assert odd.codes("odd")[0].text.replace("CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS") in script
