@@ -22,7 +22,7 @@ from ..schema import Schema
 from ..sql.guard import single_statement_kind
 from ..sql.placeholders import has_placeholders
 from ..sql.runnable_text import runnable_text
-from ..sql.tokens import tokenize
+from ..sql.tokens import names_in
 from .binaries import find_binaries, find_major
 from .clone_columns import fill_columns
 from .clone_database import create_clone_database
@@ -258,15 +258,9 @@ class HollowClone:
         for node in root.walk():
             if node.index is None or not node.index_cond:
                 continue
-            key = self._indexes.leading_key(node.index)
-            if key and not _mentions(node.index_cond, key):
+            if not self._indexes.leading_columns(node.index) <= names_in(node.index_cond):
                 return node.index
         return None
-
-
-def _mentions(condition: str, key: str) -> bool:
-    words = {token.text for token in tokenize(condition)}
-    return key in words or key.replace(" ", "") in condition.replace(" ", "")
 
 
 @lru_cache(maxsize=8192)

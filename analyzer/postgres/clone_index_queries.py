@@ -29,6 +29,11 @@ WITH RECURSIVE found AS (
   UNION ALL SELECT i.inhrelid FROM pg_inherits i JOIN found f ON f.oid = i.inhparent)
 SELECT oid::bigint FROM found
 """
+LEADING = """
+SELECT pg_get_indexdef(c.oid, 1, true),
+       ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = x.indrelid AND a.attnum > 0)
+FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid WHERE c.relname = %s
+"""
 # Of a partitioned table's index the parts' own have other names, and go with it.
 MADE = """
 SELECT c.oid::bigint, n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

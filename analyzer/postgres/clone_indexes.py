@@ -11,8 +11,9 @@ from psycopg2.extensions import connection as Connection
 
 from ..errors import StatementError
 from ..sql.identifier import quote_qualified
+from ..sql.tokens import names_in
 from .clone_ends import Ends
-from .clone_index_queries import EXISTING, FIGURES, MADE, prepare
+from .clone_index_queries import EXISTING, FIGURES, LEADING, MADE, prepare
 from .clone_pages import (
     brin_metapage,
     btree_pages,
@@ -74,7 +75,7 @@ class CloneIndexes:
         self._leaves: dict[str, tuple[_Leaf, ...]] = {}
         self._owners: dict[str, str] = {}
         self._sizes: dict[str, int] = {}
-        self._leading: dict[str, str] = {}
+        self._leading: dict[str, frozenset[str]] = {}
         self._parts: dict[tuple[str, str], tuple[list[int], list[tuple[str, str]]]] = {}
         self._hollowed: dict[int, _Heap] = {}
         self._new: list[int] = []
@@ -145,11 +146,13 @@ class CloneIndexes:
         """The handle that an index's name in a plan belongs to, None for an index of the source."""
         return self._owners.get(name)
 
-    def leading_key(self, name: str) -> str:
-        """First key of the index of that name in a plan, as PostgreSQL prints it; empty when there is none."""
+    def leading_columns(self, name: str) -> frozenset[str]:
+        """Columns that the first key of the index of that name in a plan is made of; none when there is no such index.
+
+        Expressions are printed in more than one way (`name::text`, `(name)::text`): what they name is the same in all."""
         if name not in self._leading:
-            rows = self._rows("SELECT pg_get_indexdef(c.oid, 1, true) FROM pg_class c WHERE c.relname = %s", name)
-            self._leading[name] = str(rows[0][0]) if rows else ""
+            rows = self._rows(LEADING, name)
+            self._leading[name] = frozenset(rows[0][1]) & names_in(str(rows[0][0])) if rows else frozenset()
         return self._leading[name]
 
     def qualified(self, name: str) -> list[str]:

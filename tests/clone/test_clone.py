@@ -148,6 +148,24 @@ def test_an_index_that_a_partition_has_for_itself_stays_when_the_whole_table_cou
     assert what_if.price(sql) == before
 
 
+def test_an_older_source_gets_no_skip_scan_and_keeps_its_indexes_on_expressions(
+    taken: CloneFile, clone: HollowClone
+) -> None:
+    skipped = CandidateIndex("public", "orders", "btree", (Key("note"), Key("user_id")))
+    newer = CloneWhatIf(clone)
+    older = replace(taken, manifest=replace(taken.manifest, server_version=120022, version="12.22"))
+    sql = "SELECT * FROM orders WHERE user_id = 7"
+    assert newer.price(sql, [handle := newer.add(skipped)]).used == {handle}
+    with HollowClone(older) as corrected:
+        assert corrected.kind.endswith("skip scans ruled out")
+        what_if = CloneWhatIf(corrected)
+        assert what_if.price(sql, [what_if.add(skipped)]).used == frozenset()
+        for expression in ("lower(note)", "(note || 'x')", "(placed::timestamp AT TIME ZONE 'UTC')", "total::int"):
+            handle = what_if.add(CandidateIndex("public", "orders", "btree", (Key(None, expression),)))
+            value = "now()" if "placed" in expression else "'7'"
+            assert what_if.price(f"SELECT * FROM orders WHERE {expression} = {value}", [handle]).used == {handle}
+
+
 def test_an_impossible_index_is_refused_with_postgresqls_reason(clone: HollowClone) -> None:
     what_if = CloneWhatIf(clone)
     with pytest.raises(StatementError, match="nothing"):
