@@ -63,7 +63,7 @@ def core(session: Session) -> None:
 
 WORKLOADS: dict[str, Callable[[Session], None]] = {"select": selects, "lazy": lazy_loads, "core": core}
 OPEN = contextlib.ExitStack()
-PLUGIN: list[Any] = []
+IN_MEMORY: list[Any] = []
 Contender = Callable[[Engine], contextlib.AbstractContextManager[Any]]
 
 
@@ -98,22 +98,25 @@ def _queryproof(level: int) -> Contender:
     return start
 
 
-@contextlib.contextmanager
-def _plugin(engine: Engine) -> Iterator[None]:
-    from queryproof.analyzer.record.recorder import Recorder
-    from queryproof.analyzer.record.scope import whole_process
-    from queryproof.analyzer.record.statement_count import StatementCount
+def _in_memory(level: int) -> Contender:
+    @contextlib.contextmanager
+    def start(engine: Engine) -> Iterator[None]:
+        from queryproof.analyzer.record.recorder import Recorder
+        from queryproof.analyzer.record.scope import whole_process
+        from queryproof.analyzer.record.statement_count import StatementCount
 
-    # One recorder for the whole run, one count for each test.
-    if not PLUGIN:
-        recorder = Recorder(None)
-        recorder.install()
-        recorder.install_orm()
-        PLUGIN.append(recorder)
-    count = StatementCount("test", "test")
-    count.begin(None)
-    with whole_process(count):
-        yield
+        # As the pytest plugin does: one recorder for the whole run, one count for each test.
+        if not IN_MEMORY:
+            recorder = Recorder(None, level=level)
+            recorder.install()
+            recorder.install_orm()
+            IN_MEMORY.append(recorder)
+        count = StatementCount("test", "test")
+        count.begin(None)
+        with whole_process(count):
+            yield
+
+    return start
 
 
 def _queryguard(engine: Engine) -> contextlib.AbstractContextManager[Any]:
@@ -179,7 +182,8 @@ ONCE: dict[str, Contender] = {
 }
 """Set up once; the others are entered anew for each batch, outside the measured time, so that their lists stay short."""
 EACH: dict[str, Contender] = {
-    "queryproof's pytest plugin": _plugin,
+    "queryproof level 0 in memory": _in_memory(0),
+    "queryproof level 1 in memory": _in_memory(1),
     "pytest-queryguard": _queryguard,
     "queryspy": _queryspy,
     "pytest-querycount": _querycount,
