@@ -8,7 +8,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import inspect, select
-from sqlalchemy.orm import InstanceState, contains_eager, joinedload, selectin_polymorphic, selectinload, subqueryload
+from sqlalchemy.orm import (
+    FromStatement,
+    InstanceState,
+    contains_eager,
+    joinedload,
+    selectin_polymorphic,
+    selectinload,
+    subqueryload,
+)
 from sqlalchemy.orm.interfaces import UserDefinedOption
 
 MAX_PATHS = 2_000
@@ -59,7 +67,7 @@ def option_check(
 
 def can_join(statement: Any) -> bool:
     """Whether the ORM can add joins to it: not to what a text selects, nor to what RETURNING gives back."""
-    return bool(statement.is_select) and not getattr(statement, "is_from_statement", False)
+    return bool(statement.is_select) and not isinstance(statement, FromStatement)
 
 
 def forget(recorder: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Select
-from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.orm import FromStatement, ORMExecuteState, Session
 from sqlalchemy.orm.interfaces import UserDefinedOption
 from sqlalchemy.sql.cache_key import HasCacheKey
 
@@ -87,7 +87,7 @@ def describe(state: ORMExecuteState, by: str) -> Load | None:
     """What this statement is; None: not a select of entities. by: the recorder's execution option."""
     statement: Any = state.statement
     if not state.is_orm_statement or not (
-        statement.is_select or getattr(statement, "is_from_statement", False) or getattr(statement, "_returning", ())
+        statement.is_select or isinstance(statement, FromStatement) or getattr(statement, "_returning", ())
     ):
         return None
     if armed:
@@ -186,7 +186,8 @@ def _load(state: ORMExecuteState, statement: Any, asked: Any, stack: CallStack, 
     # Options are asked themselves: each property of the state looks for them anew.
     if armed:
         reach("recorder.load")
-    loading = state.load_options
+    # Not `load_options`, which 2.0.20 refuses to tell of the statements that load a subclass's own columns.
+    loading = state.execution_options.get("_sa_orm_load_options")
     parent: Any = getattr(loading, "_lazy_loaded_from", None)
     mapper = state.bind_arguments.get("mapper")
     entity = mapper.class_ if mapper is not None else None
