@@ -58,7 +58,7 @@ def an_expression_for_a_column(session: Session) -> None:
         print(publisher.author_count)
 
 
-@faulty("column-load-in-loop", "selectin_polymorphic(Employee, [Manager])", root="Employee", since=(2, 0, 30))
+@faulty("column-load-in-loop", "selectin_polymorphic(Employee, [Manager])", root="Employee")
 def columns_of_a_subclass(session: Session) -> None:
     for employee in session.scalars(select(Employee)):  # origin
         if isinstance(employee, Manager):

@@ -12,8 +12,7 @@ Run = TypeVar("Run", bound=Callable[[Any], Any])
 class Scenario:
     """rule: the one that must speak, None where all must be silent. option: the loader option that the recommendation must
     name, which the test also executes; "" where the remedy is none. root: class it is added to. deep: reads are counted.
-    marked: recorded inside a named scope; commits: what it commits is undone by filling the tables anew. since: the first
-    SQLAlchemy with which it can be found.
+    marked: recorded inside a named scope; commits: what it commits is undone by filling the tables anew.
     """
 
     run: Callable[[Any], Any]
@@ -23,7 +22,6 @@ class Scenario:
     deep: bool
     marked: bool
     commits: bool
-    since: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -56,13 +54,12 @@ def faulty(
     deep: bool = False,
     marked: bool = True,
     commits: bool = False,
-    since: tuple[int, ...] = (),
 ) -> Callable[[Run], Run]:
     """This function commits the sin that the rule names, and no other."""
 
     def add(run: Run) -> Run:
         name = root or [*option.replace("(", " ").replace(".", " ").split(), "", ""][1]
-        SCENARIOS.append(Scenario(run, rule, option, name, deep, marked, commits, since))
+        SCENARIOS.append(Scenario(run, rule, option, name, deep, marked, commits))
         return run
 
     return add

@@ -247,14 +247,14 @@ def several_entities(session: Session) -> None:
         print(publisher.name, len(author.books))
 
 
-@faulty("n-plus-one", "selectinload(Author.books)", since=(2, 0, 30))
+@faulty("n-plus-one", "selectinload(Author.books)")
 def from_text(session: Session) -> None:
     query = select(Author).from_statement(text("SELECT * FROM authors ORDER BY id"))
     for author in session.scalars(query):  # origin
         len(author.books)
 
 
-@faulty("n-plus-one", "selectinload(Book.author)", since=(2, 0, 30))
+@faulty("n-plus-one", "selectinload(Book.author)")
 def single_from_text(session: Session) -> None:
     # No join can be added to a text.
     for book in session.scalars(select(Book).from_statement(text("SELECT * FROM books ORDER BY id"))):  # origin
