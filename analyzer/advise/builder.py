@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from ..errors import QueryproofError, ServerError, StatementError
+from ..postgres.cage import LOCK_TIMEOUT_MS
 from ..postgres.leftovers import ONLY_FOR_TRIAL, TRIAL_NAME, TRIAL_PREFIX
 from ..sql.identifier import quote_identifier, quote_qualified
 from .builder_queries import (
@@ -73,6 +74,11 @@ class Builder:
         """Those of them that should have been dropped."""
         try:
             self._prepare()
+        except psycopg2.errors.LockNotAvailable as error:
+            raise ServerError(
+                f"trial indexes that an earlier run left behind cannot be dropped ({_cause(error)}). Remedy: end that session, see "
+                "pg_stat_activity, and try again"
+            ) from None
         except psycopg2.Error as error:
             raise ServerError(f"no index can be tried on this database: {_cause(error)}") from None
 
@@ -171,9 +177,23 @@ class Builder:
             cursor.execute(UNATTACHED, (quote_qualified(candidate.schema, candidate.table),))
             if cursor.fetchone() is not None:
                 # CREATE INDEX would make a part's equal index its own, and DROP INDEX would take that away, too.
-                cursor.execute("; ".join(partition_recipe(candidate, name, concurrently=False)))
+                self._patiently(cursor, "; ".join(partition_recipe(candidate, name, concurrently=False)))
                 return
-        cursor.execute(candidate.definition(name, concurrently=False))
+        self._patiently(cursor, candidate.definition(name, concurrently=False))
+
+    def _patiently(self, cursor: Cursor, sql: str) -> None:
+        """Wait for locks again and again, each time shortly: whoever comes behind one that waits has to wait, too."""
+        patience = self._settings["lock_timeout"]
+        short = min(LOCK_TIMEOUT_MS, patience)
+        end = time.monotonic() + patience / 1000
+        while True:
+            try:
+                cursor.execute(f"SET LOCAL lock_timeout = {short}; {sql}")
+                return
+            except psycopg2.errors.LockNotAvailable:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(short / 1000)
 
     def _held_back(self, cursor: Cursor, qualified: str) -> bool:
         """Whether plans leave the index out, since another session could still need an older version of a row than it has."""
@@ -202,7 +222,7 @@ class Builder:
                 if self._connection.closed:
                     self._renew()
                 with self._connection.cursor() as cursor:
-                    cursor.execute(f"DROP INDEX IF EXISTS {quote_qualified(schema, name)}")
+                    self._patiently(cursor, f"DROP INDEX IF EXISTS {quote_qualified(schema, name)}")
                 self._standing.discard((schema, name))
                 self._stuck.discard((schema, name))
                 return
@@ -243,7 +263,7 @@ class Builder:
         with self._connection.cursor() as cursor:
             cursor.execute(LEFT_BEHIND, (f"^{TRIAL_NAME}$",))
             for schema, name in set(cursor.fetchall()) - self._standing:
-                cursor.execute(f"DROP INDEX IF EXISTS {quote_qualified(schema, name)}")
+                self._patiently(cursor, f"DROP INDEX IF EXISTS {quote_qualified(schema, name)}")
             cursor.execute(EXTENSIONS_LEFT_BEHIND, (ONLY_FOR_TRIAL,))
             for (name,) in cursor.fetchall():
                 if name not in self._extensions:
@@ -283,4 +303,6 @@ def _cause(error: psycopg2.Error) -> str:
     """SQLSTATE and PostgreSQL's message without values; the class where the connection itself failed."""
     if error.pgcode is None:
         return f"the connection was lost ({type(error).__name__})"
+    if error.pgcode == "55P03":
+        return "55P03: another session holds a lock on the table"
     return f"{error.pgcode}: {(error.diag.message_primary or '').strip()}"

@@ -12,7 +12,7 @@ TRIAL_NAME = rf"{TRIAL_PREFIX}[0-9]+"
 """A regular expression, Python's and PostgreSQL's, by which a leftover of a killed run is recognised."""
 ONLY_FOR_TRIAL = "made by queryproof for the time of a trial"
 """Comment of an extension that a trial needed: the same for those."""
-LEFT_BEHIND = "a run with --prove measure that was killed left it behind: drop it"
+LEFT_BEHIND = "a run with --prove measure that could not drop it left it behind: drop it"
 """What is said of such an index."""
 
 
