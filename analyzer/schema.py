@@ -118,6 +118,8 @@ class Table:
     """Columns with the number of their distinct combinations, from extended statistics."""
     modified: int | None = None
     """Rows changed since the last ANALYZE; None when not known."""
+    heirs: tuple[tuple[str, str], ...] = ()
+    """Schema and name of each table that inherits from it directly, and is no partition."""
 
     def column(self, name: str) -> Column | None:
         """The column of that exact name, or None."""

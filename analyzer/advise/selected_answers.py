@@ -1,7 +1,6 @@
 """Answers the questions of a whole workload with one selected set of indexes, planned through a what-if door."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from ..plan import Plan
 from ..recommendation import Alternative, Measurement
@@ -13,7 +12,6 @@ from .index_advice import (
     IndexAnswer,
     IndexQuestion,
     NoIndex,
-    answer_by_estimate,
     describe,
     no_candidate_reason,
 )
@@ -43,20 +41,7 @@ def answer_by_selecting(
     after = plan_set(what_if, selection, queries, today)
     gains = {gain.fingerprint: gain for gain in selection.gains}
     unplanned = {one.what: one.reason for one in selection.unplanned}
-    return [
-        _answer(one, selection, gains, unplanned, after) if _named(one) else _heir(one, schema) for one in questions
-    ]
-
-
-def _named(question: IndexQuestion) -> bool:
-    return any(scan.table == question.table.name for scan in question.scans)
-
-
-def _heir(question: IndexQuestion, schema: Schema) -> IndexAnswer | NoIndex:
-    """Of a table that inherits from the one that the statement names, the selection does not know that it is read."""
-    reply = answer_by_estimate(question, schema)
-    note = "estimated alone, as the table is read through the one that it inherits from"
-    return replace(reply, note=note) if isinstance(reply, IndexAnswer) else reply
+    return [_answer(one, selection, gains, unplanned, after) for one in questions]
 
 
 def _answer(

@@ -15,11 +15,11 @@ Place = tuple[str, str]
 
 
 class TextTables:
-    """Tables that statements read or write, views looked through; with a table its partitions and all that it is a partition
-    of, because an index on one of them concerns the others."""
+    """Tables that statements read or write, views looked through; with a table its partitions and heirs and all that it is a
+    part or an heir of, because an index on one of them concerns the others."""
 
     def __init__(self, schema: Schema) -> None:
-        self._parts = {(table.schema, table.name): table.partitions for table in schema.tables}
+        self._parts = {(table.schema, table.name): (*table.partitions, *table.heirs) for table in schema.tables}
         self._parents = {part: parent for parent, parts in self._parts.items() for part in parts}
         self._views = {(view.schema, view.name): view.definition for view in schema.views}
         self._named: dict[str, list[Place]] = {}

@@ -24,7 +24,11 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.reltuples, c.relpages,
              JOIN pg_catalog.pg_namespace cn ON cn.oid = cc.relnamespace
              WHERE ci.inhparent = c.oid AND cc.relispartition ORDER BY cn.nspname, cc.relname),
        COALESCE(s.seq_scan, 0) + COALESCE(s.idx_scan, 0), COALESCE(s.n_tup_upd, 0), COALESCE(s.n_tup_hot_upd, 0),
-       s.n_mod_since_analyze
+       s.n_mod_since_analyze,
+       ARRAY(SELECT ARRAY[cn.nspname::text, cc.relname::text] FROM pg_catalog.pg_inherits ci
+             JOIN pg_catalog.pg_class cc ON cc.oid = ci.inhrelid
+             JOIN pg_catalog.pg_namespace cn ON cn.oid = cc.relnamespace
+             WHERE ci.inhparent = c.oid AND NOT cc.relispartition ORDER BY cn.nspname, cc.relname)
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_stat_user_tables s ON s.relid = c.oid
@@ -180,8 +184,9 @@ def read_schema(connection: Connection) -> Schema:
                 hot_updates=int(hot),
                 distinct_groups=groups.get(oid, ()),
                 modified=int(modified) if modified is not None else None,
+                heirs=tuple((one[0], one[1]) for one in heirs),
             )
-            for oid, schema, name, kind, rows, pages, size, writes, parent, key, partitions, scans, updates, hot, modified in tables
+            for oid, schema, name, kind, rows, pages, size, writes, parent, key, partitions, scans, updates, hot, modified, heirs in tables
         ),
         server_version=connection.server_version,
         search_path=tuple(path),
