@@ -1,6 +1,6 @@
 """The way of the index advisor: sources → workload → candidates → what-if door → selection → proof → report."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,8 +9,8 @@ from typing import Literal
 from psycopg2.extensions import connection as Connection
 
 from .analysis import AnalysisRequest, Progress, read_sources, read_statement, silent
+from .analyzer.advise.banned import NOTHING, Banned
 from .analyzer.advise.builder import Builder
-from .analyzer.advise.candidate_index import CandidateIndex
 from .analyzer.advise.candidate_pool import CandidatePool, candidate_pool
 from .analyzer.advise.clone_what_if import CloneWhatIf
 from .analyzer.advise.door import Door, open_door, without_door
@@ -141,7 +141,7 @@ def _planned(
             if not isinstance(door.what_if, CloneWhatIf):
                 return first
             costs.measured({index: built.size_bytes for index, built in found.kept.items()})
-            return _select(request, door, queries, pool, writes, costs, count, found.useless, first)
+            return _select(request, door, queries, pool, writes, costs, count, found.banned, first)
 
         with _trial(request, first, queries, builder, stack, progress) as trial:
             selection, measured = prove_set(first, again, trial, request.constraints.budget_bytes)
@@ -184,7 +184,7 @@ def _select(
     writes: Sequence[TableWrites],
     costs: WorkloadCosts,
     count: Counter,
-    banned: Collection[CandidateIndex] = (),
+    banned: Banned = NOTHING,
     first: Selection | None = None,
 ) -> Selection:
     """first: the selection before anything was banned, whose curve of planned costs holds."""

@@ -10,7 +10,7 @@ import argparse
 import math
 import statistics
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,8 +19,8 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from queryproof.analysis import silent
+from queryproof.analyzer.advise.banned import NOTHING, Banned
 from queryproof.analyzer.advise.builder import Builder
-from queryproof.analyzer.advise.candidate_index import CandidateIndex
 from queryproof.analyzer.advise.candidate_pool import candidate_pool
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.advise.index_advice import describe
@@ -96,7 +96,7 @@ def chosen(
     texts: dict[str, str],
     budget: int | None,
     curve: Sequence[int] = (),
-    banned: Collection[CandidateIndex] = (),
+    banned: Banned = NOTHING,
 ) -> Timed:
     """The advisor's set, on a clone of its own."""
     workload = [WeightedQuery(name, ((sql, 1.0),), 1.0) for name, sql in texts.items()]
@@ -123,7 +123,7 @@ def proven(url: str, clone: CloneFile, texts: dict[str, str], budget: int, timed
         SetTrial(statements, builder, TrialRuns(explainer), silent) as trial,
     ):
         selection, found = prove_set(
-            timed.selection, lambda found: chosen(clone, texts, budget, banned=found.useless).selection, trial
+            timed.selection, lambda found: chosen(clone, texts, budget, banned=found.banned).selection, trial
         )
     for index, reason in found.taken_out:
         print(f"    taken out: {describe(index)}: {reason}", flush=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ..plan import Plan
 from ..recommendation import Alternative
+from .banned import Banned
 from .builder import Built
 from .candidate_index import CandidateIndex
 
@@ -23,7 +24,8 @@ class MeasuredQuery:
 class MeasuredSet:
     """kept: those that helped, as they were built. taken_out: those that did not, with the reason. refused: those that
     PostgreSQL did not build, or none of whose queries could be run: nothing is known of them but their plan. queries: those
-    that could be run; unmeasured: the rest, with the reason. plain: UNIQUE ones that the data refused, with those built in their place."""
+    that could be run; unmeasured: the rest, with the reason. plain: UNIQUE ones that the data refused, with those built in their place.
+    alone: those taken out that a query which they made slower read in place of their table."""
 
     kept: Mapping[CandidateIndex, Built]
     taken_out: tuple[tuple[CandidateIndex, str], ...]
@@ -31,6 +33,7 @@ class MeasuredSet:
     queries: tuple[MeasuredQuery, ...]
     unmeasured: tuple[Alternative, ...]
     plain: Mapping[CandidateIndex, CandidateIndex]
+    alone: frozenset[CandidateIndex] = frozenset()
 
     @property
     def size_bytes(self) -> int:
@@ -42,3 +45,8 @@ class MeasuredSet:
         """Those that were built and did not help; of a UNIQUE one that the data refused, its plain one speaks."""
         out = {index for index, _ in self.taken_out} - self.plain.keys()
         return frozenset(out | {index for index, plain in self.plain.items() if plain in out})
+
+    @property
+    def banned(self) -> Banned:
+        """What is not to be selected again."""
+        return Banned(self.useless, self.alone)

@@ -7,7 +7,7 @@ from .measured_set import MeasuredSet
 from .selection_types import Selection
 from .set_trial import SetTrial
 
-MAX_ROUNDS = 6
+MAX_ROUNDS = 4
 """Of selecting again."""
 
 

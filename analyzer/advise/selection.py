@@ -1,9 +1,10 @@
 """Chooses the set of indexes that serves a whole workload best."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ..recommendation import Alternative
 from ..schema import Schema
+from .banned import NOTHING, Banned
 from .candidate_index import CandidateIndex
 from .existing_indexes import dropped_indexes
 from .selection_search import Search
@@ -49,7 +50,7 @@ def select_indexes(
     bundles: Iterable[tuple[CandidateIndex, ...]] = (),
     budgets: Sequence[int] = (),
     drop_existing: bool = True,
-    banned: Collection[CandidateIndex] = (),
+    banned: Banned = NOTHING,
     costs: WorkloadCosts | None = None,
     progress: Progress = silent,
 ) -> Selection:

@@ -2,10 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ..recommendation import Alternative
 from ..schema import Schema
+from .banned import NOTHING, Banned
 from .candidate_index import CandidateIndex
 from .cost_model import CostModel
 from .selection_limits import Limits, too_wide
@@ -45,7 +46,7 @@ class Search:
         constraints: Constraints,
         writes: Sequence[TableWrites],
         progress: Callable[[str, int, int], None],
-        banned: Collection[CandidateIndex] = (),
+        banned: Banned = NOTHING,
     ) -> None:
         self.costs = costs
         self.complete = True
@@ -56,8 +57,8 @@ class Search:
         self._kept: list[float] = []
         self._merges = Merges(costs, self.model, schema, constraints)
         self._end = None if constraints.max_seconds is None else time.monotonic() + constraints.max_seconds
-        self._rejected = dict.fromkeys(banned, "it was built and measured, and did not help")
-        self._banned = frozenset(banned)
+        self._rejected = dict.fromkeys(banned.exact, "it was built and measured, and did not help")
+        self._banned = banned
         self._alone: set[tuple[int, int]] = set()
         self._best: dict[int | None, IndexSet] = {}
         self.model.refresh()
@@ -106,7 +107,7 @@ class Search:
         if budget in self._best:
             return self._best[budget]
         limits = Limits(self.costs, self._constraints, budget)
-        limits.banned = self.costs.numbered(self._banned)
+        limits.banned = self.costs.numbered(one for one in self.costs.indexes if one in self._banned)
         best, best_value = 0, self.objective(0)
         tried: set[IndexSet] = set()
         for _ in range(MAX_ROUNDS):

@@ -13,7 +13,7 @@ from ..sql.identifier import quote_qualified
 from .builder import Builder, Built
 from .candidate_index import CandidateIndex
 from .measured_set import MeasuredQuery, MeasuredSet
-from .trial_verdict import is_slower, verdict
+from .trial_verdict import Verdict, is_slower, verdict
 
 CLEAR = 1.25
 """A query that has become faster by this factor is believed at once: any other is measured again, in turns with and without."""
@@ -65,6 +65,7 @@ class SetTrial:
         self._built: dict[CandidateIndex, Built] = {}
         self._plain: dict[CandidateIndex, CandidateIndex] = {}
         self._taken_out: list[tuple[CandidateIndex, str]] = []
+        self._alone: set[CandidateIndex] = set()
         self._refused: list[tuple[CandidateIndex, str]] = []
         self._unmeasured: list[Alternative] = []
 
@@ -96,15 +97,17 @@ class SetTrial:
             useless = self._useless()
             if useless is None:
                 break
-            index, reason = useless
+            index, names = useless.index, self._built[useless.index].names
+            if any(_reads_alone(self._after[key].root, names) for key in useless.slowed):
+                self._alone.add(index)
             # What used it is measured again under what is left.
             pending = self._using(index)
             self._drop(index)
-            self._taken_out.append((index, reason))
+            self._taken_out.append((index, useless.reason))
         return MeasuredSet(
             dict(self._built), tuple(self._taken_out), tuple(self._refused),
             tuple(MeasuredQuery(key, calls, self._before[key], self._after[key]) for key, calls, _ in self._ran),
-            tuple(self._unmeasured), dict(self._plain),
+            tuple(self._unmeasured), dict(self._plain), frozenset(self._alone),
         )  # fmt: skip
 
     def _run(
@@ -165,8 +168,8 @@ class SetTrial:
         except StatementError:
             return
 
-    def _useless(self) -> tuple[CandidateIndex, str] | None:
-        """The index that helps least of those that do not help, with the reason; None when all do."""
+    def _useless(self) -> Verdict | None:
+        """The index that helps least of those that do not help; None when all do."""
         keys = [key for key, _, _ in self._ran]
         return verdict(
             {index: [(key, calls) for key, calls, _ in self._using(index)] for index in self._built},
@@ -235,6 +238,10 @@ def _tables(root: PlanNode) -> set[str]:
 
 def _used(root: PlanNode) -> set[str]:
     return {node.index for node in root.walk() if node.index is not None}
+
+
+def _reads_alone(root: PlanNode, names: Collection[str]) -> bool:
+    return any(node.type == "Index Only Scan" and node.index in names for node in root.walk())
 
 
 def _timed(earlier: Plan, later: Plan) -> Plan:

@@ -7,8 +7,9 @@ from ..plan import Plan
 SLOW_MS = 50.0
 """From here on three runs are measured instead of five: a statement repeats the better the longer it takes."""
 LONG_MS = 2_000.0
-"""The same for runs in turns, which have to tell a tenth more from none."""
+"""From here on two runs, of which the faster counts: other load only adds. Runs in turns are three from here on, and five below."""
 FEW_RUNS = 3
+LEAST_RUNS = 2
 
 Once = Callable[[Sequence[str]], Plan]
 """Runs the statement once without some indexes, given as SQL names."""
@@ -20,7 +21,8 @@ def measure(once: Once, runs: int) -> Plan:
     # The first run counts where it found everything in memory.
     slow = _ms(first) >= SLOW_MS
     plans = [first] if slow and runs > 1 and not first.root.shared_read else []
-    count = min(runs, FEW_RUNS) - len(plans) if slow else runs
+    wanted = LEAST_RUNS if _ms(first) >= LONG_MS else FEW_RUNS if slow else runs
+    count = min(runs, wanted) - len(plans)
     return _median(plans + [once(()) for _ in range(count)])
 
 
@@ -36,7 +38,7 @@ def measure_in_turns(once: Once, hidden: Sequence[Sequence[str]], runs: int) -> 
 
 
 def _median(plans: Sequence[Plan]) -> Plan:
-    return sorted(plans, key=_ms)[len(plans) // 2]
+    return sorted(plans, key=_ms)[(len(plans) - 1) // 2]
 
 
 def _ms(plan: Plan) -> float:

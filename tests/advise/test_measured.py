@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from psycopg2.extensions import connection as Connection
 
 from queryproof.advising import AdviceRequest, advise
+from queryproof.analyzer.advise.banned import Banned
 from queryproof.analyzer.advise.builder import Builder
 from queryproof.analyzer.advise.candidate_index import CandidateIndex
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
@@ -98,7 +99,7 @@ def test_an_index_that_has_been_built_in_vain_is_not_chosen_again(server: Server
         costs = WorkloadCosts([query], what_if, schema)
         first = select_indexes([query], [GOOD], what_if, schema, costs=costs)
         assert [one.index for one in first.chosen] == [GOOD]
-        other = select_indexes([query], [GOOD], what_if, schema, banned=[GOOD], costs=costs)
+        other = select_indexes([query], [GOOD], what_if, schema, banned=Banned([GOOD]), costs=costs)
         assert other.chosen == ()
         assert [one.reason for one in other.rejected] == ["it was built and measured, and did not help"]
         assert other.cost_after == other.cost_before == first.cost_before
