@@ -148,6 +148,27 @@ def test_of_two_indexes_in_the_plan_of_a_query_that_becomes_slower_the_one_that_
     assert 1 in asked
 
 
+def test_what_would_be_read_like_an_index_that_slows_a_query_down_is_not_selected_again(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    alone = replace(GOOD, include=("b",))
+
+    def told(_: str, plan: Plan) -> Plan:
+        return replace(plan, execution_ms=900.0 if uses_an_index(plan) else 400.0)
+
+    statements = [("q", 1.0, "SELECT sum(b) FROM things WHERE a = 77")]
+    with SetTrial(statements, builder, ToldRuns(explainer, told), quiet) as trial:
+        banned = trial.measure([alone], {}).banned
+        # Rows that an index only points to are another way to read them.
+        pointing = trial.measure([GOOD], {}).banned
+    a, b, word = Key("a"), Key("b"), Key("word")
+    assert all(one in banned for one in (alone, replace(GOOD, keys=(a, b)), replace(alone, include=("b", "word"))))
+    others = (GOOD, replace(GOOD, keys=(b, a)), replace(GOOD, keys=(a, word)), replace(alone, predicate="b > 1"))
+    assert not any(one in banned for one in others)
+    assert GOOD in pointing
+    assert replace(GOOD, include=("word",)) not in pointing
+
+
 def test_parts_whose_indexes_get_the_same_names_again_are_measured_again(
     things_root: Connection, builder: Builder, explainer: Explainer
 ) -> None:
