@@ -13,6 +13,8 @@ from _pytest.runner import runtestprotocol
 from ..analyzer.query import CallSite, RecordedQuery
 from ..analyzer.record import orm
 from ..analyzer.record.recorder import Recorder
+from ..analyzer.record.scope import whole_process
+from ..analyzer.record.statement_count import StatementCount
 from ..analyzer.record.trial import Trial, TrialEdit
 from ..analyzer.sources.journal import Recording
 from ..orm_edits import edits_by_kind, tried
@@ -34,6 +36,8 @@ class Rerun:
         self._recorder = recorder
         self.proofs: list[str] = []
         self.running = False
+        self.count = StatementCount("", "test")
+        """What the run under way sends: a test may ask for it."""
         self._kinds: list[tuple[TrialEdit, ...]] = []
         self._first: Recording | None = None
         self._check: OrmCheck | None = None
@@ -77,8 +81,10 @@ class Rerun:
         """The body of a second run, with the options of its trial."""
         check = OrmCheck()
         orm.trial = self._trial
+        self.count.begin(None)
         try:
-            yield
+            with whole_process(self.count):
+                yield
             recording = check.recording()
             self._again = recording.queries if recording is not None else []
         finally:
@@ -88,6 +94,7 @@ class Rerun:
     def _run(self, item: Any, nextitem: pytest.Item | None, trial: Trial) -> _Queries | None:
         """What the body sends now; None when the test does not pass."""
         self._trial, self._again = trial, None
+        self.count = StatementCount(item.nodeid, "test")
         self.running = True
         self._recorder.remove()  # The recording of the run holds each test once.
         try:

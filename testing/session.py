@@ -85,6 +85,8 @@ class Session:
 
     def queries(self, item: pytest.Item) -> Queries:
         """What the fixture `queries` of this test gives."""
+        if self._rerun is not None and self._rerun.running:
+            return Queries(self._rerun.count)
         return Queries(self._statements(item))
 
     @pytest.hookimpl(tryfirst=True)

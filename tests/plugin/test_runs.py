@@ -114,6 +114,23 @@ def test_a_test_that_loads_row_by_row_is_proven_or_refused_with_the_reason(proje
     assert len({name for name in counted if name.startswith("setup")}) == 11
 
 
+def test_a_test_that_is_run_again_sees_the_queries_of_that_run(project: Project) -> None:
+    project.write(
+        test_seen="""
+        def test_seen(session, queries):
+            before = queries.count
+            count_books(session)
+            with open("seen.txt", "a") as file:
+                print(queries.count - before, file=file)
+            queries.assert_at_most(11)
+        """
+    )
+    result = project.run("--queryproof-prove", "--queryproof")
+    result.assert_outcomes(passed=1)
+    assert (project.path / "seen.txt").read_text().split() == ["11", *["11", "2"] * 3]
+    assert table(result)["test_seen"] == (11, 0)
+
+
 ROLLED_BACK = """
 @pytest.fixture(scope="session")
 def engine():
