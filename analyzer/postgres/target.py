@@ -27,6 +27,11 @@ SELECT current_user::pg_catalog.text,
        pg_catalog.current_setting('max_connections')::pg_catalog.float8,
        current_user OPERATOR(pg_catalog.=) session_user
 """
+_OLD_REMEDY = (
+    "Remedy: CREATE ROLE queryproof LOGIN PASSWORD '…' IN ROLE pg_monitor; "
+    "GRANT SELECT ON ALL TABLES IN SCHEMA public TO queryproof; and use it in --url"
+)
+"""Before PostgreSQL 14, which brought pg_read_all_data."""
 _REMEDY = "Remedy: CREATE ROLE queryproof LOGIN PASSWORD '…' IN ROLE pg_read_all_data, pg_monitor; and use it in --url"
 
 
@@ -65,6 +70,11 @@ def read_target(connection: Connection, *, allow_superuser: bool) -> Target:
         )
     if superuser or granted:
         why = "is a superuser" if superuser else f"is a member of {granted[0]}"
+        if connection.server_version < 140000:
+            raise ServerError(
+                f"this role {why}, explaining a statement runs functions with its rights, and before PostgreSQL 14 these cannot "
+                f"be lowered. {_OLD_REMEDY}"
+            )
         if not allow_superuser:
             raise ServerError(
                 f"this role {why}, and explaining a statement runs functions with its rights. {_REMEDY}; "
@@ -73,8 +83,6 @@ def read_target(connection: Connection, *, allow_superuser: bool) -> Target:
         if not session_superuser or not own:
             # A role that SET ROLE has taken is given back by any function, and may not hand its own function to another.
             raise ServerError(f"this role {why}, and its rights cannot be lowered. {_REMEDY}")
-        if connection.server_version < 140000:
-            raise ServerError(f"before PostgreSQL 14 a superuser's rights cannot be lowered. {_REMEDY}")
         if standby:
             raise ServerError(f"on a standby a superuser's rights cannot be lowered. {_REMEDY}")
     return Target(role, search_path, bool(standby), bool(superuser or granted), _checks_client(connection))
