@@ -17,6 +17,8 @@ from .terminal import print_report
 
 MOST_INDEXES = 20
 MOST_LINES = 3
+MOST_LETTERS = 80
+"""Of a statement in the list of scans."""
 MOST_SCANS = 6
 MOST_SKIPPED = 6
 
@@ -88,14 +90,18 @@ def _print_curve(console: Console, plan: IndexPlan) -> None:
     console.print(table)
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"
+
+
 def _print_scans(console: Console, report: Report, plan: IndexPlan) -> None:
     if not plan.kept_scans:
         return
-    texts = {query.fingerprint: " ".join(query.text.split()) for query in report.queries}
+    texts = {query.fingerprint: _short(" ".join(query.text.split())) for query in report.queries}
     console.print(_plain("\nStill read from start to end, and why", "bold"))
     for scan in plan.kept_scans[:MOST_SCANS]:
         rows = f", {figure(scan.rows)} rows" if scan.rows is not None else ""
-        console.print(Padding(_plain(f"{scan.table}{rows}: {texts.get(scan.fingerprint, '')[:80]}"), (0, 0, 0, 4)))
+        console.print(Padding(_plain(f"{scan.table}{rows}: {texts.get(scan.fingerprint, '')}"), (0, 0, 0, 4)))
         remedy = f". Instead: {scan.remedy}" if scan.remedy else ""
         console.print(Padding(_plain(f"{scan.reason}{remedy}", "dim"), (0, 0, 0, 8)))
     if len(plan.kept_scans) > MOST_SCANS:

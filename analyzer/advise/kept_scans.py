@@ -7,6 +7,7 @@ from ..recommendation import Alternative
 from ..schema import Schema, Table
 from ..sql.identifier import quote_identifier, quote_qualified
 from ..sql.statement import Statement, TableScan
+from ..sql.tokens import names_in
 from .candidate_pool import CandidatePool
 from .index_plan import KeptScan
 from .scanned_table import scanned_table, table_rows
@@ -56,11 +57,14 @@ def _not_taken(table: Table, scans: tuple[TableScan, ...], rejected: tuple[Alter
     asked = [one for scan in scans for one in scan.predicates]
     asked += [one for scan in scans for branches in scan.or_branches for branch in branches for one in branch]
     columns = {quote_identifier(one.column) for one in asked if one.column is not None}
-    return [
-        one.reason
-        for one in rejected
-        if one.what.startswith(start) and any(column in one.what[len(start) :] for column in columns)
-    ]
+    expressions = [names_in(one.expression) for one in asked if one.column is None]
+
+    def concerns(what: str) -> bool:
+        return any(column in what for column in columns) or any(
+            names and names <= names_in(what) for names in expressions
+        )
+
+    return [one.reason for one in rejected if one.what.startswith(start) and concerns(one.what[len(start) :])]
 
 
 def _scans(root: PlanNode) -> Iterator[PlanNode]:

@@ -10,6 +10,7 @@ from queryproof.advising import AdviceRequest, advise
 from queryproof.analyzer.advise.selection_types import Constraints
 from queryproof.analyzer.postgres.server import Server
 from queryproof.cli import main
+from queryproof.reports.advice_words import plan_headline
 from queryproof.reports.html.html import to_html
 from queryproof.reports.json_report import to_json
 
@@ -41,6 +42,24 @@ def test_a_scan_that_only_a_limit_keeps_is_not_called_the_cheaper_way(url: str, 
     assert len(plan.indexes) == 1
     (scan,) = plan.kept_scans
     assert "saves less than the chosen indexes" in scan.reason
+
+
+def test_a_scan_that_only_a_limit_keeps_from_an_index_on_an_expression_is_not_called_cheaper_either(
+    url: str, tmp_path: Path
+) -> None:
+    files = written(tmp_path, "SELECT * FROM deeds WHERE buyer = 7;\nSELECT * FROM plots WHERE owner % 3000 = 7;\n")
+    report = advise(AdviceRequest(files=files, url=url, constraints=Constraints(max_indexes=1), curve=False))
+    assert report.index_plan is not None
+    (scan,) = report.index_plan.kept_scans
+    assert scan.table == "plots"
+    assert "saves less than the chosen indexes" in scan.reason
+
+
+def test_time_that_ran_out_is_not_called_nothing_to_add(url: str, tmp_path: Path) -> None:
+    files = written(tmp_path, "SELECT * FROM deeds WHERE buyer = 7")
+    report = advise(AdviceRequest(files=files, url=url, constraints=Constraints(max_seconds=0), curve=False))
+    assert report.index_plan is not None
+    assert "allow more with --max-seconds" in plan_headline(report.index_plan)
 
 
 def test_literals_of_conditions_not_taken_stay_out(url: str, tmp_path: Path) -> None:
