@@ -260,7 +260,9 @@ class Search:
         gain = self.model.total(best) - self.model.total(best | 1 << number)
         if 0 < gain <= self.write_cost(number):
             return "it would cost the writes more than it saves the queries"
-        if gain <= MIN_ROUND * self._scale(best):
+        fits = Limits(self.costs, self._constraints, budget).allow(best | 1 << number)
+        # Where a limit keeps it out, that is the reason, however little it would bring the whole.
+        if gain <= (MIN_ROUND * self._scale(best) if fits else 0.0):
             return "the chosen indexes leave it next to nothing to save"
         return "it saves less than the chosen indexes for the space or the number that is allowed"
 

@@ -55,6 +55,18 @@ def test_a_scan_that_only_a_limit_keeps_from_an_index_on_an_expression_is_not_ca
     assert "saves less than the chosen indexes" in scan.reason
 
 
+def test_a_limit_is_the_reason_also_where_little_is_at_stake(url: str, tmp_path: Path) -> None:
+    files = written(
+        tmp_path,
+        "SELECT * FROM deeds WHERE buyer = 7;\nSELECT * FROM plots WHERE owner = 7;\n"
+        "SELECT count(*) FROM deeds d, deeds e WHERE d.filler < e.filler;\n",
+    )
+    report = advise(AdviceRequest(files=files, url=url, constraints=Constraints(max_indexes=1), curve=False))
+    assert report.index_plan is not None
+    reasons = {scan.table: scan.reason for scan in report.index_plan.kept_scans}
+    assert "saves less than the chosen indexes" in reasons["plots"]
+
+
 def test_time_that_ran_out_is_not_called_nothing_to_add(url: str, tmp_path: Path) -> None:
     files = written(tmp_path, "SELECT * FROM deeds WHERE buyer = 7")
     report = advise(AdviceRequest(files=files, url=url, constraints=Constraints(max_seconds=0), curve=False))
