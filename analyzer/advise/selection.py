@@ -52,18 +52,21 @@ def select_indexes(
     drop_existing: bool = True,
     banned: Banned = NOTHING,
     costs: WorkloadCosts | None = None,
+    start: Iterable[CandidateIndex] = (),
     progress: Progress = silent,
 ) -> Selection:
     """The best set of indexes within the constraints, by planned cost of the workload and cost of the writes.
 
     schema: as the what-if door sees it (its tables' indexes are never proposed again). bundles: indexes that only serve
     together. budgets: bytes; for each a point of the curve. drop_existing: look for existing indexes that can go.
-    banned: indexes that a measurement has shown not to help. costs: of the same queries, from an earlier selection.
+    banned: indexes that a measurement has shown not to help. costs: of the same queries, from an earlier selection;
+    start: the set that that one chose.
     Texts that cannot be planned are left out and named in `unplanned`; everything else goes on.
     """
     costs = costs or WorkloadCosts(queries, what_if, schema)
     search = Search(costs, schema, constraints, writes, progress, banned)
     search.offer(candidates, bundles)
+    search.start_from(start)
     best = _needed(search, search.best(constraints.budget_bytes))
     # The search under one budget may come upon a set that is better under another one, too.
     found = [best, *(_needed(search, search.best(budget)) for budget in sorted(set(budgets)))]

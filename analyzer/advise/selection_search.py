@@ -61,6 +61,7 @@ class Search:
         self._banned = banned
         self._alone: set[tuple[int, int]] = set()
         self._best: dict[int | None, IndexSet] = {}
+        self._start: IndexSet = 0
         self.model.refresh()
 
     def offer(self, candidates: Iterable[CandidateIndex], bundles: Iterable[tuple[CandidateIndex, ...]] = ()) -> None:
@@ -76,6 +77,10 @@ class Search:
                 self.costs.add(index)
             self._progress("Trying indexes", done + 1, len(offered))
         self._explore_all()
+
+    def start_from(self, indexes: Iterable[CandidateIndex]) -> None:
+        """Look beside this set, too: an earlier search may have found it on another way."""
+        self._start = self.costs.numbered(one for one in indexes if one not in self._banned)
 
     def _explore_all(self) -> None:
         """Every text with all indexes of columns that it names, then without those just used and without larger ones on their
@@ -114,7 +119,7 @@ class Search:
             if self.late():
                 break
             steps = SetSearch(self.costs, self.model, limits, self.write_cost, self.late, MIN_STEP * self._scale(best))
-            on = steps.best([best, *self._best.values()], relaxed=not tried)
+            on = steps.best([best, self._start, *self._best.values()], relaxed=not tried)
             value = self._judged(on, limits)
             better = value is not None and value < (1 - MIN_ROUND) * best_value
             if value is not None and value < best_value:

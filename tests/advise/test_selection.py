@@ -1,17 +1,20 @@
 """Selection on a hollow clone of a small shop: what it chooses, what it leaves alone, and what it keeps to."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 import pytest
 
+from queryproof.analyzer.advise.banned import Banned
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
 from queryproof.analyzer.advise.candidates_merge import merged
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.advise.selection import select_indexes
 from queryproof.analyzer.advise.selection_search import Search
 from queryproof.analyzer.advise.selection_types import Constraints, Selection, TableWrites, WeightedQuery
+from queryproof.analyzer.advise.set_search import SetSearch
 from queryproof.analyzer.advise.what_if import Price
+from queryproof.analyzer.advise.workload_costs import IndexSet, WorkloadCosts
 from queryproof.analyzer.errors import StatementError
 from queryproof.analyzer.postgres.clone import HollowClone
 from queryproof.analyzer.postgres.clone_source import read_source
@@ -182,6 +185,27 @@ def test_a_better_set_found_under_another_budget_is_taken(shop: Shop, monkeypatc
         )
         assert found.chosen
         assert found.curve[0].cost == found.curve[1].cost == found.cost_after / found.cost_before
+
+
+def test_a_later_search_looks_beside_the_set_of_the_earlier_one(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    queries = [WeightedQuery(text, ((text, 1.0),), 1.0) for text in (BY_BUYER, BY_DAY)]
+    found = pool(queries, shop.schema)
+    costs = WorkloadCosts(queries, shop.what_if, shop.schema)
+    first = select_indexes(queries, found.indexes, shop.what_if, shop.schema, costs=costs)
+    started: list[IndexSet] = []
+    best = SetSearch.best
+
+    def seen(self: SetSearch, starts: Iterable[IndexSet], *, relaxed: bool) -> IndexSet:
+        started.extend(kept := list(starts))
+        return best(self, kept, relaxed=relaxed)
+
+    monkeypatch.setattr(SetSearch, "best", seen)
+    banned, *rest = [one.index for one in first.chosen]
+    again = select_indexes(
+        queries, found.indexes, shop.what_if, shop.schema, costs=costs, banned=Banned([banned]), start=[banned, *rest]
+    )
+    assert costs.numbered(rest) in started
+    assert banned not in {one.index for one in again.chosen}
 
 
 def test_the_age_of_the_counters_is_told(shop: Shop) -> None:
