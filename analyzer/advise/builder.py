@@ -67,6 +67,7 @@ class Builder:
         self._count = 0
         self._extensions: list[str] = []
         self._closed = False
+        self._waited = False
         self._backend: tuple[int, str] | None = None
         self._standing: set[tuple[str, str]] = set()
         """Schema and name of the indexes that were built and not yet dropped."""
@@ -197,13 +198,13 @@ class Builder:
 
     def _held_back(self, cursor: Cursor, qualified: str) -> bool:
         """Whether plans leave the index out, since another session could still need an older version of a row than it has."""
-        end = time.monotonic() + self._settings["lock_timeout"] / 1000
+        # Whatever held the last one back is likely to hold the next: it is not waited for once more.
+        end = time.monotonic() + (0.0 if self._waited else self._settings["lock_timeout"] / 1000)
         while True:
             cursor.execute(HELD_BACK, (qualified, qualified))
-            if cursor.fetchone() is None:
-                return False
-            if time.monotonic() > end:
-                return True
+            self._waited = cursor.fetchone() is not None
+            if not self._waited or time.monotonic() > end:
+                return self._waited
             time.sleep(0.1)
 
     def drop(self, candidate: CandidateIndex, index: Built) -> None:
