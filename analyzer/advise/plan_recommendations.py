@@ -116,7 +116,9 @@ def drop_recommendation(
     """The action that drops an existing index. definition: what made it, for the way back."""
     name = quote_qualified(dropped.schema, dropped.name)
     instead = f"; {', '.join(dropped.replaced_by)} takes its place" if dropped.replaced_by else ""
-    seen = f", used {existing.scans} times since the server's statistics began" if existing.scans is not None else ""
+    seen = ""
+    if existing.scans is not None:
+        seen = f"; it was itself used {existing.scans} times since the server's statistics began"
     return Recommendation(
         id=hashlib.sha256(f"drop\x1f{dropped.schema}\x1f{dropped.name}".encode()).hexdigest()[:16],
         kind="index",

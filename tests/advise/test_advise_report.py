@@ -102,3 +102,11 @@ def test_a_workload_of_which_nothing_can_be_planned_is_no_success(url: str, tmp_
     assert done.exit_code == 2
     assert "no statement could be planned" in done.stderr
     assert "42P01" in done.stdout
+
+
+def test_a_scan_under_a_join_alone_is_not_told_of_a_condition(url: str, tmp_path: Path) -> None:
+    files = written(tmp_path, "SELECT d.town, p.filler FROM deeds d JOIN plots p ON p.owner = d.buyer;\n")
+    report = advise(AdviceRequest(files=files, url=url, curve=False))
+    assert report.index_plan is not None
+    assert {scan.table for scan in report.index_plan.kept_scans} == {"deeds", "plots"}
+    assert all(scan.reason.startswith("only a join restricts it") for scan in report.index_plan.kept_scans)
