@@ -64,7 +64,8 @@ class OrmLoad:
     options: loader options that the origin query carried already, such as `selectin Author.books > Book.tags`, `defer
         Author.bio`, `joined Book.author`; `populate_existing`. Root, aliased, streamed and options stand at the origin query's own record too.
     cause: why a column was not there. attributes: what the load of a deferred column fetches, or Session.refresh is told to.
-        owner: of deferred columns that the class which the query names has not, the subclass that has them. flush: number of the flush that the statement belongs to.
+        owner: of columns that were not there and that the class which the query names has not, the subclass that has them.
+        flush: number of the flush that the statement belongs to.
     roots: distinct root entities among the rows of a query with joined eager loads of collections, where counted: not
         when the session knew some of them already. members: (relationship, instances, whether each has one root only) of the
         root's joined collections, counted with the roots.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..analyzer.recommendation import Code
-from ..analyzer.sql.statement import Statement
+from ..analyzer.sql.statement import Statement, TableScan
 from ..analyzer.workload import Execution
 from .loader_option import loader_option
 from .recorded import Recorded
@@ -27,11 +27,23 @@ def why_right(statement: Statement, text: str, run: Sequence[Execution]) -> str 
         return "it asks for a list of values at a time: work in chunks, as large jobs should"
     ranged = any(one.kind == "range" for one in predicates)
     many = max((one.rows or 0 for one in run), default=0) > 1
-    if statement.limited and many and (ranged or re.search(r"\boffset\b", text, re.IGNORECASE)):
+    continued = ranged or any(_continues(scan) for scan in statement.scans)
+    if statement.limited and many and (continued or re.search(r"\boffset\b", text, re.IGNORECASE)):
         return "it pages through a result, as large jobs should"
     if ranged and not equal:
         return "it takes one range after the other: work in chunks, as large jobs should"
     return None
+
+
+def _continues(scan: TableScan) -> bool:
+    """Whether it goes on behind the last row of the page before, by several keys: `a > $1 OR (a = $1 AND b > $2)`."""
+    keys = {one.expression for one in scan.order_by}
+    return any(
+        one.kind == "range" and one.constant is None and one.expression in keys
+        for branches in scan.or_branches
+        for branch in branches
+        for one in branch
+    )
 
 
 def followers(recorded: Recorded, executions: Sequence[Execution]) -> list[Execution]:

@@ -56,15 +56,20 @@ def load_shape(
     attributes: Collection[str],
 ) -> Shape:
     steps = list(_steps(path))[:MAX_STEPS]
+    owner = None
+    named = _named(path, origin) if cause is not None else None
+    if attributes and entity is not None and named is not None and issubclass(entity, named):
+        owner = _owner(entity, named, attributes, mixed=cause == "deferred")
+        # Below a relationship, an option for what the class has that it leads to may not name a subclass of that one.
+        entity = entity if owner is not None or cause == "expired" else named
     inside = f'"k":"{kind}","e":{quote(entity.__name__) if entity is not None else "null"}'
     inside += f',"path":[{",".join(quote(name) for name, _ in steps)}]'
     inside += f',"many":[{",".join("true" if many else "false" for _, many in steps)}]'
     if cause is not None:
         inside += f',"c":"{cause}"'
-    owner = _owner(entity, path, origin, attributes) if cause == "deferred" else None
     if owner is not None:
         inside += f',"ow":{quote(owner)}'
-    if attributes:
+    if attributes and cause != "expired":
         inside += f',"at":[{",".join(map(quote, sorted(attributes)[:MAX_ATTRIBUTES]))}]'
     if origin is not None:
         # The origin's own description follows its kind: root, aliased, streamed, options.
@@ -82,19 +87,21 @@ def load_shape(
     return Shape(inside, steps[-1][0] if steps and kind == "lazy" else None)
 
 
-def _owner(
-    entity: type | None, path: tuple[object, ...], origin: "Load | None", attributes: Collection[str]
-) -> str | None:
-    """The subclass that has these columns, where what the query names (its root, or what its last relationship leads to) has not:
-    the class named there can be given no option for them."""
+def _named(path: tuple[object, ...], origin: "Load | None") -> type | None:
+    """The class that an option names by which the columns come: what the last relationship leads to, else the query's root."""
     reached = [part.mapper.class_ for part in path if getattr(part, "uselist", None) is not None]  # type: ignore[attr-defined] # a relationship
-    named = reached[-1] if reached else origin.entity if origin is not None else None
-    if entity is None or named is None or not issubclass(entity, named):
-        return None
+    return reached[-1] if reached else origin.entity if origin is not None else None
+
+
+def _owner(entity: type, named: type, attributes: Collection[str], *, mixed: bool) -> str | None:
+    """The subclass that has these columns, where the class that the query names has not: that one can be given no option for them.
+    mixed: some of them suffice."""
     found: Any = inspect(entity)
     owners = {found.attrs[name].parent.class_ for name in attributes if name in found.attrs}
     below = [one for one in owners if issubclass(one, named) and one is not named]
-    return below[0].__name__ if len(below) == len(owners) == 1 else entity.__name__ if below else None
+    if len(below) == len(owners) == 1:
+        return below[0].__name__
+    return entity.__name__ if below and (mixed or len(below) == len(owners)) else None
 
 
 def _is_same(first: Any, entity: type | None) -> bool:

@@ -215,7 +215,7 @@ def _load(state: ORMExecuteState, statement: Any, asked: Any, stack: CallStack, 
         if parent is not None and not path:
             path = tuple(parent.load_path.path)
     source = (origin.shape, origin.stack) if origin is not None else None
-    wanted = cause == "deferred" or kind == "refresh"
+    wanted = cause is not None or kind == "refresh"
     attributes: frozenset[str] | None = getattr(asked, "_only_load_props", None) if wanted else None
     key = (kind, cause, entity, path, source, attributes)
     shape = shapes.get(key)

@@ -95,6 +95,8 @@ def _is_option(node: cst.BaseExpression) -> bool:
     if isinstance(node.func, cst.Attribute):
         if node.func.attr.value not in LOADERS | {"options"} or not _is_option(node.func.value):
             return False
+        if node.func.attr.value == POLYMORPHIC:
+            return len(node.args) == 1 and _is_class_list(node.args[0])
     elif dotted(node.func) not in LOADERS:
         return False
     elif dotted(node.func) == POLYMORPHIC:
@@ -103,12 +105,16 @@ def _is_option(node: cst.BaseExpression) -> bool:
 
 
 def _is_polymorphic(node: cst.Call) -> bool:
-    """`selectin_polymorphic(Person, [Teacher])`: the one loader whose arguments are classes."""
-    if len(node.args) != 2 or any(arg.star or arg.keyword is not None for arg in node.args):
+    """`selectin_polymorphic(Person, [Teacher])`: the one loader whose arguments are classes; behind a step the first is left out."""
+    if len(node.args) != 2 or node.args[0].star or node.args[0].keyword is not None:
         return False
-    base, classes = (arg.value for arg in node.args)
-    listed = isinstance(classes, cst.List) and all(dotted(element.value) for element in classes.elements)
-    return bool(dotted(base)) and listed
+    return bool(dotted(node.args[0].value)) and _is_class_list(node.args[1])
+
+
+def _is_class_list(arg: cst.Arg) -> bool:
+    classes = arg.value
+    plain = not arg.star and arg.keyword is None
+    return plain and isinstance(classes, cst.List) and all(dotted(element.value) for element in classes.elements)
 
 
 def _is_argument(arg: cst.Arg) -> bool:

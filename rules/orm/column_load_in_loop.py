@@ -79,7 +79,7 @@ class ColumnLoadInLoop(OrmRule):
                         execution
                     )
             elif _is_of_a_subclass(recorded, execution, load):
-                inherited[load.origin, load.root].append(execution)
+                inherited[load.origin, load.root, fold(load.path, load.to_many)[0]].append(execution)
             else:
                 renewed[unit_of(execution), load.kind, load.entity, loop_key(execution)].append(execution)
         for executions in deferred.values():
@@ -161,24 +161,28 @@ class ColumnLoadInLoop(OrmRule):
         names = sorted({one.orm.entity for one in executions if one.orm and one.orm.entity})
         subclasses = ", ".join(names)
         finding = self.finding(
-            executions, load.origin, f"{load.root} as {subclasses}",
-            f"A query of {load.root} leaves out the columns that {subclasses} {'add' if len(names) > 1 else 'adds'} to it; they are loaded for each instance: "
-            f"{count} queries.",
+            executions, load.origin, f"{' > '.join(load.path) or load.root} as {subclasses}",
+            f"A query of {load.root} leaves out the columns that {subclasses} {'add' if len(names) > 1 else 'adds'} to "
+            f"{f'what {load.path[-1]} holds' if load.path else 'it'}; they are loaded for each instance: {count} queries.",
             (Fact("queries in all", count, "queries"), Fact("read at", sites(executions))),
             worst=count,
         )  # fmt: skip
         option = f"selectin_polymorphic({load.root}, [{subclasses}])"
+        loader = "selectin_polymorphic"
+        if load.path:
+            option, loader = f"{_steps(load)}.selectin_polymorphic([{subclasses}])", "defaultload"
         edit = None
         if load.aliased:
             name = alias_name(load.origin, load.root) if load.origin is not None and load.root is not None else None
-            option = f"selectin_polymorphic({name or UNNAMED}, [{subclasses}])"
+            option = option.replace(ALIAS if load.path else str(load.root), name or UNNAMED, 1)
         elif load.origin is not None and load.root is not None:
-            edit = LoaderEdit(load.origin, load.root, option, ("selectin_polymorphic",), ())
+            edit = LoaderEdit(load.origin, load.root, option, (loader,), ())
         origin = recorded.origin(executions[0])
+        form = origin.orm.kind if origin is not None and origin.orm is not None else "query"
         root = None if load.aliased else load.root
         codes = [
-            *option_codes(option, load.origin, "query", root, origin.stack if origin is not None else ()),
-            Code("Import", "python", "from sqlalchemy.orm import selectin_polymorphic"),
+            *option_codes(option, load.origin, form, root, origin.stack if origin is not None else ()),
+            Code("Import", "python", f"from sqlalchemy.orm import {loader}"),
         ]
         after = len(names)
         mean = (finding.at_stake_ms or 0.0) / count
@@ -216,8 +220,10 @@ class ColumnLoadInLoop(OrmRule):
 
 def _is_of_a_subclass(recorded: Recorded, execution: Execution, load: OrmLoad) -> bool:
     """Whether the columns are those that a subclass keeps in a table of its own: nothing of the instance has expired."""
-    if load.kind != "column" or load.path or load.origin is None or load.root in (None, load.entity):
+    if load.kind != "column" or load.origin is None or load.root in (None, load.entity):
         return False
+    if load.path:
+        return load.owner is not None
     statement = recorded.statement(execution)
     return statement is not None and len(statement.tables) == 1
 
@@ -270,8 +276,13 @@ def _undefer_on(load: OrmLoad, columns: Sequence[str]) -> str:
     if not load.path:
         owner = (f"{ALIAS}.{load.owner}" if load.owner else ALIAS) if load.aliased else load.entity
         return ", ".join(f"undefer({owner}.{column})" for column in columns)
+    return ".".join((_steps(load), *(f"undefer({load.entity}.{column})" for column in columns)))
+
+
+def _steps(load: OrmLoad) -> str:
+    """The option that leads along the path."""
     steps = []
     for number, step in enumerate(load.path):
         owner, _, key = step.rpartition(".")
         steps.append(f"defaultload({ALIAS if load.aliased and number == 0 else owner}.{key})")
-    return ".".join((*steps, *(f"undefer({load.entity}.{column})" for column in columns)))
+    return ".".join(steps)

@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased, defer, load_only, selectin_polymorphic, selectinload, undefer
 
 from .labels import clean, faulty
-from .models import Author, Book, Employee, Entry, Manager, Publisher
+from .models import Author, Book, Employee, Entry, Manager, Publisher, Team
 
 
 @faulty("column-load-in-loop", "undefer(Author.biography)")
@@ -63,6 +63,32 @@ def columns_of_a_subclass(session: Session) -> None:
     for employee in session.scalars(select(Employee)):  # origin
         if isinstance(employee, Manager):
             print(employee.budget)
+
+
+@faulty("column-load-in-loop", "undefer(Employee.name)")
+def left_out_of_all_subclasses(session: Session) -> None:
+    for employee in session.scalars(select(Employee).options(load_only(Employee.team_id))):  # origin
+        employee.name.upper()
+
+
+@faulty("column-load-in-loop", "defaultload(Team.members).undefer(Employee.name)")
+def left_out_of_all_subclasses_one_level_down(session: Session) -> None:
+    for team in session.scalars(select(Team).options(selectinload(Team.members).load_only(Employee.team_id))):  # origin
+        for employee in team.members:
+            employee.name.upper()
+
+
+@faulty("column-load-in-loop", "defaultload(Team.members).selectin_polymorphic([Manager])")
+def columns_of_a_subclass_one_level_down(session: Session) -> None:
+    for team in session.scalars(select(Team)):  # origin
+        print([member.budget for member in team.members if isinstance(member, Manager)])
+
+
+@clean()
+def columns_of_a_subclass_one_level_down_at_once(session: Session) -> None:
+    option = selectinload(Team.members).selectin_polymorphic([Manager])
+    for team in session.scalars(select(Team).options(option)):
+        print([member.budget for member in team.members if isinstance(member, Manager)])
 
 
 @clean()

@@ -2,7 +2,7 @@
 
 import time
 
-from sqlalchemy import Engine, func, inspect, select, text, tuple_, update
+from sqlalchemy import Engine, and_, bindparam, func, inspect, or_, select, text, tuple_, update
 from sqlalchemy.orm import Session, selectinload
 
 from .labels import clean, faulty
@@ -237,6 +237,27 @@ def keyset_pages_by_row(session: Session) -> None:
     query = select(Entry.amount, Entry.id).order_by(Entry.amount, Entry.id).limit(10)
     while page := session.execute(query.where(tuple_(Entry.amount, Entry.id) > last)).all():
         last = (page[-1].amount, page[-1].id)
+
+
+@clean()
+def keyset_pages_by_two_keys(session: Session) -> None:
+    amount = last = 0
+    query = select(Entry.amount, Entry.id).order_by(Entry.amount, Entry.id).limit(10)
+    behind = or_(
+        Entry.amount > bindparam("amount"), and_(Entry.amount == bindparam("amount"), Entry.id > bindparam("last"))
+    )
+    while page := session.execute(query.where(behind), {"amount": amount, "last": last}).all():
+        amount, last = page[-1].amount, page[-1].id
+
+
+@clean()
+def keyset_pages_of_one_label_by_two_keys(session: Session) -> None:
+    amount, last = 10**6, 0
+    query = select(Entry.amount, Entry.id).where(Entry.label == "l1").order_by(Entry.amount.desc(), Entry.id).limit(2)
+    while page := session.execute(
+        query.where(or_(Entry.amount < amount, and_(Entry.amount == amount, Entry.id > last)))
+    ).all():
+        amount, last = page[-1].amount, page[-1].id
 
 
 @clean()

@@ -228,7 +228,7 @@ def rows() -> list[Base]:
     nodes += [Node(id=11, parent_id=10), Node(id=12, parent_id=11)]
     teams = [Team(id=n, name=f"team {n}") for n in (1, 2, 3)]
     staff: list[Employee] = [Employee(id=n, name=f"e{n}", team=teams[n % 3]) for n in range(1, 7)]
-    staff += [Manager(id=n, name=f"m{n}", reports=[Report(), Report()]) for n in range(7, 12)]
+    staff += [Manager(id=n, name=f"m{n}", team=teams[n % 3], reports=[Report(), Report()]) for n in range(7, 12)]
     orders = [Order(shop=n % 2, number=n, lines=[OrderLine(), OrderLine()]) for n in range(1, 6)]
     jobs = [Job(id=n) for n in range(1, 9)]
     entries = [Entry(id=n, label=f"l{n % 7}", amount=n, text="t" * 500) for n in range(1, ENTRIES + 1)]

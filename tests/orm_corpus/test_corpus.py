@@ -168,3 +168,30 @@ def test_an_option_on_an_alias_is_continued_and_what_is_told_runs(library: Libra
     with Session(library.engines["psycopg2"]) as session:
         authors = session.scalars(query).unique().all()
         assert all("tags" in vars(book) for author in authors for book in author.books)
+
+
+@pytest.mark.parametrize("name", ["left_out_of_all_subclasses", "left_out_of_all_subclasses_one_level_down"])
+def test_what_all_subclasses_have_is_asked_for_once_by_the_name_of_their_base(
+    library: Library, name: str, tmp_path: Path
+) -> None:
+    (finding,) = library.run(next(one for one in ALL if one.name == name), "psycopg2", tmp_path)
+    assert finding.message.startswith("Employee's name was left out")
+    assert finding.remedy is not None
+    assert finding.remedy.edit is not None
+    assert "Manager" not in finding.remedy.edit.option
+
+
+def test_columns_of_a_subclass_below_a_relationship_get_an_edit_and_are_not_said_to_have_expired(
+    library: Library, tmp_path: Path
+) -> None:
+    scenario = next(one for one in ALL if one.name == "columns_of_a_subclass_one_level_down")
+    (finding,) = library.run(scenario, "psycopg2", tmp_path)
+    assert finding.message == (
+        "A query of Team leaves out the columns that Manager adds to what Team.members holds; they are loaded for each "
+        "instance: 5 queries."
+    )
+    assert finding.remedy is not None
+    assert finding.remedy.edit is not None
+    source = Path(inspect.getsourcefile(scenario.run) or "").read_text()
+    edited = edit_source(source, finding.remedy.edit)
+    assert "select(Team).options(defaultload(Team.members).selectin_polymorphic([Manager]))" in edited
