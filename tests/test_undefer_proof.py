@@ -227,7 +227,7 @@ def test_what_cannot_be_undeferred_is_refused_with_the_reason_and_writes_are_rol
     renamed = "the option could not be added: AttributeError: type object 'Writer' has no attribute 'biography'"
     assert [(one.columns, one.queries_before, one.queries_after, one.refused) for one in proofs] == [
         ((("Writer.biography",),), 6, None, renamed),
-        ((("Teacher.photo",),), 6, 1, None),
+        ((("Person.photo",),), 6, 1, None),
         ((("Author.biography",),), 6, 1, None),
     ]  # fmt: skip
     assert all(one.rolled_back for one in proofs)
@@ -235,7 +235,7 @@ def test_what_cannot_be_undeferred_is_refused_with_the_reason_and_writes_are_rol
     evidence = {one.edit.option: one.evidence for one in report.recommendations if one.edit is not None}
     assert {option: one.kind for option, one in evidence.items()} == {
         "undefer(Writer.biography)": "estimated",
-        "undefer(Teacher.photo)": "measured",
+        "undefer(Person.photo)": "measured",
         "undefer(Author.biography)": "measured",
     }
     assert f"the proof was tried and does not stand: {renamed}" in evidence["undefer(Writer.biography)"].origin
@@ -313,7 +313,7 @@ def test_columns_that_only_a_subclass_has_are_loaded_with_it_and_nothing_is_advi
         "selectin_polymorphic(Person, [Dancer]), undefer(Dancer.style)",
         "selectin_polymorphic(Person, [Singer]), undefer(Singer.biography)",
         "selectin_polymorphic(Person, [Singer]), undefer(Singer.biography)",
-        "undefer(Singer.photo)",
+        "undefer(Person.photo)",
         "undefer({root}.Singer.biography)",
     ]
     # Through a relationship the loads are told, and no option for them.

@@ -97,7 +97,7 @@ def _owner(entity: type, named: type, attributes: Collection[str], *, mixed: boo
     """The subclass that has these columns, where the class that the query names has not: that one can be given no option for them.
     mixed: some of them suffice."""
     found: Any = inspect(entity)
-    owners = {found.attrs[name].parent.class_ for name in attributes if name in found.attrs}
+    owners: set[type] = {found.attrs[name].parent.class_ for name in attributes if name in found.attrs}
     below = [one for one in owners if issubclass(one, named) and one is not named]
     if len(below) == len(owners) == 1:
         return below[0].__name__
