@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..plan import Plan
 from ..recommendation import Alternative
-from .banned import Banned
+from .banned import Banned, SlowRead
 from .builder import Built
 from .candidate_index import CandidateIndex
 
@@ -25,7 +25,7 @@ class MeasuredSet:
     """kept: those that helped, as they were built. taken_out: those that did not, with the reason. refused: those that
     PostgreSQL did not build, or none of whose queries could be run: nothing is known of them but their plan. queries: those
     that could be run; unmeasured: the rest, with the reason. plain: UNIQUE ones that the data refused, with those built in their place.
-    alone: those taken out that a query which they made slower read in place of their table."""
+    slow: how queries read those of them that made them slower."""
 
     kept: Mapping[CandidateIndex, Built]
     taken_out: tuple[tuple[CandidateIndex, str], ...]
@@ -33,7 +33,7 @@ class MeasuredSet:
     queries: tuple[MeasuredQuery, ...]
     unmeasured: tuple[Alternative, ...]
     plain: Mapping[CandidateIndex, CandidateIndex]
-    alone: frozenset[CandidateIndex] = frozenset()
+    slow: tuple[SlowRead, ...] = ()
 
     @property
     def size_bytes(self) -> int:
@@ -47,6 +47,12 @@ class MeasuredSet:
         return frozenset(out | {index for index, plain in self.plain.items() if plain in out})
 
     @property
+    def share(self) -> float:
+        """What is left of the workload's time."""
+        before = sum(one.calls * (one.before.execution_ms or 0.0) for one in self.queries)
+        return sum(one.calls * (one.after.execution_ms or 0.0) for one in self.queries) / before if before else 1.0
+
+    @property
     def banned(self) -> Banned:
         """What is not to be selected again."""
-        return Banned(self.useless, self.alone)
+        return Banned(self.useless, self.slow)

@@ -10,6 +10,8 @@ from ..postgres.plan_shape import plan_shape
 from ..recommendation import Alternative
 from ..schema import Partition
 from ..sql.identifier import quote_qualified
+from ..sql.tokens import names_in
+from .banned import SlowRead, columns_of
 from .builder import Builder, Built
 from .candidate_index import CandidateIndex
 from .measured_set import MeasuredQuery, MeasuredSet
@@ -65,7 +67,7 @@ class SetTrial:
         self._built: dict[CandidateIndex, Built] = {}
         self._plain: dict[CandidateIndex, CandidateIndex] = {}
         self._taken_out: list[tuple[CandidateIndex, str]] = []
-        self._alone: set[CandidateIndex] = set()
+        self._slow: list[SlowRead] = []
         self._refused: list[tuple[CandidateIndex, str]] = []
         self._unmeasured: list[Alternative] = []
 
@@ -97,9 +99,10 @@ class SetTrial:
             useless = self._useless()
             if useless is None:
                 break
-            index, names = useless.index, self._built[useless.index].names
-            if any(_reads_alone(self._after[key].root, names) for key in useless.slowed):
-                self._alone.add(index)
+            index = useless.index
+            self._slow += [
+                read for one in self._ran if one[0] in useless.slowed for read in self._slow_reads(index, one)
+            ]
             # What used it is measured again under what is left.
             pending = self._using(index)
             self._drop(index)
@@ -107,7 +110,7 @@ class SetTrial:
         return MeasuredSet(
             dict(self._built), tuple(self._taken_out), tuple(self._refused),
             tuple(MeasuredQuery(key, calls, self._before[key], self._after[key]) for key, calls, _ in self._ran),
-            tuple(self._unmeasured), dict(self._plain), frozenset(self._alone),
+            tuple(self._unmeasured), dict(self._plain), tuple(self._slow),
         )  # fmt: skip
 
     def _run(
@@ -182,6 +185,13 @@ class SetTrial:
         names = self._built[index].names
         return [one for one in self._ran if names & _used(self._after[one[0]].root)]
 
+    def _slow_reads(self, index: CandidateIndex, statement: tuple[str, float, str]) -> Iterator[SlowRead]:
+        """How a query that the index slows down reads it in place of its table."""
+        names = self._built[index].names
+        for node in self._after[statement[0]].root.walk():
+            if node.type == "Index Only Scan" and node.index in names:
+                yield SlowRead(index, columns_of(index) & names_in(statement[2]), node.index_cond is None)
+
     def _within(self, plan: Plan) -> list[CandidateIndex]:
         """The trial indexes that a plan uses."""
         used = _used(plan.root)
@@ -238,10 +248,6 @@ def _tables(root: PlanNode) -> set[str]:
 
 def _used(root: PlanNode) -> set[str]:
     return {node.index for node in root.walk() if node.index is not None}
-
-
-def _reads_alone(root: PlanNode, names: Collection[str]) -> bool:
-    return any(node.type == "Index Only Scan" and node.index in names for node in root.walk())
 
 
 def _timed(earlier: Plan, later: Plan) -> Plan:

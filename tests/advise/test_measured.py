@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -11,9 +12,9 @@ from click.testing import CliRunner
 from psycopg2.extensions import connection as Connection
 
 from queryproof.advising import AdviceRequest, advise
-from queryproof.analyzer.advise.banned import Banned
+from queryproof.analyzer.advise.banned import Banned, SlowRead
 from queryproof.analyzer.advise.builder import Builder
-from queryproof.analyzer.advise.candidate_index import CandidateIndex
+from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.advise.measured_set import MeasuredSet
 from queryproof.analyzer.advise.prove_set import prove_set
@@ -237,3 +238,23 @@ def test_advice_is_not_lost_where_a_trial_index_cannot_be_dropped(
     assert "trial indexes could not be taken away" in done.stderr
     assert "B-tree on things (a)" in done.stdout
     assert (tmp_path / "report" / "report.html").exists()
+
+
+def test_the_best_of_the_sets_that_were_measured_is_returned(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    sets = iter([chosen(USELESS_TOO), chosen(WORD)])
+    with SetTrial([("q", 1.0, QUERY)], builder, ToldRuns(explainer), quiet) as trial:
+        selection, found = prove_set(chosen(GOOD, USELESS), lambda _: next(sets, chosen(WORD)), trial)
+    assert list(found.kept) == [GOOD]
+    assert [one.index for one in selection.chosen] == [GOOD, USELESS]
+
+
+def test_an_index_read_from_end_to_end_in_vain_stands_for_all_that_hold_the_same_columns() -> None:
+    slow = CandidateIndex("public", "things", "btree", (Key("b"),), include=("a", "word"))
+    banned = Banned([slow], [SlowRead(slow, frozenset({"a", "word"}), whole=True)])
+    others = [replace(slow, keys=(Key("filler"),)), replace(slow, keys=(Key("id"), Key("a")), include=("word",))]
+    assert all(one in banned for one in others)
+    # In the order of what the query asks for it may be of use; without one of its columns it is not read so.
+    assert replace(slow, keys=(Key("a"),), include=("word",)) not in banned
+    assert replace(slow, keys=(Key("filler"),), include=("a",)) not in banned
