@@ -66,8 +66,12 @@ def option_check(
 
 
 def can_join(statement: Any) -> bool:
-    """Whether the ORM can add joins to it: not to what a text selects, nor to what RETURNING gives back."""
-    return bool(statement.is_select) and not isinstance(statement, FromStatement)
+    """Whether the ORM can add joins to it: not to what a text selects, nor to what RETURNING gives back, nor where FOR UPDATE
+    would lock the joined rows too, which PostgreSQL refuses for an outer join."""
+    if not statement.is_select or isinstance(statement, FromStatement):
+        return False
+    lock = getattr(statement, "_for_update_arg", None)
+    return lock is None or bool(lock.of)
 
 
 def forget(recorder: str) -> None:

@@ -175,7 +175,7 @@ def _query(state: ORMExecuteState, statement: Any, stack: CallStack, by: str) ->
         aliased = bool(getattr(subject, "is_aliased_class", False))
         shape = remember(key, query_shape(kind, entity, options, aliased=aliased, streamed=streamed, renews=renews))
     load = Load(shape, stack, entity, True, by)
-    if type(statement) is not Select:
+    if type(statement) is not Select or statement._for_update_arg is not None:
         load.joins = can_join(statement)
     if loaders:
         load.options = loaders

@@ -274,6 +274,24 @@ def single_returned_by_an_update(session: Session) -> None:
         book.author.name.upper()
 
 
+@faulty("n-plus-one", "selectinload(Book.author)")
+def of_locked_rows(session: Session) -> None:
+    for book in session.scalars(select(Book).with_for_update()):  # origin
+        book.author.name.upper()
+
+
+@faulty("n-plus-one", "joinedload(Book.author)")
+def of_rows_of_which_one_table_is_locked(session: Session) -> None:
+    for book in session.scalars(select(Book).with_for_update(of=Book)):  # origin
+        book.author.name.upper()
+
+
+@faulty("n-plus-one", "selectinload(Book.author)")
+def of_locked_rows_in_legacy_query(session: Session) -> None:
+    for book in session.query(Book).with_for_update(skip_locked=True):  # origin
+        book.author.name.upper()
+
+
 @faulty("n-plus-one", "selectinload(Author.books)")
 def against_an_explicit_lazyload(session: Session) -> None:
     for author in session.scalars(select(Author).options(lazyload(Author.books))):  # origin
