@@ -12,7 +12,7 @@ from .candidate_index import CandidateIndex
 
 @dataclass(frozen=True, slots=True)
 class MeasuredQuery:
-    """Plans of the median warm runs, before and with the indexes that stayed."""
+    """Plans of the median warm runs, or the fastest of runs in turns, before and with the indexes that stayed."""
 
     fingerprint: str
     calls: float

@@ -34,7 +34,7 @@ class Runs(Protocol):
         """The plan of the median warm run."""
 
     def in_turns(self, sql: str, hidden: Sequence[Sequence[str]]) -> Sequence[Plan]:
-        """The same without each of these sets of indexes (SQL names), all in turns."""
+        """The fastest of warm runs without each of these sets of indexes (SQL names), all in turns."""
 
 
 class SetTrial:

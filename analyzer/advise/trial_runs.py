@@ -24,5 +24,5 @@ class TrialRuns:
         return self.explainer.measure(sql, WARM_RUNS, timing=False)
 
     def in_turns(self, sql: str, hidden: Sequence[Sequence[str]]) -> Sequence[Plan]:
-        """The same without each of these sets of indexes, all in turns."""
+        """The fastest of warm runs without each of these sets of indexes, all in turns."""
         return self.explainer.measure_in_turns(sql, hidden, WARM_RUNS)
