@@ -97,11 +97,20 @@ def _owner(entity: type, named: type, attributes: Collection[str], *, mixed: boo
     """The subclass that has these columns, where the class that the query names has not: that one can be given no option for them.
     mixed: some of them suffice."""
     found: Any = inspect(entity)
+    if not mixed and all(_renewed(found.columns.get(name)) for name in attributes):
+        return None
     owners: set[type] = {found.attrs[name].parent.class_ for name in attributes if name in found.attrs}
     below = [one for one in owners if issubclass(one, named) and one is not named]
     if len(below) == len(owners) == 1:
         return below[0].__name__
     return entity.__name__ if below and (mixed or len(below) == len(owners)) else None
+
+
+def _renewed(column: Any) -> bool:
+    """Whether an UPDATE gives it a value that only the database knows: then it has expired, and was not left out."""
+    return column is not None and (
+        getattr(column, "onupdate", None) is not None or getattr(column, "server_onupdate", None) is not None
+    )
 
 
 def _is_same(first: Any, entity: type | None) -> bool:

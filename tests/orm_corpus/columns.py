@@ -84,6 +84,18 @@ def columns_of_a_subclass_one_level_down(session: Session) -> None:
         print([member.budget for member in team.members if isinstance(member, Manager)])
 
 
+@faulty("column-load-in-loop")
+def columns_of_a_subclass_that_an_update_has_set(session: Session) -> None:
+    option = selectinload(Team.members).selectin_polymorphic([Manager])
+    teams = session.scalars(select(Team).options(option)).all()
+    managers = [member for team in teams for member in team.members if isinstance(member, Manager)]
+    for manager in managers:
+        manager.budget += 1
+    session.flush()
+    for manager in managers:
+        print(manager.changed)  # origin
+
+
 @clean()
 def columns_of_a_subclass_one_level_down_at_once(session: Session) -> None:
     option = selectinload(Team.members).selectin_polymorphic([Manager])

@@ -1,5 +1,6 @@
 """Mapped classes of the shapes that applications have: collections, scalars, many-to-many, trees, inheritance, composite keys."""
 
+from datetime import datetime
 from typing import cast
 
 from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, String, Table, Text, func, select
@@ -131,6 +132,7 @@ class Manager(Employee):
     __tablename__ = "managers"
     id: Mapped[int] = mapped_column(ForeignKey("employees.id"), primary_key=True)
     budget: Mapped[int] = mapped_column(default=0)
+    changed: Mapped[datetime | None] = mapped_column(onupdate=func.now())
     reports: Mapped[list["Report"]] = relationship(back_populates="manager")
     __mapper_args__ = {"polymorphic_identity": "manager"}  # noqa: RUF012 - as above
 
