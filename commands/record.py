@@ -126,8 +126,13 @@ def record(
         click.echo(f"queryproof: recorded to {output}; next: queryproof analyze {output} [--url URL]", err=True)
     else:
         click.echo(
-            "queryproof: nothing was recorded: the program did not use SQLAlchemy, it did not run on Python, or its Python was "
-            "started with -E, -I or -S",
+            "queryproof: nothing was recorded: "
+            + (
+                f"the program ended with exit code {int(code)} before it sent a statement, or it "
+                if code
+                else "the program "
+            )
+            + "did not use SQLAlchemy, it did not run on Python, or its Python was started with -E, -I or -S",
             err=True,
         )
     sys.exit(code)
