@@ -176,3 +176,13 @@ def test_an_old_sqlalchemy_is_named_with_the_remedy_and_the_program_runs(
     assert "SQLAlchemy 1.4.54" in line
     assert "2.0.20" in line
     assert "Remedy" in line
+
+
+def test_a_program_that_fails_before_its_first_statement_is_told_with_its_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("raise SystemExit(7)\n")
+    command = ["record", "--output", str(tmp_path / "j"), "--", sys.executable, str(tmp_path / "app.py")]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 7
+    assert (
+        "the program ended with exit code 7 before it sent a statement, or it did not use SQLAlchemy" in result.stderr
+    )
