@@ -162,7 +162,7 @@ class SetTrial:
             before, after = map(_timed, earlier, self._runs.in_turns(sql, [standing, []]))
             key = fingerprint, self._shape(after)
             self._sure.add(key)
-            self._before[fingerprint] = before
+            self._before[fingerprint] = self._known[fingerprint][self._shape(before)] = before
             self._after[fingerprint] = self._known[fingerprint][key[1]] = after
             within = self._within(after)
             if len(within) > 1 and is_slower(_ms(before), _ms(after)):

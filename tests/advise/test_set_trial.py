@@ -97,6 +97,24 @@ def test_a_machine_that_has_become_slower_takes_no_index_out(
     assert list(found.kept) == [GOOD]
 
 
+def test_a_query_that_is_left_without_an_index_takes_as_long_as_before(
+    things_root: Connection, builder: Builder, explainer: Explainer
+) -> None:
+    runs: list[Plan] = []
+
+    def told(_: str, plan: Plan) -> Plan:
+        # The first run meets a load that the later ones do not; with the index it always takes longer.
+        runs.append(slowed(plan, 2000 if not runs else 1900 if uses_an_index(plan) else 1000))
+        return runs[-1]
+
+    with SetTrial([("q", 1.0, QUERY)], builder, ToldRuns(explainer, told), quiet) as trial:
+        found = trial.measure([GOOD], {})
+    assert [index for index, _ in found.taken_out] == [GOOD]
+    (query,) = found.queries
+    assert query.before.execution_ms == query.after.execution_ms
+    assert found.share == 1.0
+
+
 def test_a_query_that_stays_as_slow_as_it_was_does_not_hide_what_another_gains(
     things_root: Connection, builder: Builder, explainer: Explainer
 ) -> None:
