@@ -29,7 +29,7 @@ class VolatileFnPerRow(PlanRule):
     ```sql
     CREATE FUNCTION taxed(v int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM count(*) FROM generate_series(1, 20); RETURN v * 2; END $$;
     CREATE TABLE sums (id int, v int);
-    INSERT INTO sums SELECT n, n FROM generate_series(1, 5000) n;
+    INSERT INTO sums SELECT n, n FROM generate_series(1, 1500) n;
     ANALYZE sums;
     ```
 
