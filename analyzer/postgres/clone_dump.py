@@ -34,7 +34,7 @@ WHERE application_name = %s AND usename = session_user
 
 
 class TableLocked(ServerError):
-    """pg_dump met a table that stayed locked."""
+    """A table stayed locked while the source was read."""
 
 
 def dump_schema(url: str, connection: Connection, excluded: Sequence[tuple[str, str]]) -> bytes:

@@ -35,8 +35,8 @@ NEWEST_MAJOR = 18
 OLDEST_MAJOR = 13
 PAGE_BYTES = 8192
 QUERY_TIMEOUT_MS = 60_000
-DUMPS = 3
-"""How often a dump is tried that meets a lock taken on the way."""
+TRIES = 3
+"""How often a source is read that meets a lock taken on the way."""
 
 # PostgreSQL 13 and 14 cannot say which settings EXPLAIN (SETTINGS) would print: these are they, as 15 knows them.
 _EXPLAIN_SETTINGS = """
@@ -148,27 +148,32 @@ def read_source(
     (ALTER ROLE … SET) count; None for those of this login.
     Raises ServerError when the server is too old or new, rights are missing, or somebody would have to wait for us.
     """
-    for last in (False, True):
-        connection = connect(url)
+    left = TRIES
+    while True:
         try:
-            return _read(
-                url, connection, values=values, min_max=min_max and values, role=role, made_at=made_at or datetime.now(UTC)
-            )  # fmt: skip
-        except psycopg2.Error as error:
-            if connection.closed:
-                raise ServerError("the connection to the source was lost while it was read") from None
-            # A table was locked after its definition was read: the next time it is left out.
-            if error.pgcode == "55P03" and not last:
-                continue
-            if error.pgcode == "55P03":
-                raise ServerError(
-                    "a table stayed locked for more than a second while its size was read. "
-                    "Remedy: try again when no migration is running"
-                ) from None
-            raise ServerError(f"the source cannot be read ({error.pgcode}): {server_message(error)}") from None
-        finally:
-            connection.close()
-    raise AssertionError("the last try returns or raises")
+            return _read_once(url, values=values, min_max=min_max and values, role=role, made_at=made_at)
+        except TableLocked:
+            # It was locked after the look at what is: the next look leaves it out.
+            left -= 1
+            if not left:
+                raise
+
+
+def _read_once(url: str, *, values: bool, min_max: bool, role: str | None, made_at: datetime | None) -> CloneFile:
+    connection = connect(url)
+    try:
+        return _read(url, connection, values=values, min_max=min_max, role=role, made_at=made_at or datetime.now(UTC))
+    except psycopg2.Error as error:
+        if connection.closed:
+            raise ServerError("the connection to the source was lost while it was read") from None
+        if error.pgcode == "55P03":
+            raise TableLocked(
+                "a table stayed locked for more than a second while its size was read. "
+                "Remedy: try again when no migration is running"
+            ) from None
+        raise ServerError(f"the source cannot be read ({error.pgcode}): {server_message(error)}") from None
+    finally:
+        connection.close()
 
 
 def _read(
@@ -189,8 +194,9 @@ def _read(
     if block_size != PAGE_BYTES:
         raise ServerError(f"the source was built with pages of {block_size} bytes; only {PAGE_BYTES} are supported")
     unreadable = [(str(schema), str(name)) for schema, name in _rows(connection, _UNREADABLE)]
-    schema, locked = _dumped(url, connection, unreadable)
+    locked = locked_relations(connection, LOCK_WAIT_MS / 1000)
     hidden = {*unreadable, *((one.schema, one.name) for one in locked)}
+    schema = dump_schema(url, connection, sorted(hidden))
     left_out = [LeftOut(f"table {one}.{two}", "the role may not read it") for one, two in unreadable]
     left_out += [_kept_locked(one) for one in locked if (one.schema, one.name) not in unreadable]
     left_out += _inexact(connection)
@@ -275,22 +281,6 @@ def _collations(connection: Connection) -> tuple[Collation, ...]:
     return tuple(
         Collation(*row) for row in _rows(connection, _COLLATIONS.format(deterministic="l.collisdeterministic"))
     )
-
-
-def _dumped(
-    url: str, connection: Connection, unreadable: Collection[tuple[str, str]]
-) -> tuple[bytes, Collection[LockedRelation]]:
-    """The dump without what is locked; a lock that was taken after the look at them is looked for again."""
-    locked: dict[tuple[str, str], LockedRelation] = {}
-    left = DUMPS
-    while True:
-        locked |= {(one.schema, one.name): one for one in locked_relations(connection, LOCK_WAIT_MS / 1000)}
-        try:
-            return dump_schema(url, connection, sorted({*unreadable, *locked})), locked.values()
-        except TableLocked:
-            left -= 1
-            if not left:
-                raise
 
 
 def _relations(connection: Connection, hidden: Collection[tuple[str, str]]) -> list[Relation]:
