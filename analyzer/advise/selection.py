@@ -69,9 +69,10 @@ def select_indexes(
     search.start_from(start)
     best = _needed(search, search.best(constraints.budget_bytes))
     # The search under one budget may come upon a set that is better under another one, too.
-    found = [best, *(_needed(search, search.best(budget)) for budget in sorted(set(budgets)))]
+    points = sorted(set(budgets))
+    found = [best, *(_needed(search, search.best(budget)) for budget in points)]
     curve = []
-    for budget in sorted(set(budgets)):
+    for budget in points:
         point = min((one for one in found if costs.size(one) <= budget), key=costs.total)
         curve.append(CurvePoint(budget, costs.size(point), len(members(point)), search.share(point)))
     limit = constraints.budget_bytes
