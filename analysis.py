@@ -22,6 +22,7 @@ from .analyzer.postgres.clone_file import load_clone
 from .analyzer.postgres.connect import connect
 from .analyzer.postgres.explain import MAX_COST, TIMEOUT_S, Explainer
 from .analyzer.postgres.explain_workload import explain_workload
+from .analyzer.postgres.warm_runs import WARM_RUNS
 from .analyzer.schema import Schema
 from .analyzer.source_edit.with_diffs import with_diffs
 from .analyzer.sources.grouping import build_workload, merge
@@ -46,9 +47,6 @@ from .rules.rule import Case
 Prove = Literal["auto", "measure", "no"]
 Progress = Callable[[str, Sequence[Any]], Iterator[Any]]
 """Called with a stage's name and its items; yields the items while they are worked on."""
-
-WARM_RUNS = 5
-"""Runs per measurement, of which the median counts; one more run before them warms the cache."""
 
 
 def silent(stage: str, items: Sequence[Any]) -> Iterator[Any]:

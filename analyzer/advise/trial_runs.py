@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from ..plan import Plan
 from ..postgres.explain import Explainer
-
-WARM_RUNS = 5
+from ..postgres.warm_runs import WARM_RUNS
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 from ..plan import Plan
 
+WARM_RUNS = 5
+"""Runs per measurement, of which the median counts; one more run before them warms the cache."""
 SLOW_MS = 50.0
 """From here on three runs are measured instead of five: a statement repeats the better the longer it takes."""
 LONG_MS = 2_000.0
