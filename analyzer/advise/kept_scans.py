@@ -95,14 +95,16 @@ def _reason(
             return "its conditions are joined by OR and do not each restrict this table", "a UNION of two queries"
         return "the query asks for every row of the table: reading it from start to end is the cheapest way", ""
     share = node.plan_rows / rows if rows else 0.0
-    own = any(not one.join for scan in scans for one in scan.predicates) or any(scan.or_branches for scan in scans)
-    if share > 0.1 and not own:
+    if share > 0.1:
+        if any(not one.join for scan in scans for one in scan.predicates) or any(scan.or_branches for scan in scans):
+            return (
+                f"the condition keeps ≈ {share:.0%} of the rows: so many single visits cost more than reading all",
+                "",
+            )
         return (
             "only a join restricts it, and it needs most of the rows: reading all once is cheaper than a visit for each",
             "",
         )
-    if share > 0.1:
-        return f"the condition keeps ≈ {share:.0%} of the rows: so many single visits cost more than reading all", ""
     helpful = [reason for reason in _not_taken(table, scans, rejected) if reason != UNUSED]
     if helpful:
         # That a wider one was not allowed says least: another one may have been.
