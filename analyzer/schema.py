@@ -64,6 +64,10 @@ class Index:
     """Whether CLUSTER orders the table by it."""
     collations: tuple[str, ...] = ()
     """Name of each key's collation; empty for types without."""
+    attached: bool = False
+    """Whether it belongs to an index of the partitioned table that its table is a part of."""
+    default_classes: tuple[bool, ...] = ()
+    """Whether each key's operator class is its type's default one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +83,15 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A partition with its own partitions, if it is partitioned itself."""
+    """A partition with its own partitions, if it is partitioned itself. foreign: a foreign table, which has no indexes."""
 
     schema: str
     name: str
     partitioned: bool = False
     parts: tuple["Partition", ...] = ()
+    foreign: bool = False
+    indexes: tuple[Index, ...] = ()
+    """Those of its own that belong to no index of the whole."""
 
 
 @dataclass(frozen=True, slots=True)

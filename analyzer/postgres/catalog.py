@@ -19,7 +19,7 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.reltuples, c.relpages,
        CASE WHEN c.relkind = 'p' THEN 0 ELSE pg_catalog.pg_table_size(c.oid) END,
        COALESCE(s.n_tup_ins + s.n_tup_upd + s.n_tup_del, 0), p.relname,
        CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END,
-       ARRAY(SELECT ARRAY[cn.nspname::text, cc.relname::text] FROM pg_catalog.pg_inherits ci
+       ARRAY(SELECT ARRAY[cn.nspname::text, cc.relname::text, cc.relkind::text] FROM pg_catalog.pg_inherits ci
              JOIN pg_catalog.pg_class cc ON cc.oid = ci.inhrelid
              JOIN pg_catalog.pg_namespace cn ON cn.oid = cc.relnamespace
              WHERE ci.inhparent = c.oid AND cc.relispartition ORDER BY cn.nspname, cc.relname),
@@ -79,7 +79,9 @@ SELECT x.indrelid, c.relname, m.amname, x.indisunique, x.indisprimary, x.indisva
        COALESCE((pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false),
        x.indisreplident, s.idx_scan,
        ARRAY(SELECT COALESCE(l.collname::text, '') FROM pg_catalog.unnest(x.indcollation::oid[]) WITH ORDINALITY u(oid, k)
-             LEFT JOIN pg_catalog.pg_collation l ON l.oid = u.oid ORDER BY u.k), x.indisclustered
+             LEFT JOIN pg_catalog.pg_collation l ON l.oid = u.oid ORDER BY u.k), x.indisclustered, c.relispartition,
+       ARRAY(SELECT o.opcdefault FROM pg_catalog.unnest(x.indclass::oid[]) WITH ORDINALITY u(oid, k)
+             JOIN pg_catalog.pg_opclass o ON o.oid = u.oid ORDER BY u.k)
 FROM pg_catalog.pg_index x
 JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
 JOIN pg_catalog.pg_am m ON m.oid = c.relam
@@ -159,7 +161,8 @@ def read_schema(connection: Connection) -> Schema:
         available = _rows(connection, "SELECT name::text FROM pg_catalog.pg_available_extensions ORDER BY 1")
     except psycopg2.Error as error:
         raise ServerError(f"the database's catalogs cannot be read ({error.pgcode}): {server_message(error)}") from None
-    below = {(row[1], row[2]): (row[3] == "p", tuple((one[0], one[1]) for one in row[10])) for row in tables}
+    own_indexes = {(row[1], row[2]): tuple(_index(one) for one in indexes[row[0]]) for row in tables}
+    below = {(row[1], row[2]): row[10] for row in tables}
     return Schema(
         tables=tuple(
             Table(
@@ -167,7 +170,7 @@ def read_schema(connection: Connection) -> Schema:
                 name=name,
                 kind=_KINDS[kind],
                 columns=tuple(_column(row, rows if rows >= 0 else None) for row in columns[oid]),
-                indexes=tuple(_index(row) for row in indexes[oid]),
+                indexes=own_indexes[schema, name],
                 foreign_keys=tuple(
                     ForeignKey(row[1], tuple(row[4]), row[2], tuple(row[5]), _ON_DELETE[row[3]]) for row in keys[oid]
                 ),
@@ -178,7 +181,7 @@ def read_schema(connection: Connection) -> Schema:
                 writes=int(writes),
                 partition_key=key,
                 partitions=tuple((one[0], one[1]) for one in partitions),
-                parts=_parts(below[schema, name][1], below),
+                parts=_parts(partitions, below, own_indexes),
                 scans=int(scans),
                 updates=int(updates),
                 hot_updates=int(hot),
@@ -198,14 +201,22 @@ def read_schema(connection: Connection) -> Schema:
 
 
 def _parts(
-    names: Sequence[tuple[str, str]], below: Mapping[tuple[str, str], tuple[bool, Sequence[tuple[str, str]]]]
+    partitions: Sequence[Sequence[str]],
+    below: Mapping[tuple[str, str], Sequence[Sequence[str]]],
+    indexes: Mapping[tuple[str, str], Sequence[Index]],
 ) -> tuple[Partition, ...]:
-    """below: whether each table is partitioned, and its partitions; a table that the role may not see is taken as plain."""
-    found = []
-    for schema, name in names:
-        partitioned, parts = below.get((schema, name), (False, ()))
-        found.append(Partition(schema, name, partitioned, _parts(parts, below)))
-    return tuple(found)
+    """partitions, below: schema, name and kind; a partition that the role may not see has nothing below it."""
+    return tuple(
+        Partition(
+            schema,
+            name,
+            kind == "p",
+            _parts(below.get((schema, name), ()), below, indexes),
+            kind == "f",
+            tuple(one for one in indexes.get((schema, name), ()) if not one.attached),
+        )
+        for schema, name, kind in partitions
+    )
 
 
 def _distinct_groups(connection: Connection) -> dict[int, tuple[tuple[tuple[str, ...], float], ...]]:
@@ -274,10 +285,10 @@ def _elements(
 def _index(row: tuple[Any, ...]) -> Index:
     (
         _, name, method, unique, primary, valid, size, predicate, keys, columns, classes, descending, nulls_first,
-        constraint, not_distinct, replica, scans, collations, clustered,
+        constraint, not_distinct, replica, scans, collations, clustered, attached, default_classes,
     ) = row  # fmt: skip
     return Index(
         name, method, tuple(columns[:keys]), tuple(columns[keys:]), predicate, unique, primary, valid, size,
         tuple(classes), tuple(descending), tuple(nulls_first), constraint, not_distinct,
-        replica, scans, clustered, tuple(collations),
+        replica, scans, clustered, tuple(collations), attached, tuple(default_classes),
     )  # fmt: skip

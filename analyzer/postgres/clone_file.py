@@ -17,7 +17,7 @@ import msgspec
 from ..errors import OutputError, SourceError
 from .clone_statistics import ColumnStatistics, ExtendedStatistics
 
-FORMAT = 1
+FORMAT = 2
 SUFFIX = ".qpclone"
 MAX_MEMBER_BYTES = 1 << 30
 """A member that unpacks to more is refused: 100,000 columns with 10,000 values each stay below it."""
@@ -117,6 +117,16 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignPart:
+    """A partition that is a foreign table: the clone does not have it, and the source builds no index on it."""
+
+    schema: str
+    name: str
+    whole_schema: str
+    whole: str
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What the source is. server_version: server_version_num; values: whether statistics hold values of the
     data; settings_role: whose settings statements are planned with, None for those of the login that read the source."""
@@ -140,6 +150,8 @@ class Manifest:
     left_out: tuple[LeftOut, ...]
     counted_days: float | None = None
     """How long the source's counters have been counting; None when not known."""
+    foreign_parts: tuple[ForeignPart, ...] = ()
+    """Since format 2."""
 
     @property
     def major(self) -> int:

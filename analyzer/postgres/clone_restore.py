@@ -67,7 +67,7 @@ def restore_schema(server: Server, clone: CloneFile, database: str) -> list[Left
         def restore(lines: str) -> str:
             listing.write_text(lines)
             command: list[Path | str] = [
-                program, "--no-owner", "--no-privileges", "--no-comments", f"--use-list={listing}", "--no-password",
+                program, "--verbose", "--no-owner", "--no-privileges", "--no-comments", f"--use-list={listing}", "--no-password",
                 f"--host={server.directory}", f"--port={PORT}", "--username=app", f"--dbname={database}", dump,
             ]  # fmt: skip
             try:

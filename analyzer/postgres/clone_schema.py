@@ -1,13 +1,13 @@
 """A clone's tables, with what their source counted: rows, rows written, scans."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from psycopg2.extensions import connection as Connection
 
-from ..schema import Schema, Table
+from ..schema import Partition, Schema, Table
 from .catalog import read_schema
-from .clone_file import Manifest, Relation
+from .clone_file import ForeignPart, Manifest, Relation
 
 
 def clone_schema(connection: Connection, manifest: Manifest, tried: Callable[[str], bool]) -> Schema:
@@ -22,7 +22,8 @@ def clone_schema(connection: Connection, manifest: Manifest, tried: Callable[[st
             if not tried(index.name)
         )
         one = counted.get((table.schema, table.name))
-        table = replace(table, indexes=indexes)
+        parts = _with_foreign((table.schema, table.name), table.parts, manifest.foreign_parts)
+        table = replace(table, indexes=indexes, parts=parts)
         tables.append(_counted(table, one) if one is not None else table)
     # What the clone has installed for trials is not there yet: who takes such an index must create the extension first.
     extensions = tuple(sorted(one.name for one in manifest.extensions))
@@ -30,6 +31,15 @@ def clone_schema(connection: Connection, manifest: Manifest, tried: Callable[[st
         schema, tables=tuple(tables), server_version=manifest.server_version, extensions=extensions,
         counted_days=manifest.counted_days,
     )  # fmt: skip
+
+
+def _with_foreign(
+    whole: tuple[str, str], parts: tuple[Partition, ...], foreign: Sequence[ForeignPart]
+) -> tuple[Partition, ...]:
+    """The parts of a table as the source has them: foreign tables are not in the clone."""
+    below = [replace(one, parts=_with_foreign((one.schema, one.name), one.parts, foreign)) for one in parts]
+    missing = [one for one in foreign if (one.whole_schema, one.whole) == whole]
+    return (*below, *(Partition(one.schema, one.name, foreign=True) for one in missing))
 
 
 def _counted(table: Table, relation: Relation) -> Table:

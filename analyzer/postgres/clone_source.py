@@ -17,6 +17,7 @@ from .clone_file import (
     Collation,
     Extension,
     ExtensionFunction,
+    ForeignPart,
     LeftOut,
     Locale,
     Manifest,
@@ -26,6 +27,20 @@ from .clone_file import (
 )
 from .clone_levels import read_levels
 from .clone_ranges import repair_ranges
+from .clone_source_queries import (
+    COLLATIONS,
+    COUNTED,
+    EXTENSION_FUNCTIONS,
+    EXTENSIONS,
+    FOREIGN_PARTS,
+    LOCALE,
+    RELATIONS,
+    ROLE_SETTINGS,
+    ROW_SECURITY,
+    SERVER,
+    TABLESPACES,
+    UNREADABLE,
+)
 from .clone_statistics import fault, read_column_statistics, read_extended_statistics
 from .connect import connect
 from .locked_relations import LockedRelation, locked_relations
@@ -56,86 +71,11 @@ _MEANING_SETTINGS = (
 )
 """Not the planner's, but they decide what a literal or to_tsvector() means."""
 
-_USER = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_(temp|toast)'"
 _READING = {
     "default_transaction_read_only": "on", "statement_timeout": str(QUERY_TIMEOUT_MS), "lock_timeout": str(LOCK_WAIT_MS),
     "idle_in_transaction_session_timeout": "10000", "search_path": "pg_catalog", "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres", "extra_float_digits": "1", "bytea_output": "hex", "jit": "off",
 }  # fmt: skip
-_SERVER = """
-SELECT current_database(), session_user, pg_catalog.current_setting('server_version'),
-       pg_catalog.current_setting('block_size')::int
-"""
-_LOCALE = """
-SELECT pg_catalog.pg_encoding_to_char(encoding), {provider}, datcollate, datctype, {locale}
-FROM pg_catalog.pg_database WHERE datname = current_database()
-"""
-_ROLE_SETTINGS = """
-SELECT r.rolname, s.setdatabase <> 0, s.setconfig FROM pg_catalog.pg_db_role_setting s
-LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
-WHERE s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
-ORDER BY s.setdatabase, s.setrole
-"""
-_EXTENSIONS = """
-SELECT e.extname, e.extversion, n.nspname FROM pg_catalog.pg_extension e
-JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY e.oid
-"""
-_EXTENSION_FUNCTIONS = """
-SELECT e.extname, n.nspname, p.proname, pg_catalog.pg_get_function_arguments(p.oid),
-       pg_catalog.pg_get_function_result(p.oid), p.provolatile::text, p.proisstrict
-FROM pg_catalog.pg_proc p
-JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
-JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = e.oid
-JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-WHERE p.prokind = 'f' AND e.extname <> 'plpgsql' ORDER BY p.oid
-"""
-_COLLATIONS = f"""
-SELECT DISTINCT o.nspname, l.collname, l.collprovider::text, {{deterministic}}
-FROM pg_catalog.pg_attribute a
-JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
-JOIN pg_catalog.pg_namespace o ON o.oid = l.collnamespace
-WHERE {_USER} AND l.collname NOT IN ('default', 'C', 'POSIX') AND a.attnum > 0 ORDER BY 1, 2
-"""  # noqa: S608 - a constant
-_RELATIONS = f"""
-SELECT n.nspname, c.relname, c.relkind::text, m.amname, t.relname, c.relpages, c.reltuples, c.relallvisible,
-       CASE WHEN c.relkind IN ('r', 'm', 'i') THEN pg_catalog.pg_relation_size(c.oid) / {PAGE_BYTES} ELSE 0 END,
-       c.oid::bigint,
-       COALESCE(s.n_tup_ins, 0), COALESCE(s.n_tup_upd, 0), COALESCE(s.n_tup_hot_upd, 0), COALESCE(s.n_tup_del, 0),
-       COALESCE(s.seq_scan, i.idx_scan, 0)
-FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
-LEFT JOIN pg_catalog.pg_index x ON x.indexrelid = c.oid
-LEFT JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
-LEFT JOIN pg_catalog.pg_stat_all_tables s ON s.relid = c.oid
-LEFT JOIN pg_catalog.pg_stat_all_indexes i ON i.indexrelid = c.oid
-WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I') AND {_USER}
-  AND (n.nspname::text, COALESCE(t.relname, c.relname)::text) NOT IN (SELECT * FROM ROWS FROM
-    (pg_catalog.unnest(%s::text[]), pg_catalog.unnest(%s::text[])) AS hidden)
-ORDER BY 1, 2
-"""  # noqa: S608 - a constant
-_UNREADABLE = f"""
-SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'm') AND {_USER}
-  AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
-ORDER BY 1, 2
-"""  # noqa: S608 - a constant
-# A crash throws all counters away, and only the moment of the background writer's tells it.
-_COUNTED = """
-SELECT extract(epoch FROM pg_catalog.now() - greatest(d.stats_reset, b.stats_reset)) / 86400.0
-FROM pg_catalog.pg_stat_database d, pg_catalog.pg_stat_bgwriter b WHERE d.datname = pg_catalog.current_database()
-"""
-_TABLESPACES = f"""
-SELECT DISTINCT p.spcname, p.spcoptions::text FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_tablespace p ON p.oid = c.reltablespace WHERE p.spcoptions IS NOT NULL AND {_USER}
-"""  # noqa: S608 - a constant
-_ROW_SECURITY = f"""
-SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relrowsecurity AND {_USER} ORDER BY 1, 2
-"""  # noqa: S608 - a constant
 
 
 def read_source(
@@ -190,10 +130,10 @@ def _read(
             cursor.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
     if role is not None and not _rows(connection, "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", role):
         raise ServerError(f"the source has no role {role}")
-    ((database, login, text, block_size),) = _rows(connection, _SERVER)
+    ((database, login, text, block_size),) = _rows(connection, SERVER)
     if block_size != PAGE_BYTES:
         raise ServerError(f"the source was built with pages of {block_size} bytes; only {PAGE_BYTES} are supported")
-    unreadable = [(str(schema), str(name)) for schema, name in _rows(connection, _UNREADABLE)]
+    unreadable = [(str(schema), str(name)) for schema, name in _rows(connection, UNREADABLE)]
     locked = locked_relations(connection, LOCK_WAIT_MS / 1000)
     hidden = {*unreadable, *((one.schema, one.name) for one in locked)}
     schema = dump_schema(url, connection, sorted(hidden))
@@ -210,7 +150,7 @@ def _read(
     extended = read_extended_statistics(connection, values=values)
     if extended is None:
         left_out.append(LeftOut("extended statistics", "the role may not read them: GRANT pg_read_all_data TO it"))
-    ((days,),) = _rows(connection, _COUNTED)
+    ((days,),) = _rows(connection, COUNTED)
     manifest = Manifest(
         format=FORMAT,
         notice=SENSITIVE if values else WITHOUT_VALUES,
@@ -224,12 +164,13 @@ def _read(
         settings=settings,
         role_settings=_role_settings(connection),
         settings_role=role,
-        extensions=tuple(Extension(*row) for row in _rows(connection, _EXTENSIONS)),
-        extension_functions=tuple(ExtensionFunction(*row) for row in _rows(connection, _EXTENSION_FUNCTIONS)),
+        extensions=tuple(Extension(*row) for row in _rows(connection, EXTENSIONS)),
+        extension_functions=tuple(ExtensionFunction(*row) for row in _rows(connection, EXTENSION_FUNCTIONS)),
         collations=_collations(connection),
         relations=tuple(_relations(connection, hidden)),
         left_out=tuple(left_out),
         counted_days=float(days) if days is not None else None,
+        foreign_parts=tuple(ForeignPart(*row) for row in _rows(connection, FOREIGN_PARTS)),
     )
     return CloneFile(manifest, Statistics(tuple(columns), tuple(extended or ())), schema)
 
@@ -262,7 +203,7 @@ def _settings(connection: Connection) -> tuple[tuple[str, str], ...]:
 def _role_settings(connection: Connection) -> tuple[RoleSetting, ...]:
     return tuple(
         RoleSetting(role, database, *setting.split("=", 1))
-        for role, database, config in _rows(connection, _ROLE_SETTINGS)
+        for role, database, config in _rows(connection, ROLE_SETTINGS)
         for setting in config
     )
 
@@ -271,21 +212,19 @@ def _locale(connection: Connection) -> Locale:
     version = connection.server_version
     provider = "datlocprovider::text" if version >= 150000 else "'c'"
     locale = "datlocale" if version >= 170000 else "daticulocale" if version >= 150000 else "NULL"
-    ((encoding, kind, collate, ctype, name),) = _rows(connection, _LOCALE.format(provider=provider, locale=locale))
+    ((encoding, kind, collate, ctype, name),) = _rows(connection, LOCALE.format(provider=provider, locale=locale))
     # Only these order text by its bytes, so that an index of the default operator class serves LIKE 'x%'.
     c = kind == "b" or (kind == "c" and collate in ("C", "POSIX"))
     return Locale(encoding, kind, collate, ctype, name, c)
 
 
 def _collations(connection: Connection) -> tuple[Collation, ...]:
-    return tuple(
-        Collation(*row) for row in _rows(connection, _COLLATIONS.format(deterministic="l.collisdeterministic"))
-    )
+    return tuple(Collation(*row) for row in _rows(connection, COLLATIONS.format(deterministic="l.collisdeterministic")))
 
 
 def _relations(connection: Connection, hidden: Collection[tuple[str, str]]) -> list[Relation]:
     """All but the hidden ones, of which not even the size can be asked while they are locked."""
-    rows = _rows(connection, _RELATIONS, [schema for schema, _ in hidden], [name for _, name in hidden])
+    rows = _rows(connection, RELATIONS, [schema for schema, _ in hidden], [name for _, name in hidden])
     levels = read_levels(connection, {row[9]: row[8] for row in rows if row[3] == "btree" and row[2] == "i"})
     return [
         Relation(
@@ -300,9 +239,9 @@ def _relations(connection: Connection, hidden: Collection[tuple[str, str]]) -> l
 def _inexact(connection: Connection) -> list[LeftOut]:
     notes = [
         LeftOut(f"tablespace {name}", f"its own page costs {options} are not copied: plans of its tables may differ")
-        for name, options in _rows(connection, _TABLESPACES)
+        for name, options in _rows(connection, TABLESPACES)
     ]
-    secured = [f"{schema}.{name}" for schema, name in _rows(connection, _ROW_SECURITY)]
+    secured = [f"{schema}.{name}" for schema, name in _rows(connection, ROW_SECURITY)]
     if secured:
         notes.append(
             LeftOut("row security policies", f"plans are the owner's, without them: {', '.join(secured[:20])}")

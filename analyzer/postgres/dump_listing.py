@@ -11,6 +11,7 @@ _LEFT_OUT_KINDS = {
     "PROCEDURAL LANGUAGE": "only languages that came with an extension are installed",
     "FOREIGN DATA WRAPPER": "foreign data is not reached from a clone",
     "SERVER": "foreign data is not reached from a clone",
+    "FOREIGN TABLE": "foreign data is not reached from a clone",
     "USER MAPPING": "it holds credentials",
     "SUBSCRIPTION": "it holds credentials",
     "ACCESS METHOD": "it is code of the source's server",
@@ -18,7 +19,13 @@ _LEFT_OUT_KINDS = {
 _SILENT_KINDS = ("EXTENSION", "COMMENT", "PUBLICATION", "POLICY", "ROW SECURITY", "DEFAULT ACL", "ACL", "BLOB")
 _ENTRY = re.compile(r"^\d+; \d+ \d+ (?P<what>.*)$")
 _COLLATION = re.compile(r"^\d+; \d+ \d+ (?:SCHEMA|COLLATION) ")
-_AT = re.compile(r"^pg_restore: from TOC entry \d+; \d+ \d+ (?P<what>.*)$")
+_AT = re.compile(r'^pg_restore: creating (?P<kind>[A-Z ]+) "(?P<name>.*)"$')
+"""Said by --verbose alone, before each object."""
+_OF_A_TABLE = frozenset(
+    ("table attach", "index attach", "index", "constraint", "check constraint", "fk constraint", "trigger", "default", "rule",
+     "sequence owned by", "statistics")
+)  # fmt: skip
+_LACKS = re.compile(r'relation ".*" does not exist$')
 _TRIAL = re.compile(rf"^INDEX .+ {TRIAL_NAME} ")
 _FAILED = re.compile(r"^pg_restore: error: could not execute query: (?:ERROR: +)?(?P<reason>.*)$")
 
@@ -48,16 +55,20 @@ def collations_first(listing: str) -> tuple[str, str]:
 
 
 def failures(said: str) -> list[LeftOut]:
-    """What pg_restore could not restore: one note for each object, with PostgreSQL's first line."""
+    """What pg_restore --verbose could not restore: one note for each object, with PostgreSQL's first line. What is only a part
+    of something that is left out is not told."""
     found: dict[str, str] = {}
-    at = ""
+    kind = at = ""
     for line in said.split("\n"):
         if match := _AT.match(line):
-            at = _named(match["what"])
+            kind = match["kind"].lower()
+            at = f"{kind} {match['name']}"
         elif (match := _FAILED.match(line)) and at:
-            if match["reason"].startswith("schema ") and match["reason"].endswith("already exists"):
+            reason = match["reason"]
+            if reason.startswith("schema ") and reason.endswith("already exists"):
                 continue
-            found.setdefault(at, match["reason"])
+            if not (kind in _OF_A_TABLE and _LACKS.match(reason)):
+                found.setdefault(at, reason)
         elif line.startswith("pg_restore: error: connection"):
             raise ServerError("the clone's server ended while the schema was restored")
     return [LeftOut(what, reason) for what, reason in found.items()]
