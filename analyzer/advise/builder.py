@@ -24,8 +24,8 @@ from .builder_queries import (
     TREE,
     UNATTACHED,
 )
-from .candidate_code import partition_recipe
 from .candidate_index import CandidateIndex
+from .partition_recipe import partition_recipe
 
 LOCK = 1_903_260_017
 """Key of the advisory lock that two runs at once on one database would both ask for."""
@@ -178,7 +178,7 @@ class Builder:
             cursor.execute(UNATTACHED, (quote_qualified(candidate.schema, candidate.table),))
             if cursor.fetchone() is not None:
                 # CREATE INDEX would make a part's equal index its own, and DROP INDEX would take that away, too.
-                self._patiently(cursor, "; ".join(partition_recipe(candidate, name, concurrently=False)))
+                self._patiently(cursor, "; ".join(partition_recipe(candidate, name, trial=True)))
                 return
         self._patiently(cursor, candidate.definition(name, concurrently=False))
 

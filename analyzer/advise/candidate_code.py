@@ -1,24 +1,27 @@
 """A candidate index as the user takes it over: DDL, Alembic revision, line of the SQLAlchemy model."""
 
-import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..recommendation import Code
-from ..schema import Partition, Table
+from ..schema import Table
 from ..sql.identifier import quote_identifier, quote_qualified
+from .partition_recipe import every_part, partition_recipe, standing_again
 
 if TYPE_CHECKING:
     from .candidate_index import CandidateIndex
 
-MAX_NAME_BYTES = 63
 DUPLICATES = "Before it: values that come twice"
 
 
-def index_codes(index: "CandidateIndex", name: str) -> tuple[Code, ...]:
-    """The three forms, in the order in which the report shows them; of a UNIQUE index what to look for before it, too."""
+def index_codes(index: "CandidateIndex", name: str, standing: Mapping[tuple[str, str], str]) -> tuple[Code, ...]:
+    """The three forms, in the order in which the report shows them; of a UNIQUE index what to look for before it, too.
+
+    standing: by schema and name of a part the equal index that it has already.
+    """
     return (
-        Code("DDL", "sql", "\n".join(f"{statement};" for statement in ddl(index, name))),
-        Code("Alembic migration", "python", migration(index, name)),
+        Code("DDL", "sql", "\n".join(f"{statement};" for statement in ddl(index, name, standing))),
+        Code("Alembic migration", "python", migration(index, name, standing)),
         Code("Model", "python", model_line(index, name)),
         *([Code(DUPLICATES, "sql", f"{duplicates_query(index)};")] if index.unique else []),
     )
@@ -32,48 +35,14 @@ def duplicates_query(index: "CandidateIndex") -> str:
     return f"SELECT {keys}, count(*) FROM {table} WHERE {known} GROUP BY {keys} HAVING count(*) > 1 LIMIT 20"  # noqa: S608 - quoted identifiers
 
 
-def ddl(index: "CandidateIndex", name: str) -> list[str]:
+def ddl(index: "CandidateIndex", name: str, standing: Mapping[tuple[str, str], str]) -> list[str]:
     """The statements to run one after the other, each outside a transaction."""
     statements = []
     if index.extension:
         statements.append(f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(index.extension)}")
     if not index.partitions:
         return [*statements, index.definition(name, concurrently=True)]
-    return statements + partition_recipe(index, name)
-
-
-def partition_recipe(index: "CandidateIndex", name: str, *, concurrently: bool = True) -> list[str]:
-    """CONCURRENTLY is refused on a partitioned table: an empty parent index first, then each part, then their attachment.
-
-    A part that is itself partitioned is built the same way, and attached when all of its own parts are.
-    """
-    unique = "UNIQUE " if index.unique else ""
-    waiting = "CONCURRENTLY " if concurrently else ""
-
-    def whole(schema: str, table: str, own: str, parts: tuple[Partition, ...]) -> list[str]:
-        statements = [f"CREATE {unique}INDEX {quote_identifier(own)} ON ONLY {index.target(schema, table)}"]
-        for part in parts:
-            below = partition_index_name(name, part.name)
-            if part.partitioned:
-                statements += whole(part.schema, part.name, below, part.parts)
-            else:
-                target = index.target(part.schema, part.name)
-                statements.append(f"CREATE {unique}INDEX {waiting}{quote_identifier(below)} ON {target}")
-            statements.append(
-                f"ALTER INDEX {quote_qualified(schema, own)} ATTACH PARTITION {quote_qualified(part.schema, below)}"
-            )
-        return statements
-
-    return whole(index.schema, index.table, name, index.partitions)
-
-
-def partition_index_name(name: str, partition: str) -> str:
-    """The parent index's name and the partition's, at most 63 bytes."""
-    full = f"{name}_{partition}"
-    if len(full.encode()) <= MAX_NAME_BYTES:
-        return full
-    digest = hashlib.sha256(full.encode()).hexdigest()[:8]
-    return f"{full.encode()[: MAX_NAME_BYTES - 9].decode(errors='ignore')}_{digest}"
+    return statements + partition_recipe(index, name, standing)
 
 
 def invalid_index_check(index: "CandidateIndex", name: str) -> str:
@@ -82,10 +51,10 @@ def invalid_index_check(index: "CandidateIndex", name: str) -> str:
     return f"SELECT indexrelid::regclass FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass('{regclass}') AND NOT indisvalid"  # noqa: S608 - a quoted identifier
 
 
-def migration(index: "CandidateIndex", name: str) -> str:
+def migration(index: "CandidateIndex", name: str, standing: Mapping[tuple[str, str], str]) -> str:
     """upgrade and downgrade of an Alembic revision; both run outside its transaction, as CONCURRENTLY needs."""
     if index.partitions:
-        return _partitioned_migration(index, name)
+        return _partitioned_migration(index, name, standing)
     schema = [f"schema={index.schema!r}"] if index.schema != "public" else []
     keys = "[" + ", ".join(_python_keys(index, "sa.text")) + "]"
     options = [*_python_options(index, "sa.text"), "postgresql_concurrently=True"]
@@ -132,19 +101,31 @@ def drop_codes(schema: str, name: str, table: Table, definition: str) -> tuple[C
     return Code("DDL", "sql", f"{drop};"), Code("Alembic migration", "python", "\n".join(migration))
 
 
-def _partitioned_migration(index: "CandidateIndex", name: str) -> str:
+def _partitioned_migration(index: "CandidateIndex", name: str, standing: Mapping[tuple[str, str], str]) -> str:
+    """downgrade gives parts their own indexes back: DROP INDEX on the whole takes all that were attached to it."""
     dropped = f"DROP INDEX IF EXISTS {quote_qualified(index.schema, name)}"
+    back = [
+        statement
+        for part in every_part(index.partitions)
+        if (part.schema, part.name) in standing
+        for statement in standing_again(index, part, standing[part.schema, part.name])
+    ]
     return "\n".join(
         [
             "def upgrade() -> None:",
             *_extension(index),
             "    with op.get_context().autocommit_block():",
             f"        op.execute({_literal(dropped)})",
-            *(f"        op.execute({_literal(statement)})" for statement in partition_recipe(index, name)),
+            *(
+                f"        op.execute({_literal(statement)})"
+                for statement in partition_recipe(index, name, standing, again=True)
+            ),
             "",
             "",
             "def downgrade() -> None:",
-            f"    op.execute({_literal(dropped)})",
+            "    with op.get_context().autocommit_block():",
+            f"        op.execute({_literal(dropped)})",
+            *(f"        op.execute({_literal(statement)})" for statement in back),
         ]
     )
 

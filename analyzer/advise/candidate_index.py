@@ -1,15 +1,15 @@
 """A candidate index: its shape, its name, and its definition."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..recommendation import Code
 from ..schema import Partition
 from ..sql.identifier import quote_identifier, quote_qualified
 from .candidate_code import index_codes
+from .partition_recipe import MAX_NAME_BYTES, NOTHING
 
-MAX_NAME_BYTES = 63
-"""NAMEDATALEN − 1: PostgreSQL cuts longer names silently."""
 DIGEST_BYTES = 9
 """`_` and eight hexadecimal digits in place of what was cut."""
 
@@ -137,6 +137,6 @@ class CandidateIndex:
             parts.append(f"WHERE {self.predicate}")
         return " ".join(parts)
 
-    def codes(self, name: str) -> tuple[Code, ...]:
-        """DDL to run, Alembic migration, and the line for the SQLAlchemy model."""
-        return index_codes(self, name)
+    def codes(self, name: str, standing: Mapping[tuple[str, str], str] = NOTHING) -> tuple[Code, ...]:
+        """DDL to run, Alembic migration, and the line for the SQLAlchemy model. standing: see `standing_indexes`."""
+        return index_codes(self, name, standing)

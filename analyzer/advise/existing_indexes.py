@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..schema import ForeignKey, Index, Schema, Table
-from ..sql.identifier import quote_identifier
+from ..sql.identifier import quote_identifier, unquote_identifier
 from .candidate_duplicates import canonical
 from .candidate_index import CandidateIndex, Key
 from .selection_types import DroppedIndex
@@ -153,7 +153,7 @@ def _keys_kept(table: Table, index: Index, gone: set[str], chosen: IndexSet, cos
 def _finds(index: Index, key: ForeignKey) -> bool:
     """Whether the index begins with the foreign key's columns, in any order. Its check compares them for equality: a hash index
     serves it, and one of the rows alone where they are not NULL."""
-    leading = {_bare(name) for name in index.columns[: len(key.columns)]}
+    leading = {unquote_identifier(name) for name in index.columns[: len(key.columns)]}
     present = {canonical(f"{quote_identifier(name)} IS NOT NULL") for name in key.columns}
     whole = index.predicate is None or canonical(index.predicate) in present
     return index.valid and index.method in ("btree", "hash") and whole and leading == set(key.columns)
@@ -171,8 +171,9 @@ def _stands_in(index: Index, other: Index) -> bool:
         return False
     keys, condition = _shape(index)
     other_keys, other_condition = _shape(other)
-    carried = {_bare(name) for name in (*other.columns, *other.include)}
-    return keys == other_keys[:count] and condition == other_condition and set(index.include) <= carried
+    carried = {unquote_identifier(name) for name in (*other.columns, *other.include)}
+    needed = set(map(unquote_identifier, index.include))
+    return keys == other_keys[:count] and condition == other_condition and needed <= carried
 
 
 def _shape(index: Index) -> tuple[list[tuple[str, str, str, bool, bool]], str | None]:
@@ -204,7 +205,3 @@ def _as_index(index: CandidateIndex, table: Table) -> Index:
 
 def _column(key: Key) -> str:
     return key.bare if key.column is not None else key.expression
-
-
-def _bare(column: str) -> str:
-    return column[1:-1].replace('""', '"') if column.startswith('"') and column.endswith('"') else column

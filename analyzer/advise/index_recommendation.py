@@ -15,6 +15,8 @@ from .candidate_duplicates import canonical, collated
 from .candidate_index import CandidateIndex
 from .existing_indexes import protected
 from .index_advice import IndexAnswer, Measure, describe, measurement
+from .partition_recipe import every_part
+from .standing_indexes import standing_indexes, taken_over
 
 ORIGINS = {
     "measured": "built for real and dropped again; each time is the median of warm runs of the same statement; one that "
@@ -105,13 +107,14 @@ def _recommendation(
     sizes = [answer.size_bytes for answer in answers if answer.size_bytes is not None]
     builds = [answer.build_ms for answer in answers if answer.build_ms is not None]
     places = [site for answer in answers for site, _ in answer.question.group.call_sites[:1]]
+    standing = standing_indexes(index, table)
     return Recommendation(
         id=identity,
         kind="index",
         title=title_of(index),
-        reason=" ".join(filter(None, (why_it_helps(index), *replaced(index, table)))),
+        reason=" ".join(filter(None, (why_it_helps(index), *replaced(index, table), taken_over(standing)))),
         evidence=Evidence(kind, "; ".join(dict.fromkeys((ORIGINS[kind], *notes))), tuple(per_query.values())),  # type: ignore[arg-type] # one of ORIGINS' keys
-        code=index.codes(name),
+        code=index.codes(name, standing),
         settles=tuple(sorted({answer.question.id for answer in answers})),
         cost=Cost(
             max(sizes, default=None),
@@ -132,6 +135,13 @@ def title_of(index: CandidateIndex) -> str:
 
 def lock_of(index: CandidateIndex) -> str:
     """What building it holds up (measured on PostgreSQL 12–18)."""
+    if any(part.foreign for part in every_part(index.partitions)):
+        return (
+            "each part's CREATE INDEX CONCURRENTLY takes SHARE UPDATE EXCLUSIVE on that part: reads and writes go on; the last "
+            "CREATE INDEX takes SHARE on the whole and its parts, and holds writes up: only for a moment, since it builds "
+            "nothing. It waits for whoever writes, and new writes wait behind it: give it a short lock_timeout. Parts that are "
+            "foreign tables have no indexes here"
+        )
     if index.partitions:
         return (
             "CREATE INDEX ON ONLY the partitioned table is done at once, and each part's CREATE INDEX CONCURRENTLY takes SHARE "

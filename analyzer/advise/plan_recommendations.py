@@ -15,6 +15,7 @@ from .index_advice import measurement
 from .index_recommendation import ORIGINS, lock_of, title_of, why_it_helps, write_penalty
 from .measured_set import MeasuredQuery
 from .selection_types import ChosenIndex, DroppedIndex, QueryGain
+from .standing_indexes import standing_indexes, taken_over
 
 DROP_LOCK = (
     "DROP INDEX CONCURRENTLY takes SHARE UPDATE EXCLUSIVE: reads and writes go on; it waits for transactions that use the "
@@ -90,14 +91,15 @@ def add_recommendation(
             timed = True
             saved += max(0.0, total * (1 - proof.left(fingerprint))) / users
     places = [site for key in chosen.serves for site, _ in groups[key].call_sites[:1]]
+    standing = standing_indexes(index, table)
     origin = ORIGINS[kind] if kind == "measured" else f"{ORIGINS[kind]}; {proof.door}"
     return Recommendation(
         id=index_id(index),
         kind="index",
         title=title_of(index),
-        reason=why_it_helps(index) + (f" {caution}" if caution else ""),
+        reason=" ".join(filter(None, (why_it_helps(index), caution, taken_over(standing)))),
         evidence=Evidence(kind, origin, tuple(proof.of(fingerprint) for fingerprint in chosen.serves)),
-        code=index.codes(chosen.name),
+        code=index.codes(chosen.name, standing),
         settles=(),
         cost=Cost(
             measured_size if measured_size is not None else chosen.size_bytes,

@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 from psycopg2 import OperationalError
 from psycopg2.extensions import connection as Connection
+from sqlalchemy import make_url
 
 from queryproof.analyzer.advise.builder import Builder
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
@@ -113,8 +114,9 @@ def test_a_refused_candidate_raises_and_leaves_nothing(things_root: Connection, 
     assert left_behind(things_root) == []
 
 
+@pytest.mark.parametrize("foreign", [False, True])
 def test_an_index_that_a_part_already_has_outlives_the_trial_on_the_whole(
-    database: str, run_sql: Callable[..., None]
+    server: Server, database: str, run_sql: Callable[..., None], foreign: bool
 ) -> None:
     run_sql(
         database,
@@ -125,6 +127,13 @@ def test_an_index_that_a_part_already_has_outlives_the_trial_on_the_whole(
         "CREATE INDEX ours ON part_1 (a)",
         "CREATE INDEX ours_too ON part_3 (a)",
     )
+    if foreign:
+        run_sql(
+            server.url(make_url(database).database or "", "postgres"),
+            "CREATE FOREIGN DATA WRAPPER nowhere",
+            "CREATE SERVER far FOREIGN DATA WRAPPER nowhere",
+            "CREATE FOREIGN TABLE part_5 PARTITION OF whole FOR VALUES IN (5) SERVER far",
+        )
     connection = connect(database)
     (whole,) = (table for table in read_schema(connection).tables if table.name == "whole")
     whole_index = CandidateIndex("public", "whole", "btree", (Key("a"),), partitions=whole.parts)

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
 from psycopg2.extensions import connection as Connection
 
 from queryproof.advising import AdviceRequest, advise
@@ -23,6 +21,8 @@ from queryproof.reports.ddl_script import ddl_script
 from queryproof.reports.html.html import to_html
 from queryproof.reports.json_report import from_json, to_json
 from queryproof.reports.report import Report
+
+from .migrations import migrate
 
 SETUP = """
 CREATE SCHEMA "Lager Süd";
@@ -125,16 +125,6 @@ def test_the_plan_has_an_index_of_every_kind_and_figures_for_each(report: Report
         assert one.serves
     assert [one.unproven != "" for one in plan.indexes] == ["(lower(" in one.definition or "->>" in one.definition for one in plan.indexes]  # fmt: skip
     assert plan.curve[0].cost > plan.curve[-1].cost
-
-
-def migrate(engine: sa.Engine, revision: str, direction: str) -> None:
-    """Run one direction of a revision as Alembic's env.py does, in a transaction of its own."""
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"transaction_per_migration": True})
-        functions: dict[str, object] = {"op": Operations(context), "sa": sa}
-        exec(compile(revision, "revision.py", "exec"), functions)
-        with context.begin_transaction(_per_migration=True):
-            functions[direction]()  # type: ignore[operator] # defined by the revision
 
 
 EXTRAS = (
