@@ -25,6 +25,7 @@ _OF_A_TABLE = frozenset(
     ("table attach", "index attach", "index", "constraint", "check constraint", "fk constraint", "trigger", "default", "rule",
      "sequence owned by", "statistics")
 )  # fmt: skip
+_READ_BY_STATEMENTS = ("table ", "view ", "materialized view ", "index ")
 _LACKS = re.compile(r'relation ".*" does not exist$')
 _TRIAL = re.compile(rf"^INDEX .+ {TRIAL_NAME} ")
 _FAILED = re.compile(r"^pg_restore: error: could not execute query: (?:ERROR: +)?(?P<reason>.*)$")
@@ -56,7 +57,7 @@ def collations_first(listing: str) -> tuple[str, str]:
 
 def failures(said: str) -> list[LeftOut]:
     """What pg_restore --verbose could not restore: one note for each object, with PostgreSQL's first line. What is only a part
-    of something that is left out is not told."""
+    of something that is left out is not told. Tables, views and indexes come before what they may be made with."""
     found: dict[str, str] = {}
     kind = at = ""
     for line in said.split("\n"):
@@ -71,7 +72,8 @@ def failures(said: str) -> list[LeftOut]:
                 found.setdefault(at, reason)
         elif line.startswith("pg_restore: error: connection"):
             raise ServerError("the clone's server ended while the schema was restored")
-    return [LeftOut(what, reason) for what, reason in found.items()]
+    told = sorted(found.items(), key=lambda one: not one[0].startswith(_READ_BY_STATEMENTS))
+    return [LeftOut(what, reason) for what, reason in told]
 
 
 def _named(entry: str) -> str:
