@@ -1,6 +1,6 @@
 """What the system catalogs are asked for a `Schema`."""
 
-_USER = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_(temp|toast)'"
+from .user_schemas import USER_SCHEMAS
 
 TABLES = f"""
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.reltuples, c.relpages,
@@ -22,7 +22,7 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_stat_user_tables s ON s.relid = c.oid
 LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid AND c.relispartition
 LEFT JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
-WHERE c.relkind IN ('r', 'p', 'm') AND {_USER} AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+WHERE c.relkind IN ('r', 'p', 'm') AND {USER_SCHEMAS} AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
 ORDER BY n.nspname, c.relname
 """  # noqa: S608 - a constant
 # A domain is compared and indexed as what it is made of, which can be a domain again.
@@ -51,7 +51,7 @@ LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
 CROSS JOIN (SELECT COALESCE(pg_catalog.to_jsonb(b) ->> 'datlocprovider', 'c') = 'b'
                    OR COALESCE(pg_catalog.to_jsonb(b) ->> 'datlocprovider', 'c') = 'c' AND datcollate IN ('C', 'POSIX')
                    AS is_c FROM pg_catalog.pg_database b WHERE datname = pg_catalog.current_database()) d
-WHERE c.relkind IN ('r', 'p', 'm') AND a.attnum > 0 AND NOT a.attisdropped AND {_USER}
+WHERE c.relkind IN ('r', 'p', 'm') AND a.attnum > 0 AND NOT a.attisdropped AND {USER_SCHEMAS}
 ORDER BY a.attrelid, a.attnum
 """  # noqa: S608 - a constant
 INDEXES = f"""
@@ -76,7 +76,7 @@ JOIN pg_catalog.pg_am m ON m.oid = c.relam
 JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
 LEFT JOIN pg_catalog.pg_stat_user_indexes s ON s.indexrelid = c.oid
-WHERE {_USER}
+WHERE {USER_SCHEMAS}
 ORDER BY x.indrelid, c.relname
 """  # noqa: S608 - a constant
 FOREIGN_KEYS = f"""
@@ -89,7 +89,7 @@ FROM pg_catalog.pg_constraint f
 JOIN pg_catalog.pg_class r ON r.oid = f.confrelid
 JOIN pg_catalog.pg_class t ON t.oid = f.conrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
-WHERE f.contype = 'f' AND {_USER}
+WHERE f.contype = 'f' AND {USER_SCHEMAS}
 ORDER BY f.conrelid, f.conname
 """  # noqa: S608 - a constant
 VIEWS = f"""
@@ -99,7 +99,7 @@ SELECT n.nspname, c.relname,
        pg_catalog.pg_get_viewdef(c.oid)
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'v' AND {_USER}
+WHERE c.relkind = 'v' AND {USER_SCHEMAS}
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
                   WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
   AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')

@@ -1,6 +1,6 @@
 """What the source of a hollow clone is asked: one statement each, over its catalogs alone."""
 
-_USER = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_(temp|toast)'"
+from .user_schemas import USER_SCHEMAS
 
 SERVER = """
 SELECT current_database(), session_user, pg_catalog.current_setting('server_version'),
@@ -36,7 +36,7 @@ JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
 JOIN pg_catalog.pg_namespace o ON o.oid = l.collnamespace
-WHERE {_USER} AND l.collname NOT IN ('default', 'C', 'POSIX') AND a.attnum > 0 ORDER BY 1, 2
+WHERE {USER_SCHEMAS} AND l.collname NOT IN ('default', 'C', 'POSIX') AND a.attnum > 0 ORDER BY 1, 2
 """  # noqa: S608 - a constant
 RELATIONS = f"""
 SELECT n.nspname, c.relname, c.relkind::text, m.amname, t.relname, c.relpages, c.reltuples, c.relallvisible,
@@ -51,14 +51,14 @@ LEFT JOIN pg_catalog.pg_index x ON x.indexrelid = c.oid
 LEFT JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
 LEFT JOIN pg_catalog.pg_stat_all_tables s ON s.relid = c.oid
 LEFT JOIN pg_catalog.pg_stat_all_indexes i ON i.indexrelid = c.oid
-WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I') AND {_USER}
+WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I') AND {USER_SCHEMAS}
   AND (n.nspname::text, COALESCE(t.relname, c.relname)::text) NOT IN (SELECT * FROM ROWS FROM
     (pg_catalog.unnest(%s::text[]), pg_catalog.unnest(%s::text[])) AS hidden)
 ORDER BY 1, 2
 """  # noqa: S608 - a constant
 UNREADABLE = f"""
 SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'm') AND {_USER}
+WHERE c.relkind IN ('r', 'p', 'm') AND {USER_SCHEMAS}
   AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
 ORDER BY 1, 2
 """  # noqa: S608 - a constant
@@ -68,7 +68,7 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid
 JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
 JOIN pg_catalog.pg_namespace w ON w.oid = p.relnamespace
-WHERE c.relkind = 'f' AND c.relispartition AND {_USER} ORDER BY 1, 2
+WHERE c.relkind = 'f' AND c.relispartition AND {USER_SCHEMAS} ORDER BY 1, 2
 """  # noqa: S608 - a constant
 # A crash throws all counters away, and only the moment of the background writer's tells it.
 COUNTED = """
@@ -78,9 +78,9 @@ FROM pg_catalog.pg_stat_database d, pg_catalog.pg_stat_bgwriter b WHERE d.datnam
 TABLESPACES = f"""
 SELECT DISTINCT p.spcname, p.spcoptions::text FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_tablespace p ON p.oid = c.reltablespace WHERE p.spcoptions IS NOT NULL AND {_USER}
+JOIN pg_catalog.pg_tablespace p ON p.oid = c.reltablespace WHERE p.spcoptions IS NOT NULL AND {USER_SCHEMAS}
 """  # noqa: S608 - a constant
 ROW_SECURITY = f"""
 SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relrowsecurity AND {_USER} ORDER BY 1, 2
+WHERE c.relrowsecurity AND {USER_SCHEMAS} ORDER BY 1, 2
 """  # noqa: S608 - a constant

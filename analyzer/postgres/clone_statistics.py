@@ -7,6 +7,8 @@ from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
+from .user_schemas import USER_SCHEMAS
+
 MCV, HISTOGRAM, CORRELATION, ELEMENTS, ELEMENT_COUNTS, RANGE_LENGTHS, RANGE_BOUNDS = range(1, 8)
 """STATISTIC_KIND_* of pg_statistic.h; kinds of extensions (100 and above) are not carried."""
 KINDS_WITHOUT_VALUES = (CORRELATION, ELEMENT_COUNTS)
@@ -60,7 +62,6 @@ class ExtendedStatistics:
     expressions: tuple[ColumnStatistics, ...]
 
 
-_USER = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_(temp|toast)'"
 _SLOTS = ", ".join(f"s.stakind{k}, s.stanumbers{k}, s.stavalues{k}::text::text[]" for k in range(1, 6))
 _SPELLED = "t.typtype = 'e' OR t.oid = 'bool'::pg_catalog.regtype"
 _ROWS = f"""
@@ -71,7 +72,7 @@ JOIN pg_catalog.pg_class c ON c.oid = s.starelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute a ON a.attrelid = s.starelid AND a.attnum = s.staattnum AND NOT a.attisdropped
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-WHERE {_USER} ORDER BY 1, 2, 4, 5
+WHERE {USER_SCHEMAS} ORDER BY 1, 2, 4, 5
 """  # noqa: S608 - a constant
 _RANGES = "s.range_length_histogram::text::text[], s.range_empty_frac, s.range_bounds_histogram::text::text[]"
 _VIEW = f"""
@@ -83,7 +84,7 @@ JOIN pg_catalog.pg_namespace n ON n.nspname = s.schemaname
 JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = s.tablename
 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = s.attname
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-WHERE {_USER} ORDER BY 1, 2, 4, 5
+WHERE {USER_SCHEMAS} ORDER BY 1, 2, 4, 5
 """  # noqa: S608 - a constant
 _EXTENDED = f"""
 SELECT n.nspname, e.stxname, %s,
@@ -97,7 +98,7 @@ SELECT n.nspname, e.stxname, %s,
 FROM pg_catalog.pg_statistic_ext e
 JOIN pg_catalog.pg_namespace n ON n.oid = e.stxnamespace
 JOIN pg_catalog.pg_statistic_ext_data d ON d.stxoid = e.oid
-WHERE {_USER} ORDER BY 1, 2, 3
+WHERE {USER_SCHEMAS} ORDER BY 1, 2, 3
 """  # noqa: S608 - a constant
 _EXPRESSIONS = f"""
 SELECT '', '', '', u.k, false, s.stanullfrac, s.stawidth, s.stadistinct, false, {_SLOTS}

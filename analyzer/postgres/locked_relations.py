@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from psycopg2.extensions import connection as Connection
 
+from .user_schemas import USER_SCHEMAS
+
 POLL_S = 0.05
 
 # Who asks for the lock next queues behind one that waits for it, too. A view's definition is read under locks of all that it
 # names; a table is locked together with its partitions and heirs, which in turn are nothing without it.
-_LOCKED = """
+_LOCKED = f"""
 WITH RECURSIVE held AS (
   SELECT DISTINCT c.oid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation
   WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
@@ -26,8 +28,8 @@ found AS (
   ) AS next(oid))
 SELECT n.nspname, c.relname, c.relkind IN ('v', 'm'), c.oid IN (SELECT oid FROM held)
 FROM found f JOIN pg_catalog.pg_class c ON c.oid = f.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_(temp|toast)' ORDER BY 1, 2
-"""
+WHERE {USER_SCHEMAS} ORDER BY 1, 2
+"""  # noqa: S608 - a constant
 
 
 @dataclass(frozen=True, slots=True)
