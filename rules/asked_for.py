@@ -4,10 +4,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..analyzer.recommendation import Code
-from ..analyzer.sql.statement import Statement, TableScan
+from ..analyzer.sql.deparse import identifier
+from ..analyzer.sql.statement import Predicate, Statement, TableScan
 from ..analyzer.workload import Execution
 from .loader_option import loader_option
 from .recorded import Recorded
+
+MAX_COLUMNS = 6
+"""An edit names no more of them."""
 
 
 def asked_for(recorded: Recorded, execution: Execution) -> Statement | None:
@@ -58,10 +62,21 @@ def followers(recorded: Recorded, executions: Sequence[Execution]) -> list[Execu
 
 def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Execution]) -> Iterator[Code]:
     """The statement of a repetition, asking for all of its values. loads: the followers of its executions."""
-    equal = [one for scan in statement.scans for one in scan.predicates if one.kind == "equality" and not one.join]
-    column = next((one.expression for one in equal if one.constant is None), None)
-    if column is None:
+    asked = next(
+        (
+            (scan, one)
+            for scan in statement.scans
+            for one in scan.predicates
+            if one.kind == "equality" and not one.join and one.constant is None
+        ),
+        None,
+    )
+    if asked is None:
         return
+    scan, predicate = asked
+    column = predicate.expression
+    if len(statement.scans) > 1 and predicate.column is not None:
+        column = f"{identifier(scan.alias)}.{column}"
     load = run[0].orm
     if any(scan.limited and scan.order_by for scan in statement.scans):
         # The first rows of each value are not the first rows of all.
@@ -71,9 +86,11 @@ def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Exec
             f"SELECT …\nFROM unnest(:values) AS wanted (value)\n"
             f"CROSS JOIN LATERAL (SELECT … WHERE {column} = wanted.value ORDER BY … LIMIT …) AS found",
         )
-    elif load is not None and load.entity is not None and not statement.aggregated and column.isidentifier():
-        text = f"select({load.entity}).where({load.entity}.{column}.in_(values))"
+    elif load is not None and load.entity is not None and _is_attribute(statement, scan, predicate):
+        attribute = f"{load.entity}.{predicate.column}"
+        wanted = _columns(statement, load.entity, predicate.column or "") or load.entity
         options = _options(loads)
+        text = f"select({wanted}).where({attribute}.in_(values))"
         yield Code("One query for all values", "python", text + (f".options({options})" if options else ""))
     elif statement.aggregated:
         yield Code(
@@ -81,6 +98,23 @@ def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Exec
         )
     else:
         yield Code("One query for all values", "sql", f"WHERE {column} = ANY(:values)")
+
+
+def _is_attribute(statement: Statement, scan: TableScan, predicate: Predicate) -> bool:
+    """Whether the condition is on a column of the entity that is asked for: of the only table, or of the one that the outputs
+    begin with."""
+    first = statement.outputs[0] if statement.outputs else None
+    own = len(statement.scans) == 1 or (first is not None and first[0] == scan.alias)
+    return own and not statement.aggregated and predicate.column is not None and predicate.column.isidentifier()
+
+
+def _columns(statement: Statement, entity: str, key: str) -> str | None:
+    """The outputs as attributes, by the key that tells the rows apart; None where whole instances are asked for: their primary
+    key is among the outputs, so what has neither the key nor more than a few columns is no instance."""
+    names = [one[1] for one in statement.outputs if one is not None and one[1].isidentifier()]
+    if not names or len(names) != len(statement.outputs) or len(names) > MAX_COLUMNS or key in names:
+        return None
+    return ", ".join(f"{entity}.{name}" for name in (key, *names))
 
 
 def _options(loads: Sequence[Execution]) -> str:

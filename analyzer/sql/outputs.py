@@ -5,7 +5,7 @@ from typing import Any
 
 from .orders import AGGREGATES
 from .scopes import Derived, Level, variables
-from .tree import Node, calls, strings
+from .tree import Node, body, calls, strings
 
 _SET_RETURNING = frozenset(
     "unnest generate_series regexp_split_to_table regexp_matches string_to_table jsonb_array_elements "
@@ -46,6 +46,15 @@ def _group_keys(fields: Node, outputs: dict[str, Node], bind: Any) -> Iterator[N
             continue
         number = key.get("A_Const", {}).get("ival", {}).get("ival")
         yield list(outputs.values())[number - 1] if number and number <= len(outputs) else bind(key)
+
+
+def plain_outputs(fields: Node) -> tuple[tuple[str, str] | None, ...]:
+    """See `Statement.outputs`."""
+    found: list[tuple[str, str] | None] = []
+    for item in fields.get("targetList") or []:
+        names = strings(body(item).get("val", {}).get("ColumnRef", {}).get("fields") or [])
+        found.append((names[-2] if len(names) > 1 else "", names[-1]) if names and names[-1] != "*" else None)
+    return tuple(found)
 
 
 def implied_name(value: Node) -> str:

@@ -12,6 +12,7 @@ from sqlglot.errors import SqlglotError
 from ..schema import Schema
 from .cartesian import cartesian_pairs
 from .orders import AGGREGATES
+from .outputs import plain_outputs
 from .placeholders import number_placeholders
 from .qualify import qualify
 from .relations import Relations, TableColumns
@@ -40,6 +41,8 @@ logging.getLogger("sqlglot").disabled = True
 _KINDS = {
     "SelectStmt": "SELECT", "InsertStmt": "INSERT", "UpdateStmt": "UPDATE", "DeleteStmt": "DELETE", "MergeStmt": "MERGE",
 }  # fmt: skip
+_ELSEWHERE = ("PRAGMA", "ATTACH", "DETACH", "DESCRIBE", "USE")
+"""What SQLAlchemy and applications send to other servers than PostgreSQL."""
 _FAULTS = (SqlglotError, RecursionError, TypeError, AttributeError, KeyError, ValueError, IndexError)
 
 
@@ -57,7 +60,7 @@ def analyse(sql: str, known: Schema | TableColumns | None = None, *, shape: bool
     try:
         tree = parse_tree(text)
     except TreeError as error:
-        return Statement(kind=kind, problem=str(error))
+        return Statement(kind=kind, problem=f"{kind} {NO_QUERY}" if kind in _ELSEWHERE else str(error))
     if kind_of(tree) not in _KINDS:
         return Statement(kind=kind, problem=f"{kind or 'this'} {NO_QUERY}")
     try:
@@ -150,6 +153,7 @@ def _statement(tree: Node, text: str, known: Schema | TableColumns | None, shape
         tables=tuple(sorted({scan.table for scan in scans})),
         conflict=binder.conflict,
         unresolved=binder.unresolved,
+        outputs=plain_outputs(fields),
     )
     shape = _sqlglot_tree(text) if shaped else None
     return found if shape is None else _with_shape(found, shape, known)

@@ -108,7 +108,8 @@ class Statement:
     aggregated: the outermost level always returns one row (aggregate without GROUP BY). unique_lookup is decided with the
     schema, not here. cartesian: unconnected tables of any level, CROSS JOIN written on purpose left out. problem: why the
     text could not be analysed; all else is empty then. conflict: columns of ON CONFLICT (…). unresolved: how many column
-    references could not be told a table; they are left out of the scans.
+    references could not be told a table; they are left out of the scans. outputs: table (as the statement calls it, "" where it
+    does not say) and name of each output of the outermost SELECT that is a column by itself, None for any other.
     """
 
     kind: str
@@ -124,3 +125,4 @@ class Statement:
     problem: str | None = None
     conflict: tuple[str, ...] = ()
     unresolved: int = 0
+    outputs: tuple[tuple[str, str] | None, ...] = ()

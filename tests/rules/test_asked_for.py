@@ -20,3 +20,23 @@ from queryproof.rules.asked_for import at_once
 def test_first_rows_are_asked_for_value_by_value(sql: str, expected: str) -> None:
     (code,) = at_once(analyse(sql), [Mock(orm=None)], [])
     assert expected in code.text
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT book.id, book.title, book.author_id FROM book WHERE book.author_id = $1", "select(Book).where(Book.author_id.in_(values))"),
+        ("SELECT book.title FROM book WHERE book.author_id = $1", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))"),
+        ("SELECT id, title FROM book WHERE id = $1", "select(Book).where(Book.id.in_(values))"),
+        ("SELECT lower(book.title) AS x FROM book WHERE book.author_id = $1", "select(Book).where(Book.author_id.in_(values))"),
+        ("SELECT book.id, book.title FROM book JOIN author ON author.id = book.author_id WHERE author.name = $1", "WHERE author.name = ANY(:values)"),
+        ("SELECT book.id, book.title FROM author JOIN book ON author.id = book.author_id WHERE book.title = $1", "select(Book).where(Book.title.in_(values))"),
+        ('SELECT b.id, b.title FROM book AS b JOIN author AS "A x" ON "A x".id = b.author_id WHERE "A x".name = $1', 'WHERE "A x".name = ANY(:values)'),
+        ("SELECT count(*) FROM book JOIN author ON author.id = book.author_id WHERE author.name = $1", "SELECT author.name, …\nWHERE author.name = ANY(:values)\nGROUP BY author.name"),
+        ("SELECT book.id FROM book WHERE lower(book.title) = $1", "WHERE lower(title) = ANY(:values)"),
+    ],
+)  # fmt: skip
+def test_what_the_orm_asks_for_is_asked_for_of_the_entity_that_has_it(sql: str, expected: str) -> None:
+    load = Mock(entity="Book", kind="query")
+    (code,) = at_once(analyse(sql), [Mock(orm=load)], [])
+    assert code.text == expected
