@@ -55,6 +55,8 @@ def test_a_fault_is_found_at_its_query(library: Library, scenario: Scenario, tmp
     assert {finding.place.line for finding in findings if finding.place is not None} == {scenario.origin}
     remedies = [finding.remedy for finding in findings if finding.remedy is not None]
     assert len(remedies) == len(findings)
+    for text in (code.text for remedy in remedies for code in remedy.code if code.text.startswith("select(")):
+        assert str(eval(text, vars(models) | vars(sqlalchemy.orm) | {"select": select, "values": (), "ids": ()}))
     if scenario.option:
         code = [code.text for remedy in remedies for code in remedy.code]
         assert any(scenario.option in one for one in code)
