@@ -98,7 +98,11 @@ class ColumnLoadInLoop(OrmRule):
                 recorded, executions
             ):
                 related = [] if _columns(recorded, executions) else refreshed_loads(recorded, executions)
-                finding = refreshed_relationships(self, executions, related) if related else self._renewed(executions)
+                finding = (
+                    refreshed_relationships(self, executions, related)
+                    if related
+                    else self._renewed(recorded, executions)
+                )
                 yield Claim(finding, [*executions, *related])
 
     def _deferred(self, recorded: Recorded, executions: Sequence[Execution], worst: int, runs: int) -> Finding:
@@ -192,7 +196,7 @@ class ColumnLoadInLoop(OrmRule):
             codes, before=count, after=after, saves_ms=max(0.0, (finding.at_stake_ms or 0.0) - mean * after), edit=edit,
         )  # fmt: skip
 
-    def _renewed(self, executions: Sequence[Execution]) -> Finding:
+    def _renewed(self, recorded: Recorded, executions: Sequence[Execution]) -> Finding:
         load = executions[0].orm
         assert load is not None
         count = len(executions)
@@ -204,8 +208,9 @@ class ColumnLoadInLoop(OrmRule):
             (Fact("queries in all", count, "queries"), Fact("read at", sites(executions))),
             worst=count,
         )  # fmt: skip
+        key = _primary_key(recorded, executions[0])
         text = (
-            f"session.scalars(\n    select({entity}).where({entity}.id.in_(ids)),\n"
+            f"session.scalars(\n    select({entity}).where({entity}.{key or 'id'}.in_(ids)),\n"
             '    execution_options={"populate_existing": True},\n).all()'
         )
         mean = (finding.at_stake_ms or 0.0) / count
@@ -213,7 +218,7 @@ class ColumnLoadInLoop(OrmRule):
             finding, f"Read the {entity} rows again in one query",
             "With populate_existing one query renews all instances that the session holds. What has not changed elsewhere need "
             "not be expired or refreshed at all.",
-            [Code("One query for all (id stands for the primary key)", "python", text)],
+            [Code("One query for all" if key else "One query for all (id stands for the primary key)", "python", text)],
             before=count, after=1, saves_ms=(finding.at_stake_ms or 0.0) - mean,
         )  # fmt: skip
 
@@ -241,6 +246,15 @@ def _after_writes(recorded: Recorded, executions: Sequence[Execution]) -> bool:
             elif recorded.writes(step):
                 written = True
     return after > len(executions) / 2
+
+
+def _primary_key(recorded: Recorded, execution: Execution) -> str | None:
+    """The column by which the instance's row is found, where it is one."""
+    statement = recorded.statement(execution)
+    scans = statement.scans if statement is not None else ()
+    columns = {one.column for scan in scans for one in scan.predicates if one.kind == "equality" and not one.join}
+    (name,) = columns if len(scans) == len(columns) == 1 else (None,)
+    return name if name is not None and name.isidentifier() else None
 
 
 def _attributes(executions: Sequence[Execution]) -> tuple[str, ...]:

@@ -55,8 +55,11 @@ def test_a_fault_is_found_at_its_query(library: Library, scenario: Scenario, tmp
     assert {finding.place.line for finding in findings if finding.place is not None} == {scenario.origin}
     remedies = [finding.remedy for finding in findings if finding.remedy is not None]
     assert len(remedies) == len(findings)
-    for text in (code.text for remedy in remedies for code in remedy.code if code.text.startswith("select(")):
-        assert str(eval(text, vars(models) | vars(sqlalchemy.orm) | {"select": select, "values": (), "ids": ()}))
+    with Session(library.engines["psycopg2"]) as session:
+        names = vars(models) | vars(sqlalchemy.orm) | {"select": select, "session": session, "values": (), "ids": ()}
+        for text in (one.text for remedy in remedies for one in remedy.code):
+            if text.startswith(("select(", "session.scalars(")):
+                assert str(eval(text, dict(names)))
     if scenario.option:
         code = [code.text for remedy in remedies for code in remedy.code]
         assert any(scenario.option in one for one in code)
