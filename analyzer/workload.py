@@ -47,6 +47,8 @@ class Execution:
     process: str = ""
     streamed: bool = False
     """The rows were asked for a few at a time: memory does not grow with them."""
+    awaited: bool = False
+    """An asyncio task has sent it, by a driver that is awaited."""
 
 
 @dataclass(frozen=True, slots=True)

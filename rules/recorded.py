@@ -110,11 +110,6 @@ def unit_of(step: Step) -> str:
     return f"{step.process}/{step.thread}/{step.task or ''}"
 
 
-def in_task(execution: Execution) -> bool:
-    """Whether an asyncio task has sent it."""
-    return not execution.scope.endswith("/")
-
-
 def one_run(step: Step) -> bool:
     """Whether repetitions over several transactions belong to one piece of work: a marked unit, or a script from its top.
     Threads of a server without marked requests serve one after the other, which looks the same and is right."""

@@ -14,6 +14,8 @@ from ..sql.tokens import significant
 from ..workload import Execution, ParameterSample, QueryGroup, Skipped, Source, Workload
 
 _OPEN_LIST = re.compile(r"(?:[\s(),]*\$\d+)+[\s(),]*\Z")
+_AWAITED = re.compile(r"^aio|async|^psycopg$|^oracledb$")
+"""Drivers that are awaited, or can be: SQLAlchemy calls both of psycopg's alike."""
 
 HALVING = frozenset(("psycopg2", "psycopg2cffi", "psycopg", "psycopg_async", "pg8000"))
 """Drivers to which `%` is written `%%`, even in a statement without values; asyncpg sends what it gets."""
@@ -189,6 +191,7 @@ def _execution(key: str, query: RecordedQuery) -> Execution:
         unit=query.scope,
         process=query.process,
         streamed=query.streamed,
+        awaited=query.task is not None and _AWAITED.search(query.driver) is not None,
     )
 
 

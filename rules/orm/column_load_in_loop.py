@@ -209,9 +209,10 @@ class ColumnLoadInLoop(OrmRule):
             worst=count,
         )  # fmt: skip
         key = _primary_key(recorded, executions[0])
+        begin, end = ("(await session.scalars(", "))") if executions[0].awaited else ("session.scalars(", ")")
         text = (
-            f"session.scalars(\n    select({entity}).where({entity}.{key or 'id'}.in_(ids)),\n"
-            '    execution_options={"populate_existing": True},\n).all()'
+            f"{begin}\n    select({entity}).where({entity}.{key or 'id'}.in_(ids)),\n"
+            f'    execution_options={{"populate_existing": True}},\n{end}.all()'
         )
         mean = (finding.at_stake_ms or 0.0) / count
         return with_remedy(

@@ -123,12 +123,14 @@ class DuplicateQuery(OrmRule):
             worst=count, at_stake_ms=sum(one.duration_ms for run in runs for one in run[1:]),
         )  # fmt: skip
         load = worst[0].orm
+        waits = "await " if worst[0].awaited else ""
         if load is not None and load.kind == "get":
-            text = f"found = session.get({load.entity or '…'}, key)  # keep it: the session forgets instances that nobody holds"
+            text = f"found = {waits}session.get({load.entity or '…'}, key)  # keep it: the session forgets instances that nobody holds"
         elif load is not None and load.entity is not None and _by_key(recorded.statement(worst[0])):
-            text = f"session.get({load.entity}, key)  # asks the session before the database"
+            text = f"{waits}session.get({load.entity}, key)  # asks the session before the database"
         else:
-            text = "rows = session.execute(query).all()  # once, before the loop or the calls that need it"
+            rows = "(await session.execute(query))" if waits else "session.execute(query)"
+            text = f"rows = {rows}.all()  # once, before the loop or the calls that need it"
         return with_remedy(
             finding, "Ask once and pass the result on",
             "The result cannot have changed between the repetitions."

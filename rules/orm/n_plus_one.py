@@ -10,7 +10,7 @@ from ..edit_place import edit_place
 from ..finding import Fact, Finding
 from ..loader_option import fold, loader_option
 from ..orm_rule import Claim, OrmRule, callers, sites, with_remedy
-from ..recorded import Recorded, in_task, unit_of
+from ..recorded import Recorded, unit_of
 
 MIN_PARENTS = 2
 """Instances of one query that were asked for the relationship: one is 1 + 1, which eager loading does not mend."""
@@ -112,7 +112,7 @@ class NPlusOne(OrmRule):
         mean = (finding.at_stake_ms or 0.0) / len(executions)
         reason = f"{'Both levels' if steps == 2 else 'All levels'} are loaded" if steps > 1 else "It is loaded"
         reason += " with the query: one statement for each collection, a join for what is single."
-        if in_task(chain.loads[0]):
+        if chain.loads[0].awaited:
             reason += " What is loaded is there without `awaitable_attrs`."
         return with_remedy(
             finding, f"Load {chain.path[-1]} together with the query", reason,

@@ -97,12 +97,16 @@ class WriteInLoop(OrmRule):
             ),
             worst=times, fingerprint=worst[0].fingerprint,
         )  # fmt: skip
+        waits = "await " if worst[0].awaited else ""
         if flushed:
-            text = "session.add_all(instances)\nsession.flush()  # once, after the loop"
+            added = "session.add_all(instances)\n" if kind == "INSERT" else ""
+            text = f"{added}{waits}session.flush()  # once, after the loop"
         elif kind == "INSERT":
-            text = "connection.execute(insert(table), rows)  # a list of dictionaries: one executemany"
+            text = f"{waits}connection.execute(insert(table), rows)  # a list of dictionaries: one executemany"
         else:
-            text = "connection.execute(statement, rows)  # bindparam() in the statement and a list of dictionaries"
+            text = (
+                f"{waits}connection.execute(statement, rows)  # bindparam() in the statement and a list of dictionaries"
+            )
         total = finding.at_stake_ms or 0.0
         return with_remedy(
             finding, f"Write the rows of {table} together",

@@ -72,6 +72,10 @@ def test_a_fault_is_found_at_its_query(library: Library, scenario: Scenario, tmp
         source = Path(inspect.getsourcefile(scenario.run) or "").read_text()
         gone = f".{edit.replaces[0][1].rpartition('.')[2]})"
         assert edit_source(source, edit).count(gone) == source.count(gone) - 1
+    told = "\n".join(code.text for remedy in remedies for code in remedy.code)
+    assert "await " not in told or scenario.is_async
+    if scenario.rule in ("write-in-loop", "duplicate-query", "commit-in-loop"):
+        assert ("await " in told) == scenario.is_async
     if scenario.rule == "commit-in-loop":
         (remedy,) = remedies
         # Fewer commits send no fewer statements, unless each has made instances forget what they know.
