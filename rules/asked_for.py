@@ -10,6 +10,7 @@ from ..analyzer.workload import Execution
 from .loader_option import loader_option
 from .recorded import Recorded
 
+LABEL = "One query for all values"
 MAX_COLUMNS = 6
 """An edit names no more of them."""
 
@@ -61,60 +62,78 @@ def followers(recorded: Recorded, executions: Sequence[Execution]) -> list[Execu
 
 
 def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Execution]) -> Iterator[Code]:
-    """The statement of a repetition, asking for all of its values. loads: the followers of its executions."""
-    asked = next(
-        (
-            (scan, one)
-            for scan in statement.scans
-            for one in scan.predicates
-            if one.kind == "equality" and not one.join and one.constant is None
-        ),
-        None,
-    )
-    if asked is None:
+    """The statement of a repetition, asking for all of its values. loads: the followers of its executions.
+
+    Of several values it cannot be told which of them change from call to call: they are compared together.
+    """
+    asked = [
+        (scan, one)
+        for scan in statement.scans
+        for one in scan.predicates
+        if one.kind == "equality" and not one.join and one.constant is None
+    ]
+    if not asked:
         return
-    scan, predicate = asked
-    column = predicate.expression
-    if len(statement.scans) > 1 and predicate.column is not None:
-        column = f"{identifier(scan.alias)}.{column}"
+    joined = len(statement.scans) > 1
+    columns = [
+        f"{identifier(scan.alias)}.{one.expression}" if joined and one.column is not None else one.expression
+        for scan, one in asked
+    ]
     load = run[0].orm
+    others = sum(len([one for one in scan.predicates if not one.join]) + scan.or_predicates for scan in statement.scans)
+    rest = others > len(asked)
     if any(scan.limited and scan.order_by for scan in statement.scans):
         # The first rows of each value are not the first rows of all.
-        yield Code(
-            "One query for all values",
-            "sql",
-            f"SELECT …\nFROM unnest(:values) AS wanted (value)\n"
-            f"CROSS JOIN LATERAL (SELECT … WHERE {column} = wanted.value ORDER BY … LIMIT …) AS found",
-        )
-    elif load is not None and load.entity is not None and _is_attribute(statement, scan, predicate):
-        attribute = f"{load.entity}.{predicate.column}"
-        wanted = _columns(statement, load.entity, predicate.column or "") or load.entity
+        yield _sql(_each_by_itself(columns))
+    elif load is not None and load.entity is not None and _are_attributes(statement, asked):
+        names = [one.column or "" for _, one in asked]
+        attributes = ", ".join(f"{load.entity}.{name}" for name in names)
+        found = f"tuple_({attributes})" if len(names) > 1 else attributes
+        text = f"select({_columns(statement, load.entity, names) or load.entity}).where({found}.in_(values))"
         options = _options(loads)
-        text = f"select({wanted}).where({attribute}.in_(values))"
-        yield Code("One query for all values", "python", text + (f".options({options})" if options else ""))
-    elif statement.aggregated:
-        yield Code(
-            "One query for all values", "sql", f"SELECT {column}, …\nWHERE {column} = ANY(:values)\nGROUP BY {column}"
-        )
+        text += f".options({options})" if options else ""
+        yield Code(LABEL, "python", text + ("  # its other conditions stay" if rest else ""))
     else:
-        yield Code("One query for all values", "sql", f"WHERE {column} = ANY(:values)")
+        whose = ", ".join(columns)
+        text = f"WHERE ({whose}) IN (VALUES …)" if len(columns) > 1 else f"WHERE {whose} = ANY(:values)"
+        text += " AND …" if rest else ""
+        yield _sql(f"SELECT {whose}, …\n{text}\nGROUP BY {whose}" if statement.aggregated else text)
 
 
-def _is_attribute(statement: Statement, scan: TableScan, predicate: Predicate) -> bool:
-    """Whether the condition is on a column of the entity that is asked for: of the only table, or of the one that the outputs
+def _sql(text: str) -> Code:
+    return Code(LABEL, "sql", text)
+
+
+def _each_by_itself(columns: Sequence[str]) -> str:
+    several = len(columns) > 1
+    names = [f"value_{number}" for number in range(1, len(columns) + 1)] if several else ["value"]
+    lists = ", ".join(f":{name}s" for name in names)
+    found = " AND ".join(f"{column} = wanted.{name}" for column, name in zip(columns, names, strict=True))
+    return (
+        f"SELECT …\nFROM unnest({lists}) AS wanted ({', '.join(names)})\n"
+        f"CROSS JOIN LATERAL (SELECT … WHERE {found} ORDER BY … LIMIT …) AS found"
+    )
+
+
+def _are_attributes(statement: Statement, asked: Sequence[tuple[TableScan, Predicate]]) -> bool:
+    """Whether the conditions are on columns of the entity that is asked for: of the only table, or of the one that the outputs
     begin with."""
     first = statement.outputs[0] if statement.outputs else None
-    own = len(statement.scans) == 1 or (first is not None and first[0] == scan.alias)
-    return own and not statement.aggregated and predicate.column is not None and predicate.column.isidentifier()
+    return not statement.aggregated and all(
+        (len(statement.scans) == 1 or (first is not None and first[0] == scan.alias))
+        and one.column is not None
+        and one.column.isidentifier()
+        for scan, one in asked
+    )
 
 
-def _columns(statement: Statement, entity: str, key: str) -> str | None:
-    """The outputs as attributes, by the key that tells the rows apart; None where whole instances are asked for: their primary
-    key is among the outputs, so what has neither the key nor more than a few columns is no instance."""
+def _columns(statement: Statement, entity: str, keys: Sequence[str]) -> str | None:
+    """The outputs as attributes, by the keys that tell the rows apart; None where whole instances are asked for: their columns are
+    all among the outputs, so what lacks a key and has no more than a few columns is no instance."""
     names = [one[1] for one in statement.outputs if one is not None and one[1].isidentifier()]
-    if not names or len(names) != len(statement.outputs) or len(names) > MAX_COLUMNS or key in names:
+    if not names or len(names) != len(statement.outputs) or len(names) > MAX_COLUMNS or set(keys) <= set(names):
         return None
-    return ", ".join(f"{entity}.{name}" for name in (key, *names))
+    return ", ".join(f"{entity}.{name}" for name in dict.fromkeys((*keys, *names)))
 
 
 def _options(loads: Sequence[Execution]) -> str:

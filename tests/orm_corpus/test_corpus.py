@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 import sqlalchemy.orm
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, tuple_
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from queryproof.analyzer.postgres.server import Server
@@ -56,7 +56,11 @@ def test_a_fault_is_found_at_its_query(library: Library, scenario: Scenario, tmp
     remedies = [finding.remedy for finding in findings if finding.remedy is not None]
     assert len(remedies) == len(findings)
     with Session(library.engines["psycopg2"]) as session:
-        names = vars(models) | vars(sqlalchemy.orm) | {"select": select, "session": session, "values": (), "ids": ()}
+        names = (
+            vars(models)
+            | vars(sqlalchemy.orm)
+            | {"select": select, "tuple_": tuple_, "session": session, "values": (), "ids": ()}
+        )
         for text in (one.text for remedy in remedies for one in remedy.code):
             if text.startswith(("select(", "session.scalars(")):
                 assert str(eval(text, dict(names)))

@@ -33,6 +33,10 @@ def test_first_rows_are_asked_for_value_by_value(sql: str, expected: str) -> Non
         ("SELECT book.id, book.title FROM author JOIN book ON author.id = book.author_id WHERE book.title = $1", "select(Book).where(Book.title.in_(values))"),
         ('SELECT b.id, b.title FROM book AS b JOIN author AS "A x" ON "A x".id = b.author_id WHERE "A x".name = $1', 'WHERE "A x".name = ANY(:values)'),
         ("SELECT count(*) FROM book JOIN author ON author.id = book.author_id WHERE author.name = $1", "SELECT author.name, …\nWHERE author.name = ANY(:values)\nGROUP BY author.name"),
+        ("SELECT orders.shop, orders.number, orders.note FROM orders WHERE orders.shop = $1 AND orders.number = $2", "select(Book).where(tuple_(Book.shop, Book.number).in_(values))"),
+        ("SELECT book.title FROM book WHERE book.author_id = $1 AND book.year > 2000", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))  # its other conditions stay"),
+        ("SELECT book.id FROM book JOIN author ON author.id = book.author_id WHERE author.name = $1 AND book.title = $2 AND (book.a = 1 OR book.b = 2)", "WHERE (book.title, author.name) IN (VALUES …) AND …"),
+        ("SELECT id FROM book WHERE a = $1 AND b = $2 ORDER BY made LIMIT 3", "SELECT …\nFROM unnest(:value_1s, :value_2s) AS wanted (value_1, value_2)\nCROSS JOIN LATERAL (SELECT … WHERE a = wanted.value_1 AND b = wanted.value_2 ORDER BY … LIMIT …) AS found"),
         ("SELECT book.id FROM book WHERE lower(book.title) = $1", "WHERE lower(title) = ANY(:values)"),
     ],
 )  # fmt: skip
