@@ -1,7 +1,8 @@
 """The reader's own source, where it is at hand: the line of a place, the statement around it, names of aliases."""
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -54,6 +55,14 @@ def source_line(place: CallSite) -> str:
     """The line's text, "" when the source is not at hand."""
     lines = _lines(place.file)
     return lines[place.line - 1].strip()[:MAX_LINE] if 0 < place.line <= len(lines) else ""
+
+
+def called_on(place: CallSite | None, methods: Sequence[str], otherwise: str) -> str:
+    """What the line calls one of the methods of, such as `self.session`; `otherwise` where it cannot be told."""
+    match = (
+        re.search(rf"([A-Za-z_][\w.]*)\.(?:{'|'.join(methods)})\(", source_line(place)) if place is not None else None
+    )
+    return match[1] if match is not None else otherwise
 
 
 def source_statement(place: CallSite) -> tuple[ast.stmt, ast.AST] | None:

@@ -96,7 +96,7 @@ class CartesianEagerLoad(OrmRule):
         separate = (load.roots or 0) + sum(count for _, count, _ in load.members)
         finding = self.finding(
             executions, place, " and ".join(names),
-            f"{' and '.join(names)} are joined into one query: {rows} rows for {load.roots} instances of {load.entity}, where "
+            f"{' and '.join(names)} are joined into one query: {rows} rows for {load.roots} {'instance' if load.roots == 1 else 'instances'} of {load.entity}, where "
             f"separate queries send about {separate}.",
             (
                 Fact("rows", rows, "rows"),

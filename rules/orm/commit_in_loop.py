@@ -10,6 +10,7 @@ from ...analyzer.workload import Execution
 from ..finding import Fact, Finding
 from ..orm_rule import Claim, OrmRule, with_remedy
 from ..recorded import MAX_GAP_S, Recorded, Step, loop_key, one_run
+from ..source import called_on
 
 MIN_COMMITS = 5
 FEW_ROWS = 3
@@ -97,7 +98,8 @@ class CommitInLoop(OrmRule):
             ),
             worst=count, at_stake_ms=sum(one.duration_ms for one in needless),
         )  # fmt: skip
-        commit = "await session.commit()" if writes[0].awaited else "session.commit()"
+        session = called_on(worst[0].commit.call_site, ("commit",), "session")
+        commit = f"{'await ' if writes[0].awaited else ''}{session}.commit()"
         text = (
             f"for number, item in enumerate(items, 1):\n    …\n    if number % 1_000 == 0:\n        {commit}\n{commit}"
         )

@@ -16,6 +16,7 @@ from ..asked_for import asked_for
 from ..finding import Fact, Finding, LookedAt, Subject
 from ..orm_rule import Claim, OrmRule, callers, sites, with_remedy
 from ..recorded import Recorded, loop_key
+from ..source import called_on
 
 MIN_REPEATS = 3
 MIN_PLACES = 2
@@ -124,12 +125,14 @@ class DuplicateQuery(OrmRule):
         )  # fmt: skip
         load = worst[0].orm
         waits = "await " if worst[0].awaited else ""
+        session = called_on(worst[0].call_site, ("get", "execute", "scalars", "scalar"), "session")
         if load is not None and load.kind == "get":
-            text = f"found = {waits}session.get({load.entity or '…'}, key)  # keep it: the session forgets instances that nobody holds"
+            found = f"{waits}{session}.get({load.entity or '…'}, key)"
+            text = f"found = {found}  # keep it: the session forgets instances that nobody holds"
         elif load is not None and load.entity is not None and _by_key(recorded.statement(worst[0])):
-            text = f"{waits}session.get({load.entity}, key)  # asks the session before the database"
+            text = f"{waits}{session}.get({load.entity}, key)  # asks the session before the database"
         else:
-            rows = "(await session.execute(query))" if waits else "session.execute(query)"
+            rows = f"({waits}{session}.execute(query))" if waits else f"{session}.execute(query)"
             text = f"rows = {rows}.all()  # once, before the loop or the calls that need it"
         return with_remedy(
             finding, "Ask once and pass the result on",
@@ -142,11 +145,13 @@ class DuplicateQuery(OrmRule):
 
 
 def _by_key(statement: Statement | None) -> bool:
-    """Whether it asks for one row of one table by its key, as `Session.get` does."""
+    """Whether it asks for one row of one table by its key, as `Session.get` does, and for whole rows: the key is among them."""
     if statement is None or statement.aggregated or len(statement.scans) != 1:
         return False
     columns = [(one.column, one.kind) for one in statement.scans[0].predicates]
-    return len(columns) == 1 and columns[0][0] in KEYS and columns[0][1] == "equality"
+    if len(columns) != 1 or columns[0][0] not in KEYS or columns[0][1] != "equality":
+        return False
+    return columns[0][0] in {one[1] for one in statement.outputs if one is not None}
 
 
 def _keep(

@@ -13,6 +13,7 @@ from ..option_codes import line_code
 from ..orm_rule import Claim, OrmRule, with_remedy
 from ..recorded import Recorded
 from ..row_use import RowUse, row_use
+from ..source import called_on
 
 MIN_ROWS = 10
 """Rows of a run that the source says are not used: fewer cost no more than one."""
@@ -20,28 +21,26 @@ MIN_UNREAD = 20
 MAX_SHARE = 0.1
 """Instances of a run of which most must be unread for the counts alone to be enough."""
 
-_WHAT: dict[RowUse, tuple[str, str, str]] = {
+_WHAT: dict[RowUse, tuple[str, str]] = {
     "first": (
         "only the first is used",
         "Ask for one row",
-        ".limit(1)  # with .order_by(…), so that it is always the same one",
     ),
     "slice": (
         "only a slice of them is used",
         "Let the database cut the slice",
-        ".order_by(…).limit(size).offset(start)  # or a condition on the last key of the page before",
     ),
     "count": (
         "they are only counted",
         "Let the database count",
-        "session.scalar(select(func.count()).select_from(…).where(…))",
     ),
     "exists": (
         "all that is asked is whether there are any",
         "Ask whether there is one",
-        "session.scalar(select(exists().where(…)))",
     ),
 }
+
+_SENDS = ("scalars", "execute", "scalar", "query")
 
 
 class FetchedButUnusedRows(OrmRule):
@@ -98,7 +97,8 @@ class FetchedButUnusedRows(OrmRule):
         for place, executions in places.items():
             use = row_use(place)
             if use in _WHAT:
-                yield Claim(self._finding(executions, place, _WHAT[use], 1.0), executions)
+                text = _instead(recorded, executions[0], use)
+                yield Claim(self._finding(executions, place, (*_WHAT[use], text), 1.0), executions)
             elif place in uses and _unread(uses[place]):
                 one = uses[place].use
                 what = (
@@ -126,6 +126,24 @@ class FetchedButUnusedRows(OrmRule):
             before=None, after=None, saves_ms=saves, rows=(float(worst), max(1.0, used)),
             how="rows counted in the recording; time is taken to be in proportion to rows",
         )  # fmt: skip
+
+
+def _instead(recorded: Recorded, execution: Execution, use: RowUse) -> str:
+    """What the query is to be, or to be given."""
+    statement, load = recorded.statement(execution), execution.orm
+    scans = statement.scans if statement is not None else ()
+    ordered = any(scan.order_by for scan in scans)
+    if use == "first":
+        return ".limit(1)" if ordered else ".limit(1)  # with .order_by(…), so that it is always the same one"
+    if use == "slice":
+        order = "" if ordered else ".order_by(…)"
+        return f"{order}.limit(size).offset(start)  # or a condition on the last key of the page before"
+    entity = (load.entity if load is not None else None) or "…"
+    whole = len(scans) == 1 and not scans[0].predicates and not scans[0].or_predicates
+    scalar = f"{'await ' if execution.awaited else ''}{called_on(execution.call_site, _SENDS, 'session')}.scalar"
+    if use == "count":
+        return f"{scalar}(select(func.count()).select_from({entity}){'' if whole else '.where(…)'})"
+    return f"{scalar}(select(exists().{f'select_from({entity})' if whole else 'where(…)'}))"
 
 
 def _count(execution: Execution) -> int | None:

@@ -89,10 +89,11 @@ class LazyLoadAfterCommit(OrmRule):
             ),
             worst=len(worst),
         )  # fmt: skip
+        maker = "async_sessionmaker" if worst[0].awaited else "sessionmaker"
         return with_remedy(
             finding, "Keep what the session knows over the commit",
             "Where rows may be changed by others in the meantime, read them again in one query instead; where only a few "
             "values are needed, read them before the commit.",
-            [Code("Where sessions are made", "python", "sessionmaker(engine, expire_on_commit=False)")],
+            [Code("Where sessions are made", "python", f"{maker}(engine, expire_on_commit=False)")],
             before=len(worst), after=0, saves_ms=finding.at_stake_ms,
         )  # fmt: skip

@@ -9,6 +9,7 @@ from ...analyzer.workload import Execution
 from ..finding import Fact, Finding, LookedAt, Subject
 from ..orm_rule import Claim, OrmRule, sites, with_remedy
 from ..recorded import WRITES, Recorded, Step, loop_key, runs
+from ..source import called_on
 
 MIN_WRITES = 5
 """Writes of one row each from one line; a flush counts as one, however many rows it writes."""
@@ -98,12 +99,16 @@ class WriteInLoop(OrmRule):
             worst=times, fingerprint=worst[0].fingerprint,
         )  # fmt: skip
         waits = "await " if worst[0].awaited else ""
+        place = worst[0].call_site
         if flushed:
-            added = "session.add_all(instances)\n" if kind == "INSERT" else ""
-            text = f"{added}{waits}session.flush()  # once, after the loop"
+            session = called_on(place, ("flush",), "session")
+            added = f"{session}.add_all(instances)\n" if kind == "INSERT" else ""
+            text = f"{added}{waits}{session}.flush()  # once, after the loop"
         elif kind == "INSERT":
-            text = f"{waits}connection.execute(insert(table), rows)  # a list of dictionaries: one executemany"
+            execute = f"{waits}{called_on(place, ('execute',), 'connection')}.execute"
+            text = f"{execute}(insert(table), rows)  # a list of dictionaries: one executemany"
         else:
+            # A session takes no list for an UPDATE with conditions, nor for a DELETE.
             text = (
                 f"{waits}connection.execute(statement, rows)  # bindparam() in the statement and a list of dictionaries"
             )

@@ -95,6 +95,31 @@ def test_a_fault_is_found_at_its_query(library: Library, scenario: Scenario, tmp
         assert "options(selectinload(Author.books), joinedload(Author.awards))" in edited
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("any_asked_in_python", "session.scalar(select(exists().where(…)))"),
+        ("async_counted_in_python", "await session.scalar(select(func.count()).select_from(Entry))"),
+        ("length_of_a_legacy_query", "session.scalar(select(func.count()).select_from(Book).where(…))"),
+        ("first_without_limit", ".limit(1)"),
+        ("commit_by_core", "        connection.commit()\nconnection.commit()"),
+        ("awaited_after_commit", "async_sessionmaker(engine, expire_on_commit=False)"),
+        ("flush_of_each_change", "session.flush()  # once, after the loop"),
+        ("insert_by_core", "session.execute(insert(table), rows)"),
+        ("delete_by_key", "connection.execute(statement, rows)"),
+        ("the_same_in_a_loop", "session.get(Author, key)"),
+        ("the_same_from_two_helpers", "rows = session.execute(query).all()"),
+        ("async_same_again", "rows = (await session.execute(query)).all()"),
+    ],
+)
+def test_a_remedy_speaks_of_the_code_at_hand(library: Library, name: str, code: str, tmp_path: Path) -> None:
+    scenario = next(one for one in ALL if one.name == name)
+    (finding,) = library.run(scenario, "psycopg2", tmp_path)
+    assert finding.remedy is not None
+    text = finding.remedy.code[0].text
+    assert text.startswith(code) or text.endswith(code)
+
+
 def check_that_it_runs(engine: Engine, scenario: Scenario) -> None:
     names: dict[str, Any] = vars(models) | vars(sqlalchemy.orm)
     root: Any = names.get(scenario.root)

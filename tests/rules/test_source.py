@@ -6,7 +6,7 @@ import pytest
 
 from queryproof.analyzer.query import CallSite
 from queryproof.analyzer.source_edit.tree import Tree
-from queryproof.rules.source import source_line, source_statement
+from queryproof.rules.source import called_on, source_line, source_statement
 
 PAGED = "import os\n\f\ndef send():\n    text = 'a\u2028b'\n\n    return os.sep\n"
 
@@ -20,3 +20,23 @@ def test_form_feeds_and_the_like_end_no_line(tmp_path: Path, monkeypatch: pytest
     assert found is not None
     assert found[0].lineno == 6
     assert Tree(PAGED).indentation(6) == "    "
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("self.db.session.commit()", "self.db.session"),
+        ("rows = await s.execute(query)", "s"),
+        ("make().execute(query)", "session"),
+        ("helper(query)", "session"),
+        ("rows[0].execute(query)", "session"),
+    ],
+)
+def test_what_is_called_is_named_as_the_line_names_it(
+    line: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("shop.py").write_text(f"{line}\n")
+    assert called_on(CallSite("shop.py", 1, "work"), ("execute", "commit"), "session") == expected
+    assert called_on(CallSite("gone.py", 1, "work"), ("execute", "commit"), "session") == "session"
+    assert called_on(None, ("execute",), "connection") == "connection"
