@@ -12,6 +12,8 @@ _NO_BTREE = frozenset(
 )
 GEOMETRY = frozenset(("point", "box", "polygon", "circle", "geometry", "geography"))
 NETWORK = frozenset(("inet", "cidr"))
+RANGES = frozenset(("int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange"))
+"""Each is also the name of the function that makes one of its two ends."""
 MAX_KEY_WIDTH = 800
 """Bytes of all keys: a B-tree entry may not exceed 2,704, and wide entries make a deep tree."""
 
@@ -30,6 +32,7 @@ _TEXT = frozenset(("text", "character varying", "character", "name"))
 _TEXT_FUNCTIONS = frozenset(
     "lower upper trim btrim ltrim rtrim substr substring left right replace md5 initcap".split()
 )
+_DISTANCES = frozenset(("<->", "<=>", "<#>", "<+>", "<~>", "<%>", "<<->", "<->>", "<<<->", "<->>>"))
 _STABLE = frozenset(
     "now age to_char to_date to_timestamp timeofday concat concat_ws format unaccent current_setting to_json to_jsonb "
     "row_to_json array_to_string date_part".split()
@@ -83,6 +86,8 @@ def _faults(node: Node, table: Table, schema: Schema) -> Iterator[str]:
             if "A_Const" not in fields["arg"] and _changes_with_settings(own, wanted):
                 settings = "TimeZone" if TZ in (own, wanted) else "DateStyle and the like"
                 yield f"the cast from {own or 'its type'} to {wanted} depends on {settings}: it is not immutable"
+        elif kind(one) == "A_Expr" and operator(fields) in _DISTANCES:
+            yield "an index of distances would serve this one place or word"
         elif kind(one) == "A_Expr" and operator(fields) in ("+", "-", "<", ">", "=", "<=", ">="):
             sides = {type_of(fields.get(side, {}), table) for side in ("lexpr", "rexpr")}
             if TZ in sides and (operator(fields) in ("+",) or sides & {PLAIN, "date", "interval"}):
@@ -158,6 +163,8 @@ def _result_type(call: Node, table: Table) -> str:
         return "text"
     if name == "to_tsvector":
         return "tsvector"
+    if name in RANGES:
+        return name
     if name == "date_trunc" and len(arguments) >= 2:
         own = type_of(arguments[1], table)
         return TZ if own == "date" else own

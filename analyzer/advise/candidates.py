@@ -4,6 +4,7 @@ Key order follows equality → sort → range, equality columns by falling numbe
 CockroachDB's index recommender publishes (equality, range, join and order columns combined), equality–sort–range.
 """
 
+import re
 from collections.abc import Iterator
 
 from ..schema import Schema, Table
@@ -18,6 +19,11 @@ from .candidates_partial import partial
 from .unique_key import made_unique, unique_key
 
 __all__ = ["candidates", "obstacles", "together"]
+
+_OF_A_DAY = re.compile(r"(?i)\bdate_trunc\(|\bto_char\(|::date$")
+"""Expressions that are equal for all moments of a day, a month or a year."""
+_FROM_POINT = re.compile(r"(?i)<->.*\bpoint\b|\bpoint\b.*<->")
+_SEARCHED = "value = ANY(array column) is no condition of any operator class"
 
 
 def candidates(scan: TableScan, table: Table, schema: Schema) -> tuple[CandidateIndex, ...]:
@@ -110,7 +116,10 @@ def obstacles(scan: TableScan, table: Table, schema: Schema) -> tuple[tuple[str,
 
 
 def _obstacle(predicate: Predicate, table: Table, schema: Schema) -> str | None:
+    column = table.column(predicate.column) if predicate.column is not None else None
     if predicate.kind == "other":
+        if predicate.operator == "= ANY" and column is not None and column.type.endswith("[]"):
+            return f"{_SEARCHED}: write {predicate.expression} @> ARRAY[value], which a GIN index serves"
         return {
             "<>": "<> keeps nearly every row: no index narrows it",
             "IS DISTINCT FROM": "IS DISTINCT FROM keeps nearly every row: no index narrows it",
@@ -120,7 +129,12 @@ def _obstacle(predicate: Predicate, table: Table, schema: Schema) -> str | None:
             CONVERTED: "the other side's type makes PostgreSQL convert the column: give a value of the column's own type",
         }.get(predicate.operator)
     if predicate.column is None:
-        return why_not_indexable(predicate.expression, table, schema)
+        reason = why_not_indexable(predicate.expression, table, schema)
+        if reason is not None and predicate.kind in ("equality", "range") and _OF_A_DAY.search(predicate.expression):
+            return f"{reason}: write the bounds of the day, month or year as a range of the column, >= and <"
+        if reason is not None and predicate.kind == "range" and _FROM_POINT.search(predicate.expression):
+            return f"{reason}: write that it lies within a circle, <@ circle(centre, radius), which a GiST index serves"
+        return reason
     if (
         predicate.kind == "like"
         and predicate.constant is not None

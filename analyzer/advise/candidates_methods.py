@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from ..schema import Schema, Table
 from ..sql.statement import Predicate, TableScan
 from .candidate_index import CandidateIndex, Key
-from .candidate_types import GEOMETRY, NETWORK, base, expression_type, is_range, is_text, sortable, why_not_indexable
+from .candidate_types import (
+    GEOMETRY,
+    NETWORK,
+    RANGES,
+    base,
+    expression_type,
+    is_range,
+    is_text,
+    sortable,
+    why_not_indexable,
+)
 from .candidates_btree import Wanted
 from .candidates_partial import partial_condition, plain_value
 
@@ -29,6 +39,7 @@ _ARRAY = frozenset(("@>", "<@", "&&"))
 _RANGE = frozenset(("@>", "<@", "&&", "<<", ">>", "&<", "&>", "-|-", "="))
 _GEOMETRY = frozenset(("@>", "<@", "&&", "<<", ">>", "&<", "&>", "~=", "<<|", "|>>"))
 _NETWORK = frozenset(("&&", "<<", ">>", "<<=", ">>="))
+_LTREE = frozenset(("@>", "<@", "~"))
 _SPGIST_GEOMETRY = frozenset(("point", "box", "polygon"))
 
 
@@ -135,6 +146,10 @@ def gists(scan: TableScan, table: Table, schema: Schema) -> Iterator[CandidateIn
     """Ranges, geometry, networks; nearest neighbours by an ordering operator."""
     for predicate in scan.predicates:
         column = table.column(predicate.column) if predicate.column is not None else None
+        if predicate.column is None and predicate.kind == "contains" and predicate.operator in _RANGE:
+            yield from _made_range(predicate, table, schema)
+        if column is not None and base(column.type) == "ltree" and predicate.operator in _LTREE:
+            yield _index(table, "gist", (Key(column.name),), "GiST on ltree")
         if column is None or predicate.kind not in ("contains", "equality"):
             continue
         name = base(column.type)
@@ -150,9 +165,14 @@ def gists(scan: TableScan, table: Table, schema: Schema) -> Iterator[CandidateIn
             yield _index(table, "gist", (Key(column.name),), "GiST on geometry")
             if name in _SPGIST_GEOMETRY:
                 yield _index(table, "spgist", (Key(column.name),), "SP-GiST on geometry")
-        elif name == "ltree" and predicate.operator in ("@>", "<@"):
-            yield _index(table, "gist", (Key(column.name),), "GiST on ltree")
     yield from _nearest(scan, table, schema)
+
+
+def _made_range(predicate: Predicate, table: Table, schema: Schema) -> Iterator[CandidateIndex]:
+    """A range that is made of two columns, as `tstzrange(begins, ends) @> now()`."""
+    made = expression_type(predicate.expression, table) in RANGES
+    if made and not why_not_indexable(predicate.expression, table, schema):
+        yield _index(table, "gist", (Key(None, predicate.expression),), "GiST on a range")
 
 
 def _gist_with_scalar(scan: TableScan, table: Table, schema: Schema, key: Key) -> Iterator[CandidateIndex]:

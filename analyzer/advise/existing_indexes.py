@@ -76,7 +76,8 @@ def _candidates(
         wider.sort(key=lambda other: (-len(other.columns), other.name))
         by_new = [name for one, name in new if _stands_in(index, _as_index(one, table))]
         if keep:
-            yield 0, index, f"it is the same as {keep[0].name}", [keep[0].name]
+            backwards = "" if _shape(index) == _shape(keep[0]) else " read backwards"
+            yield 0, index, f"it is the same as {keep[0].name}{backwards}", [keep[0].name]
         if wider:
             yield 1, index, f"{wider[0].name} begins with the same columns and serves what it serves", [wider[0].name]
         elif by_new:
@@ -161,7 +162,14 @@ def _finds(index: Index, key: ForeignKey) -> bool:
 
 def _same(one: Index, other: Index) -> bool:
     kinds = (one.method, one.operator_classes) == (other.method, other.operator_classes)
-    return kinds and _shape(one) == _shape(other) and set(one.include) == set(other.include)
+    alike = _shape(one) == _shape(other) or (one.method == "btree" and _shape(one) == _shape(_backwards(other)))
+    return kinds and alike and set(one.include) == set(other.include)
+
+
+def _backwards(index: Index) -> Index:
+    """The index as a scan from its end sees it."""
+    turned = [not one for one in index.descending]
+    return replace(index, descending=tuple(turned), nulls_first=tuple(not one for one in index.nulls_first))
 
 
 def _stands_in(index: Index, other: Index) -> bool:

@@ -29,7 +29,12 @@ GIST_FILL, PLANE_FILL, SPGIST_FILL = 0.8, 0.6, 0.47
 """Share of a page that is used after splits: ranges and networks in GiST, points and boxes in GiST, anything in SP-GiST (where
 values that come in order leave a third, and random ones two thirds)."""
 BOX_BYTES = 32.0
+TRIGRAM_BYTES = 3.0
+"""A leaf of gist_trgm_ops lists the different three-letter pieces of its value, about one for each letter and one more."""
 _PLANE = ("point", "box", "polygon", "circle")
+_FIXED_CAST = re.compile(r"::(?P<kind>int|float)(?P<bytes>[248])$")
+_SUBSCRIPT = re.compile(r"\w+\['")
+"""`data['k']` of a document."""
 UNKNOWN_WIDTH = 16
 """Bytes assumed for a key without statistics."""
 
@@ -238,7 +243,13 @@ def _gist(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
     columns = [table.column(key.column) for key in index.keys if key.column is not None]
     geometry = any(column is not None and column.type.startswith(_PLANE) for column in columns)
     if geometry and index.method == "gist":
-        widths = [replace(one, bytes=max(one.bytes, BOX_BYTES)) for one in widths]
+        # Of a polygon or a circle too it keeps the box around it.
+        widths = [replace(one, bytes=BOX_BYTES, spread=0.0) for one in widths]
+    trigrams = [(key.operator_class or "").endswith("gist_trgm_ops") for key in index.keys]
+    widths = [
+        replace(one, bytes=TRIGRAM_BYTES * (one.bytes + 1) + 5, spread=TRIGRAM_BYTES * one.spread) if pieces else one
+        for one, pieces in zip(widths, trigrams, strict=True)
+    ]
     filled = SPGIST_FILL if index.method == "spgist" else PLANE_FILL if geometry else GIST_FILL
     entry = _entry_bytes(widths) + LINE_POINTER
     pages = level = max(1, math.ceil(rows * entry / ((PAGE - 40) * filled)))
@@ -302,15 +313,19 @@ def _width_of(name: str | None, expression: str, table: Table) -> _Width:
 
 def _expression_width(expression: str, table: Table) -> _Width:
     lowered = expression.lower()
+    cast = _FIXED_CAST.search(lowered)
+    if cast is not None:
+        size = int(cast["bytes"])
+        return _Width(size, size, 0.0, cast["kind"] != "float")
     if re.match(r"\(*\s*(date|cast\(.* as date)\b", lowered) or lowered.endswith("::date"):
         return _Width(4, 4, 0.0, True)
     if "date_trunc" in lowered or lowered.endswith(("::bigint", "::timestamp")):
         return _Width(8, 8, 0.0, True)
-    if lowered.endswith(("::integer", "::int")) or lowered.startswith("length("):
+    if lowered.endswith(("::integer", "::int")) or re.fullmatch(r"length\([^()]*\)", lowered):
         return _Width(4, 4, 0.0, True)
     words = names_in(expression)
     widths = [float(column.average_width or UNKNOWN_WIDTH) for column in table.columns if column.name in words]
-    if "->" in expression and widths:
+    if widths and ("->" in expression or _SUBSCRIPT.match(expression)):
         # One value out of a document.
         return _Width(min(UNKNOWN_WIDTH, sum(widths)), 1, 0.0, True)
     return _Width(sum(widths) or UNKNOWN_WIDTH, 1, 0.0, True)

@@ -93,6 +93,13 @@ def _reason(
     if not any(scan.predicates or scan.or_branches for scan in scans):
         if any(scan.or_predicates for scan in scans):
             return "its conditions are joined by OR and do not each restrict this table", "a UNION of two queries"
+        if node.filter and not scans:
+            return (
+                "its condition stands in a function that the statement calls",
+                "give the function's own statement too",
+            )
+        if node.filter:
+            return "its condition names no column of the table: every row has to be looked at", ""
         return "the query asks for every row of the table: reading it from start to end is the cheapest way", ""
     share = node.plan_rows / rows if rows else 0.0
     if share > 0.1:

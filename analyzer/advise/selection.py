@@ -8,6 +8,7 @@ from .banned import NOTHING, Banned
 from .candidate_index import CandidateIndex
 from .existing_indexes import dropped_indexes
 from .selection_search import Search
+from .selection_smaller import smaller_members
 from .selection_types import (
     ChosenIndex,
     Constraints,
@@ -77,6 +78,8 @@ def select_indexes(
         curve.append(CurvePoint(budget, costs.size(point), len(members(point)), search.share(point)))
     limit = constraints.budget_bytes
     best = min((one for one in found if limit is None or costs.size(one) <= limit), key=search.objective)
+    if limit is None:
+        best = smaller_members(search, best)
     names = index_names([costs.indexes[one] for one in members(best)], schema)
     dropped: tuple[DroppedIndex, ...] = ()
     if drop_existing:

@@ -231,10 +231,14 @@ class Search:
         """What is made as low as possible: the workload's cost, and what keeping the indexes costs its writes."""
         return self.costs.total(on) + sum(self.write_cost(one) for one in members(on))
 
+    def allows(self, index: CandidateIndex) -> bool:
+        """Whether nothing was found that speaks against the index."""
+        return index not in self._banned and index not in self._rejected
+
     def write_cost(self, number: int) -> float:
         """Planner units that keeping the index costs in the recorded interval."""
-        for index in self.costs.indexes[len(self._kept) : number + 1]:
-            self._kept.append(self._writes.cost(index))
+        for one in range(len(self._kept), number + 1):
+            self._kept.append(self._writes.cost(self.costs.indexes[one], self.costs.sizes[one]))
         return self._kept[number]
 
     def _scale(self, on: IndexSet) -> float:

@@ -32,7 +32,7 @@ class Text:
     """A statement with its weight: calls of its group times its share. tables: None when it is not known what it reads.
 
     unnamed: whether it may compare columns that it does not name. relevant: the known indexes that its plans can depend on; own:
-    those of them all whose columns it names. indifferent: handles of the others. prices: what has been asked so far; answered:
+    those of them all whose columns, or whose condition's, it names. indifferent: handles of the others. prices: what has been asked so far; answered:
     which of them holds for a set.
     """
 
@@ -110,7 +110,8 @@ class WorkloadCosts:
         for text in self.texts:
             if self._concerns((index.schema, index.table), columns, condition, text):
                 text.relevant |= 1 << number
-                if columns <= text.words:
+                # Of a partial index whose condition the text names the plan may read every entry, whatever its keys are.
+                if columns <= text.words or (condition and condition <= text.words):
                     text.own |= 1 << number
             else:
                 text.indifferent.add(handle)

@@ -24,18 +24,19 @@ class WriteCosts:
         self._writes = {(one.schema, one.table): one for one in writes}
         self._known: dict[CandidateIndex, float] = {}
 
-    def cost(self, index: CandidateIndex) -> float:
+    def cost(self, index: CandidateIndex, size_bytes: int) -> float:
         """Planner units in the interval in which the writes were recorded: entries for new rows and for new row versions,
-        and entries in all other indexes for updates that no longer are heap-only."""
+        and entries in all other indexes for updates that no longer are heap-only. size_bytes: of the index."""
         if index not in self._known:
-            self._known[index] = self._cost(index)
+            self._known[index] = self._cost(index, size_bytes)
         return self._known[index]
 
-    def _cost(self, index: CandidateIndex) -> float:
+    def _cost(self, index: CandidateIndex, size_bytes: int) -> float:
         writes, table = self._writes.get((index.schema, index.table)), self._schema.table(index.table, index.schema)
         if writes is None or table is None:
             return 0.0
-        entry = entry_cost(index, table)
+        # A row that a partial index leaves out costs it nothing.
+        entry = entry_cost(index, table) * _kept_share(index, table, size_bytes)
         lost = 0.0 if self._summary(index) else _hot_lost(index, table, writes)
         others = max(1, len(table.indexes)) * ENTRY_COST
         return entry * (writes.inserts + max(0.0, writes.updates - writes.hot_updates)) + lost * (entry + others)
@@ -49,6 +50,11 @@ def entry_cost(index: CandidateIndex, table: Table) -> float:
     size = index_size(index, table)
     width = size.bytes / max(1.0, table.rows or size.entries or 1.0)
     return ENTRY_COST + PAGE_COST * width / 8192
+
+
+def _kept_share(index: CandidateIndex, table: Table, size_bytes: int) -> float:
+    """Share of the rows (0–1) that the index holds, by its size beside that of the whole."""
+    return min(1.0, size_bytes / max(1, index_size(index, table).bytes)) if index.predicate is not None else 1.0
 
 
 def _hot_lost(index: CandidateIndex, table: Table, writes: TableWrites) -> float:

@@ -132,6 +132,8 @@ def _column(row: tuple[Any, ...], rows: float | None) -> Column:
         length, align, elements, element_frequencies,
     ) = row  # fmt: skip
     total = None
+    # ANALYZE keeps zero where it cannot tell, as of types without an equality operator.
+    distinct = distinct or None
     if distinct is not None:
         # pg_stats keeps a negative ratio of the rows when the number grows with the table.
         total = float(distinct) if distinct >= 0 else -float(distinct) * (rows or 0.0)

@@ -70,6 +70,9 @@ CREATE DOMAIN handle AS text COLLATE words;
 CREATE DOMAIN short_handle AS handle CHECK (length(value) < 40);
 CREATE TABLE contacts (id int PRIMARY KEY, called short_handle NOT NULL, about handle NOT NULL, filler text NOT NULL);
 INSERT INTO contacts SELECT n, md5(n::text), 'word' || n || ' of ' || md5(n::text), repeat('z', 80) FROM generate_series(1, 20000) n;
+CREATE EXTENSION ltree;
+CREATE TABLE shelves (id int PRIMARY KEY, path ltree NOT NULL, filler text NOT NULL);
+INSERT INTO shelves SELECT n, ('top.l' || n % 50 || '.m' || n)::ltree, repeat('z', 200) FROM generate_series(1, 20000) n;
 CREATE VIEW adults AS SELECT id, name, lower(email) AS mail, age FROM people WHERE age >= 18;
 CREATE MATERIALIZED VIEW totals AS SELECT person_id, sum(total) AS total FROM orders GROUP BY person_id;
 CREATE SCHEMA "Odd Schema";
@@ -164,6 +167,7 @@ def advisor(server: Server) -> Iterator[Advisor]:
             "worded",
             "events",
             "contacts",
+            "shelves",
             "parted",
             "totals",
             '"Odd Schema"."Or""der"',

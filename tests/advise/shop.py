@@ -41,6 +41,9 @@ ALTER TABLE notes CLUSTER ON notes_page;
 CREATE INDEX notes_word ON notes (word);
 CREATE TABLE "Old Sales" (id int PRIMARY KEY, "the ""buyer"" id" int NOT NULL, "first name" text NOT NULL);
 INSERT INTO "Old Sales" SELECT n, n % 3000, repeat('x', 60) FROM generate_series(1, 30000) n;
+CREATE INDEX old_down ON "Old Sales" ("first name" DESC, id);
+CREATE INDEX old_up ON "Old Sales" ("first name" NULLS LAST, id DESC);
+CREATE INDEX old_up_first ON "Old Sales" ("first name" NULLS FIRST, id DESC);
 """
 FREE = Constraints()
 

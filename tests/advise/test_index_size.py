@@ -76,6 +76,7 @@ CREATE TABLE papers AS SELECT n AS id, ARRAY['t' || n % 1000, 'u' || n % 7] AS t
         FROM generate_series(1, 20 + n % 40) g) AS essay, timestamp '2024-01-01' + n * interval '1 minute' AS at, 'User Name ' || n AS "full name", int4range(n, n + 5) AS span,
     tsrange(timestamp '2024-01-01' + n * interval '1 hour', timestamp '2024-01-02' + n * interval '1 hour') AS period,
     point(random(), random()) AS spot, box(point(n % 100, n / 100), point(n % 100 + 1, n / 100 + 1)) AS area,
+    polygon(circle(point(random() * 100, random() * 100), 1)) AS shape,
     ('10.' || n % 200 || '.' || n % 250 || '.1')::inet AS address
 FROM generate_series(1, 8000) n;
 ALTER TABLE papers ADD tsv tsvector GENERATED ALWAYS AS (to_tsvector('english', essay)) STORED;
@@ -91,7 +92,9 @@ GUESSED = (
     ("btree", "date_trunc('day', at)", ""), ("btree", "(doc ->> 'k')::int4", ""),
     ("btree", 'lower("full name")', ""), ("gist", "span", ""), ("spgist", "span", ""), ("gist", "period", ""),
     ("spgist", "period", ""), ("gist", "spot", ""), ("spgist", "spot", ""), ("gist", "area", ""), ("spgist", "area", ""),
-    ("gist", "address", "inet_ops"), ("spgist", "address", ""),
+    ("gist", "address", "inet_ops"), ("spgist", "address", ""), ("gist", "shape", ""), ("gist", "hex", "gist_trgm_ops"),
+    ("gist", "essay", "gist_trgm_ops"), ("btree", "(wide ->> 'user')::int4", ""), ("btree", "(wide ->> 'amount')::int8", ""),
+    ("btree", "wide['user']", ""),
 )  # fmt: skip
 
 

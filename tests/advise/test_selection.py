@@ -20,6 +20,7 @@ from queryproof.analyzer.postgres.clone import HollowClone
 from queryproof.analyzer.postgres.clone_source import read_source
 from queryproof.analyzer.postgres.server import Server
 
+from .conftest import shown
 from .shop import SHOP, Shop, pool
 
 BY_PAGE = "SELECT filler FROM visits WHERE page = 7"
@@ -37,10 +38,6 @@ def shop(server: Server, run_sql: Callable[..., None]) -> Iterator[Shop]:
     run_sql(server.url("shop", "app"), SHOP, "ANALYZE", "VACUUM sales")
     with HollowClone(read_source(server.url("shop", "reader"))) as clone:
         yield Shop(CloneWhatIf(clone), clone.schema())
-
-
-def shown(selection: Selection) -> set[str]:
-    return {one.index.target("", one.index.table)[3:].replace('"', "") for one in selection.chosen}
 
 
 def test_each_query_gets_what_serves_it(shop: Shop) -> None:
@@ -238,6 +235,33 @@ def test_a_covering_copy_of_a_key_is_chosen_only_where_the_table_is_not_visited(
         assert shop.select(tempting).chosen == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("SELECT * FROM sales WHERE state = 'open'", "sales (id) WHERE state = 'open'"),
+        ("SELECT note FROM sales WHERE state = 'open'", "sales (id) WHERE state = 'open'"),
+        ("SELECT * FROM sales WHERE state = 'open' ORDER BY day LIMIT 20", "sales (day) WHERE state = 'open'"),
+        ("SELECT * FROM sales WHERE state = 'open' AND cents = 200", "sales (cents) WHERE state = 'open'"),
+    ],
+)
+def test_of_indexes_that_serve_alike_the_much_smaller_one_is_chosen(shop: Shop, text: str, wanted: str) -> None:
+    assert [shown(one.index) for one in shop.select(text).chosen] == [wanted]
+
+
+def test_a_smaller_index_that_a_query_would_feel_does_not_take_the_place_of_a_larger_one(shop: Shop) -> None:
+    texts = ("SELECT * FROM sales WHERE state = 'open' AND cents = 200", "SELECT * FROM sales WHERE cents = 200")
+    assert "sales (cents)" in {shown(one.index) for one in shop.select(*texts).chosen}
+
+
+def test_rows_that_a_partial_index_leaves_out_cost_it_no_writes(shop: Shop) -> None:
+    whole = CandidateIndex("public", "sales", "btree", (Key("day"),))
+    part = replace(whole, predicate="state = 'open'")
+    costs = WorkloadCosts([WeightedQuery("q", ((OPEN, 1.0),), 1.0)], shop.what_if, shop.schema)
+    search = Search(costs, shop.schema, Constraints(), [TableWrites("public", "sales", 1e6, 0, 0, 0)], lambda *_: None)
+    of_whole, of_part = (search.write_cost(number) for one in (whole, part) if (number := costs.add(one)) is not None)
+    assert 0 < of_part < of_whole / 20
+
+
 def gone(selection: Selection) -> dict[str, tuple[str, ...]]:
     return {one.name: one.replaced_by for one in selection.dropped}
 
@@ -250,6 +274,16 @@ def test_duplicates_prefixes_and_unused_indexes_can_go_and_what_protects_more_st
     assert not {"visits_page", "visits_word", "visits_buyer", "visits_code", "visits_pkey", "visits_needed"} & set(
         found
     )
+
+
+def test_an_index_that_is_another_one_read_backwards_is_a_duplicate(shop: Shop) -> None:
+    dropped = {
+        one.name: one for one in shop.select('SELECT * FROM "Old Sales" ORDER BY "first name", id DESC LIMIT 3').dropped
+    }
+    assert dropped["old_up"].replaced_by == ("old_down",)
+    assert dropped["old_up"].reason == "it is the same as old_down read backwards"
+    assert "old_down" not in dropped
+    assert dropped["old_up_first"].replaced_by == ()
 
 
 def test_what_stands_in_for_an_index_that_goes_stays_itself(shop: Shop) -> None:
