@@ -70,6 +70,8 @@ class OrmLoad:
         when the session knew some of them already. members: (relationship, instances, whether each has one root only) of the
         root's joined collections, counted with the roots.
     check: carried by one lazy load of each origin and path, the first of a second parent.
+    renamed: columns of the entity whose attributes are called otherwise, with these. columns: the query asks for columns or
+        expressions, not for instances.
     """
 
     kind: LoadKind
@@ -90,6 +92,12 @@ class OrmLoad:
     roots: int | None = None
     members: tuple[tuple[str, int, bool], ...] = ()
     check: OptionCheck | None = None
+    renamed: tuple[tuple[str, str], ...] = ()
+    columns: bool = False
+
+    def attribute(self, column: str) -> str:
+        """The entity's attribute of that column."""
+        return dict(self.renamed).get(column, column)
 
     @property
     def deferred(self) -> bool:

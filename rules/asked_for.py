@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from ..analyzer.query import OrmLoad
 from ..analyzer.recommendation import Code
 from ..analyzer.sql.deparse import identifier
 from ..analyzer.sql.statement import Predicate, Statement, TableScan
@@ -11,8 +12,6 @@ from .loader_option import loader_option
 from .recorded import Recorded
 
 LABEL = "One query for all values"
-MAX_COLUMNS = 6
-"""An edit names no more of them."""
 
 
 def asked_for(recorded: Recorded, execution: Execution) -> Statement | None:
@@ -86,10 +85,11 @@ def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Exec
         # The first rows of each value are not the first rows of all.
         yield _sql(_each_by_itself(columns))
     elif load is not None and load.entity is not None and _are_attributes(statement, asked):
-        names = [one.column or "" for _, one in asked]
-        attributes = ", ".join(f"{load.entity}.{name}" for name in names)
-        found = f"tuple_({attributes})" if len(names) > 1 else attributes
-        text = f"select({_columns(statement, load.entity, names) or load.entity}).where({found}.in_(values))"
+        keys = [one.column or "" for _, one in asked]
+        attributes = _attributes(load, keys)
+        found = f"tuple_({attributes})" if len(keys) > 1 else attributes
+        wanted = _columns(statement, load, keys) if load.columns else load.entity
+        text = f"select({wanted}).where({found}.in_(values))"
         options = _options(loads)
         text += f".options({options})" if options else ""
         yield Code(LABEL, "python", text + ("  # its other conditions stay" if rest else ""))
@@ -127,13 +127,16 @@ def _are_attributes(statement: Statement, asked: Sequence[tuple[TableScan, Predi
     )
 
 
-def _columns(statement: Statement, entity: str, keys: Sequence[str]) -> str | None:
-    """The outputs as attributes, by the keys that tell the rows apart; None where whole instances are asked for: their columns are
-    all among the outputs, so what lacks a key and has no more than a few columns is no instance."""
+def _attributes(load: OrmLoad, columns: Sequence[str]) -> str:
+    return ", ".join(f"{load.entity}.{load.attribute(name)}" for name in columns)
+
+
+def _columns(statement: Statement, load: OrmLoad, keys: Sequence[str]) -> str:
+    """The outputs as attributes, behind the keys that tell the rows apart; `…` where they cannot be named."""
     names = [one[1] for one in statement.outputs if one is not None and one[1].isidentifier()]
-    if not names or len(names) != len(statement.outputs) or len(names) > MAX_COLUMNS or set(keys) <= set(names):
-        return None
-    return ", ".join(f"{entity}.{name}" for name in dict.fromkeys((*keys, *names)))
+    if not names or len(names) != len(statement.outputs):
+        return f"{_attributes(load, keys)}, …"
+    return _attributes(load, list(dict.fromkeys((*keys, *names))))
 
 
 def _options(loads: Sequence[Execution]) -> str:

@@ -26,7 +26,7 @@ from .references import References
 from .sealed_line import sealed_line
 from .warn import warn
 
-VERSION = 2
+VERSION = 3
 MAX_RECORD = 64 * 1024
 """Bytes. Parameters that do not fit are left out; a statement that does not fit is cut and marked."""
 EXECUTION = '{"t":"q"'

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from json.encoder import encode_basestring_ascii as quote
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect
+from sqlalchemy import Column, inspect
 from sqlalchemy.orm import Mapper
 
 from .option_check import CONTAINED
@@ -34,13 +34,23 @@ _names: dict[tuple[object, ...], tuple[str, ...]] = {}
 
 
 def query_shape(
-    kind: str, entity: type | None, options: tuple[object, ...], *, aliased: bool, streamed: bool, renews: bool
+    kind: str,
+    entity: type | None,
+    options: tuple[object, ...],
+    *,
+    aliased: bool,
+    streamed: bool,
+    renews: bool,
+    columns: bool,
 ) -> Shape:
-    """Of a top-level query. options: as of `options_key`; renews: it asks for populate_existing."""
+    """Of a top-level query. options: as of `options_key`; renews: it asks for populate_existing; columns: not for instances, but for
+    columns or expressions."""
     name = quote(entity.__name__) if entity is not None else "null"
     texts = [*_option_texts(options), *(["populate_existing"] if renews else [])]
     listed = ",".join(quote(text[:200]) for text in texts)
-    inside = f'"k":"{kind}","e":{name},"root":{name}'
+    inside = f'"k":"{kind}","e":{name}{_renamed(entity)}'
+    inside += ',"co":true' if columns else ""
+    inside += f',"root":{name}'
     inside += ',"al":true' if aliased else ""
     inside += ',"yp":true' if streamed else ""
     inside += f',"op":[{listed}]' if listed else ""
@@ -69,6 +79,8 @@ def load_shape(
         inside += f',"c":"{cause}"'
     if owner is not None:
         inside += f',"ow":{quote(owner)}'
+    if kind in ("column", "refresh"):
+        inside += _renamed(entity)
     if attributes and cause != "expired":
         inside += f',"at":[{",".join(map(quote, sorted(attributes)[:MAX_ATTRIBUTES]))}]'
     if origin is not None:
@@ -85,6 +97,21 @@ def load_shape(
             file, line, function = origin.stack.sites[0]
             inside += f',"o":[{quote(file)},{line},{quote(function)}]'
     return Shape(inside, steps[-1][0] if steps and kind == "lazy" else None)
+
+
+def _renamed(entity: type | None) -> str:
+    """The field that names columns whose attributes are called otherwise; empty where there are none."""
+    mapper: Any = inspect(entity, raiseerr=False) if entity is not None else None
+    if mapper is None:
+        return ""
+    found = {
+        column.name: prop.key
+        for prop in mapper.column_attrs
+        for column in prop.columns
+        if isinstance(column, Column) and column.name not in mapper.column_attrs
+    }
+    listed = ",".join(f"{quote(name)}:{quote(found[name])}" for name in sorted(found)[:MAX_ATTRIBUTES])
+    return f',"rn":{{{listed}}}' if listed else ""
 
 
 def _named(path: tuple[object, ...], origin: "Load | None") -> type | None:

@@ -7,7 +7,7 @@ load knows the query where it can be mended. An execution option ties the ORM's 
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import FromClause, Select
 from sqlalchemy.orm import FromStatement, ORMExecuteState, Session
 from sqlalchemy.orm.interfaces import UserDefinedOption
 from sqlalchemy.sql.cache_key import HasCacheKey
@@ -169,11 +169,14 @@ def _query(state: ORMExecuteState, statement: Any, stack: CallStack, by: str) ->
     renews = "populate_existing" in execution and bool(execution["populate_existing"])
     loaders = getattr(statement, "_with_options", ())
     options = options_key(loaders) if loaders else ()
-    key = (kind, entity, subject is not mapper, streamed, renews, options)
+    wanted: Any = getattr(statement, "_raw_columns", ())
+    columns = bool(wanted) and not isinstance(wanted[0], FromClause)
+    key = (kind, entity, subject is not mapper, streamed, renews, columns, options)
     shape = shapes.get(key)
     if shape is None:
         aliased = bool(getattr(subject, "is_aliased_class", False))
-        shape = remember(key, query_shape(kind, entity, options, aliased=aliased, streamed=streamed, renews=renews))
+        shape = query_shape(kind, entity, options, aliased=aliased, streamed=streamed, renews=renews, columns=columns)
+        remember(key, shape)
     load = Load(shape, stack, entity, True, by)
     if type(statement) is not Select or statement._for_update_arg is not None:
         load.joins = can_join(statement)

@@ -235,6 +235,8 @@ class Records:
             attributes=tuple(str(name) for name in value.get("at") or ()),
             owner=text_of(value.get("ow")),
             check=check_of(value["fx"]) if value.get("fx") else None,
+            renamed=tuple(sorted((str(name), str(key)) for name, key in (value.get("rn") or {}).items())),
+            columns=bool(value.get("co")),
         )
 
     def _event(self, record: dict[str, Any], run: str) -> SessionEvent:

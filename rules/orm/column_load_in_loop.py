@@ -250,12 +250,14 @@ def _after_writes(recorded: Recorded, executions: Sequence[Execution]) -> bool:
 
 
 def _primary_key(recorded: Recorded, execution: Execution) -> str | None:
-    """The column by which the instance's row is found, where it is one."""
+    """The attribute by which the instance's row is found, where it is one."""
     statement = recorded.statement(execution)
     scans = statement.scans if statement is not None else ()
     columns = {one.column for scan in scans for one in scan.predicates if one.kind == "equality" and not one.join}
     (name,) = columns if len(scans) == len(columns) == 1 else (None,)
-    return name if name is not None and name.isidentifier() else None
+    if name is None or execution.orm is None or not name.isidentifier():
+        return None
+    return execution.orm.attribute(name)
 
 
 def _attributes(executions: Sequence[Execution]) -> tuple[str, ...]:

@@ -129,7 +129,9 @@ class DuplicateQuery(OrmRule):
         if load is not None and load.kind == "get":
             found = f"{waits}{session}.get({load.entity or '…'}, key)"
             text = f"found = {found}  # keep it: the session forgets instances that nobody holds"
-        elif load is not None and load.entity is not None and _by_key(recorded.statement(worst[0])):
+        elif (
+            load is not None and load.entity is not None and not load.columns and _by_key(recorded.statement(worst[0]))
+        ):
             text = f"{waits}{session}.get({load.entity}, key)  # asks the session before the database"
         else:
             rows = f"({waits}{session}.execute(query))" if waits else f"{session}.execute(query)"
@@ -145,13 +147,11 @@ class DuplicateQuery(OrmRule):
 
 
 def _by_key(statement: Statement | None) -> bool:
-    """Whether it asks for one row of one table by its key, as `Session.get` does, and for whole rows: the key is among them."""
+    """Whether it asks for one row of one table by its key, as `Session.get` does."""
     if statement is None or statement.aggregated or len(statement.scans) != 1:
         return False
     columns = [(one.column, one.kind) for one in statement.scans[0].predicates]
-    if len(columns) != 1 or columns[0][0] not in KEYS or columns[0][1] != "equality":
-        return False
-    return columns[0][0] in {one[1] for one in statement.outputs if one is not None}
+    return len(columns) == 1 and columns[0][0] in KEYS and columns[0][1] == "equality"
 
 
 def _keep(

@@ -4,6 +4,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from queryproof.analyzer.query import OrmLoad
 from queryproof.analyzer.sql.parse import analyse
 from queryproof.rules.asked_for import at_once
 
@@ -26,21 +27,33 @@ def test_first_rows_are_asked_for_value_by_value(sql: str, expected: str) -> Non
     ("sql", "expected"),
     [
         ("SELECT book.id, book.title, book.author_id FROM book WHERE book.author_id = $1", "select(Book).where(Book.author_id.in_(values))"),
-        ("SELECT book.title FROM book WHERE book.author_id = $1", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))"),
-        ("SELECT id, title FROM book WHERE id = $1", "select(Book).where(Book.id.in_(values))"),
-        ("SELECT lower(book.title) AS x FROM book WHERE book.author_id = $1", "select(Book).where(Book.author_id.in_(values))"),
+        ("SELECT id, title FROM book WHERE name = $1", "select(Book).where(Book.name.in_(values))"),
         ("SELECT book.id, book.title FROM book JOIN author ON author.id = book.author_id WHERE author.name = $1", "WHERE author.name = ANY(:values)"),
         ("SELECT book.id, book.title FROM author JOIN book ON author.id = book.author_id WHERE book.title = $1", "select(Book).where(Book.title.in_(values))"),
         ('SELECT b.id, b.title FROM book AS b JOIN author AS "A x" ON "A x".id = b.author_id WHERE "A x".name = $1', 'WHERE "A x".name = ANY(:values)'),
-        ("SELECT count(*) FROM book JOIN author ON author.id = book.author_id WHERE author.name = $1", "SELECT author.name, …\nWHERE author.name = ANY(:values)\nGROUP BY author.name"),
         ("SELECT orders.shop, orders.number, orders.note FROM orders WHERE orders.shop = $1 AND orders.number = $2", "select(Book).where(tuple_(Book.shop, Book.number).in_(values))"),
-        ("SELECT book.title FROM book WHERE book.author_id = $1 AND book.year > 2000", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))  # its other conditions stay"),
         ("SELECT book.id FROM book JOIN author ON author.id = book.author_id WHERE author.name = $1 AND book.title = $2 AND (book.a = 1 OR book.b = 2)", "WHERE (book.title, author.name) IN (VALUES …) AND …"),
         ("SELECT id FROM book WHERE a = $1 AND b = $2 ORDER BY made LIMIT 3", "SELECT …\nFROM unnest(:value_1s, :value_2s) AS wanted (value_1, value_2)\nCROSS JOIN LATERAL (SELECT … WHERE a = wanted.value_1 AND b = wanted.value_2 ORDER BY … LIMIT …) AS found"),
         ("SELECT book.id FROM book WHERE lower(book.title) = $1", "WHERE lower(title) = ANY(:values)"),
     ],
 )  # fmt: skip
-def test_what_the_orm_asks_for_is_asked_for_of_the_entity_that_has_it(sql: str, expected: str) -> None:
-    load = Mock(entity="Book", kind="query")
+def test_instances_are_asked_for_of_the_entity_that_has_the_column(sql: str, expected: str) -> None:
+    (code,) = at_once(analyse(sql), [Mock(orm=OrmLoad("query", "Book"))], [])
+    assert code.text == expected
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT book.title FROM book WHERE book.author_id = $1", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))"),
+        ("SELECT book.author_id, book.title FROM book WHERE book.author_id = $1", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))"),
+        ("SELECT book.made FROM book WHERE book.year = $1", "select(Book.published, Book.created).where(Book.published.in_(values))"),
+        ("SELECT book.title FROM book WHERE book.author_id = $1 AND book.year > 2000", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))  # its other conditions stay"),
+        ("SELECT lower(book.title) AS x FROM book WHERE book.author_id = $1", "select(Book.author_id, …).where(Book.author_id.in_(values))"),
+        ("SELECT count(*) FROM book JOIN author ON author.id = book.author_id WHERE author.name = $1", "SELECT author.name, …\nWHERE author.name = ANY(:values)\nGROUP BY author.name"),
+    ],
+)  # fmt: skip
+def test_columns_are_asked_for_by_their_attributes(sql: str, expected: str) -> None:
+    load = OrmLoad("query", "Book", renamed=(("made", "created"), ("year", "published")), columns=True)
     (code,) = at_once(analyse(sql), [Mock(orm=load)], [])
     assert code.text == expected
