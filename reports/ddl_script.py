@@ -2,6 +2,7 @@
 
 import re
 
+from ..analyzer.advise.partition_recipe import LONG
 from ..analyzer.recommendation import Recommendation
 from .numbers import duration, plural, size, visible
 from .report import Report
@@ -15,6 +16,7 @@ HEAD = """\
 SET lock_timeout = 0;
 SET statement_timeout = 0;
 """
+NO_TIMEOUT = "SET lock_timeout = 0"
 _QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*["]""")
 _NAME = re.compile(r'INDEX (?:CONCURRENTLY )?("(?:[^"]|"")+") ON (ONLY )?("(?:[^"]|"")+")\.')
 
@@ -66,6 +68,8 @@ def _statements(ddl: str) -> list[str]:
 
 def _again(statement: str) -> str:
     """The statement so that a second run leaves alone what is there."""
+    if statement == LONG:
+        return NO_TIMEOUT
     return re.sub(r"^(CREATE (?:UNIQUE )?INDEX (?:CONCURRENTLY )?)(?=\")", r"\1IF NOT EXISTS ", statement)
 
 

@@ -135,17 +135,20 @@ def title_of(index: CandidateIndex) -> str:
 
 def lock_of(index: CandidateIndex) -> str:
     """What building it holds up (measured on PostgreSQL 12–18)."""
-    if any(part.foreign for part in every_part(index.partitions)):
-        return (
-            "each part's CREATE INDEX CONCURRENTLY takes SHARE UPDATE EXCLUSIVE on that part: reads and writes go on; the last "
-            "CREATE INDEX takes SHARE on the whole and its parts, and holds writes up: only for a moment, since it builds "
-            "nothing. It waits for whoever writes, and new writes wait behind it: give it a short lock_timeout. Parts that are "
-            "foreign tables have no indexes here"
-        )
     if index.partitions:
+        builds = (
+            "each part's CREATE INDEX CONCURRENTLY takes SHARE UPDATE EXCLUSIVE on that part: reads and writes go on. What follows "
+            "takes a moment, but "
+        )
+        ends = ", and others wait behind it: it gives up after 5 s and can be run again"
+        if any(part.foreign for part in every_part(index.partitions)):
+            return (
+                f"{builds}CREATE INDEX on the whole takes SHARE on it and all its parts, so it waits for whoever has written to them"
+                f"{ends}. Parts that are foreign tables have no indexes here"
+            )
         return (
-            "CREATE INDEX ON ONLY the partitioned table is done at once, and each part's CREATE INDEX CONCURRENTLY takes SHARE "
-            "UPDATE EXCLUSIVE on that part: reads and writes go on; every ALTER INDEX … ATTACH PARTITION is done at once too"
+            f"{builds}CREATE INDEX ON ONLY the whole waits for whoever has written through it, and ALTER INDEX … ATTACH PARTITION, which "
+            f"takes ACCESS EXCLUSIVE on the part's index, for whoever reads that part{ends}"
         )
     return (
         "CREATE INDEX CONCURRENTLY takes SHARE UPDATE EXCLUSIVE: reads and writes go on while it builds; it waits for "

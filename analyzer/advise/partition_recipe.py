@@ -15,6 +15,11 @@ MAX_NAME_BYTES = 63
 NOTHING: Mapping[tuple[str, str], str] = {}
 
 
+SHORT = "SET lock_timeout = '5s'"
+"""For statements that wait for others while still others wait behind them."""
+LONG = "RESET lock_timeout"
+
+
 def partition_recipe(
     index: "CandidateIndex",
     name: str,
@@ -23,47 +28,47 @@ def partition_recipe(
     trial: bool = False,
     again: bool = False,
 ) -> list[str]:
-    """Statements without semicolons: an empty index of the whole first, then each part's, then their attachment.
+    """Statements without semicolons: each part's index, then an empty one of the whole, to which they are attached.
 
     A part that is itself partitioned is built the same way, and attached when all of its own parts are. standing: by schema and
     name of a part the equal index that it has already, which is attached. again: for what can be run anew after it has
-    failed on the way. An index made by ON ONLY stays invalid where a part is a foreign table, which has no indexes: there the
-    parts come first, and CREATE INDEX on the whole attaches those it finds. trial: all in one transaction, and never any but
-    its own are attached.
+    failed on the way. An index made by ON ONLY stays invalid where a part is a foreign table, which has no indexes: there
+    CREATE INDEX on the whole attaches what it finds on the parts. trial: all in one transaction, and never any but its own
+    are attached.
     """
     waiting = "" if trial else "CONCURRENTLY "
     create = "CREATE UNIQUE INDEX" if index.unique else "CREATE INDEX"
 
-    def leaf(part: Partition, own: str) -> list[str]:
-        left = [f"DROP INDEX {waiting}IF EXISTS {quote_qualified(part.schema, own)}"] if again else []
-        return [*left, f"{create} {waiting}{quote_identifier(own)} ON {index.target(part.schema, part.name)}"]
-
-    def present(part: Partition, own: str) -> list[str]:
-        return standing_again(index, part, own, "IF NOT EXISTS ") if again else []
-
-    def whole(schema: str, table: str, own: str, parts: Sequence[Partition]) -> list[str]:
-        statements = [f"{create} {quote_identifier(own)} ON ONLY {index.target(schema, table)}"]
-        for part in (part for part in parts if not part.foreign):
-            below = standing.get((part.schema, part.name))
-            if below is not None:
-                statements += present(part, below)
+    def built(parts: Sequence[Partition]) -> Iterator[str]:
+        for part in parts:
+            own = standing.get((part.schema, part.name))
+            below = partition_index_name(name, part.name)
+            if own is not None:
+                yield from standing_again(index, part, own, "IF NOT EXISTS ") if again else ()
             elif part.partitioned:
-                below = partition_index_name(name, part.name)
-                statements += whole(part.schema, part.name, below, part.parts)
-            else:
-                below = partition_index_name(name, part.name)
-                statements += leaf(part, below)
-            attached = quote_qualified(part.schema, below)
-            statements.append(f"ALTER INDEX {quote_qualified(schema, own)} ATTACH PARTITION {attached}")
-        return statements
+                yield from built(part.parts)
+            elif not part.foreign:
+                if again:
+                    yield f"DROP INDEX {waiting}IF EXISTS {quote_qualified(part.schema, below)}"
+                yield f"{create} {waiting}{quote_identifier(below)} ON {index.target(part.schema, part.name)}"
 
-    if trial or not any(part.foreign for part in every_part(index.partitions)):
-        return whole(index.schema, index.table, name, index.partitions)
-    statements = []
-    for part in _leaves(index.partitions, standing):
-        own = standing.get((part.schema, part.name))
-        statements += leaf(part, partition_index_name(name, part.name)) if own is None else present(part, own)
-    return [*statements, f"{create} {quote_identifier(name)} ON {index.target(index.schema, index.table)}"]
+    def attached(schema: str, table: str, whole: str, parts: Sequence[Partition]) -> Iterator[str]:
+        yield f"{create} {quote_identifier(whole)} ON ONLY {index.target(schema, table)}"
+        for part in (part for part in parts if not part.foreign):
+            own = standing.get((part.schema, part.name))
+            below = own or partition_index_name(name, part.name)
+            if own is None and part.partitioned:
+                yield from attached(part.schema, part.name, below, part.parts)
+            yield f"ALTER INDEX {quote_qualified(schema, whole)} ATTACH PARTITION {quote_qualified(part.schema, below)}"
+
+    builds = list(built(index.partitions))
+    if trial:
+        return [*builds, *attached(index.schema, index.table, name, index.partitions)]
+    if any(part.foreign for part in every_part(index.partitions)):
+        together = [f"{create} {quote_identifier(name)} ON {index.target(index.schema, index.table)}"]
+    else:
+        together = list(attached(index.schema, index.table, name, index.partitions))
+    return [*builds, SHORT, *together, LONG]
 
 
 def standing_again(index: "CandidateIndex", part: Partition, own: str, unless: str = "") -> list[str]:
@@ -87,12 +92,3 @@ def every_part(parts: Sequence[Partition]) -> Iterator[Partition]:
     for part in parts:
         yield part
         yield from every_part(part.parts)
-
-
-def _leaves(parts: Sequence[Partition], standing: Mapping[tuple[str, str], str]) -> Iterator[Partition]:
-    """What holds rows of its own, and partitioned parts that have their index already. No foreign tables."""
-    for part in parts:
-        if part.partitioned and (part.schema, part.name) not in standing:
-            yield from _leaves(part.parts, standing)
-        elif not part.foreign:
-            yield part

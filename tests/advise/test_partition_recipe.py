@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from psycopg2.extensions import connection as Connection
 
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
+from queryproof.analyzer.advise.partition_recipe import LONG, SHORT
 from queryproof.analyzer.advise.standing_indexes import standing_indexes
 from queryproof.analyzer.postgres.catalog import read_schema
 from queryproof.analyzer.postgres.connect import connect
@@ -179,3 +180,42 @@ def test_postgres_itself_would_not_attach_what_stays_alone(owner: Connection) ->
             with pytest.raises(psycopg2.Error, match="cannot attach index"):
                 cursor.execute('ALTER INDEX "all of it" ATTACH PARTITION other')
             cursor.execute('DROP INDEX "all of it", other')
+
+
+@pytest.mark.parametrize(
+    ("held", "begins"),
+    [
+        ("SELECT FROM part_1", "ALTER INDEX"),
+        ("INSERT INTO whole VALUES (1, 1)", "CREATE INDEX"),
+    ],
+)
+def test_what_others_would_wait_behind_gives_up_and_is_run_again(
+    owner: Connection, database: str, held: str, begins: str
+) -> None:
+    create(owner, "own", "part_1", "(a)")
+    index, standing = index_on_whole(owner, PLAIN)
+    statements = index.codes("ix", standing)[0].text.rstrip(";").split(";\n")
+    builds, together = statements[: statements.index(SHORT)], statements[statements.index(SHORT) :]
+    assert all("CONCURRENTLY" in one for one in builds)
+    assert not any("CONCURRENTLY" in one for one in together)
+    assert together[-1] == LONG
+    # A twentieth of the time, so that the test is soon done.
+    together[0] = together[0].replace("5s", "250ms")
+    refused = None
+    with closing(connect(database)) as other, other.cursor() as cursor, owner.cursor() as own:
+        other.autocommit = False
+        for statement in builds:
+            own.execute(statement)
+        cursor.execute(held)
+        for statement in together:
+            try:
+                own.execute(statement)
+            except psycopg2.errors.LockNotAvailable:
+                refused = statement
+                break
+        other.rollback()
+        assert refused is not None
+        assert refused.startswith(begins)
+        for statement in together[together.index(refused) :]:
+            own.execute(statement)
+    assert len(definitions(owner)) == 5
