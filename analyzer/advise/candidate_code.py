@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ..recommendation import Code
 from ..schema import Table
 from ..sql.identifier import quote_identifier, quote_qualified
-from .partition_recipe import every_part, partition_recipe, standing_again
+from .partition_recipe import LONG, SHORT, every_part, partition_recipe, standing_again
 
 if TYPE_CHECKING:
     from .candidate_index import CandidateIndex
@@ -86,24 +86,36 @@ def drop_codes(schema: str, name: str, table: Table, definition: str) -> tuple[C
     """
     whole = table.kind == "partitioned table"
     concurrently = "" if whole else "CONCURRENTLY "
-    drop = f"DROP INDEX {concurrently}IF EXISTS {quote_qualified(schema, name)}"
-    create = definition.replace("INDEX ", f"INDEX {concurrently}", 1)
+    drop = [f"DROP INDEX {concurrently}IF EXISTS {quote_qualified(schema, name)}"]
+    create = [definition.replace("INDEX ", f"INDEX {concurrently}", 1)]
+    if whole:
+        drop, create = _shortly(drop), _shortly(create)
     migration = [
         "def upgrade() -> None:",
         "    with op.get_context().autocommit_block():",
-        f"        op.execute({_literal(drop)})",
+        *_executed(drop),
         "",
         "",
         "def downgrade() -> None:",
         "    with op.get_context().autocommit_block():",
-        f"        op.execute({_literal(create)})",
+        *_executed(create),
     ]
-    return Code("DDL", "sql", f"{drop};"), Code("Alembic migration", "python", "\n".join(migration))
+    ddl = "\n".join(f"{statement};" for statement in drop)
+    return Code("DDL", "sql", ddl), Code("Alembic migration", "python", "\n".join(migration))
+
+
+def _shortly(statements: list[str]) -> list[str]:
+    """Statements that others would wait behind, so that they give up soon."""
+    return [SHORT, *statements, LONG]
+
+
+def _executed(statements: list[str]) -> list[str]:
+    return [f"        op.execute({_literal(statement)})" for statement in statements]
 
 
 def _partitioned_migration(index: "CandidateIndex", name: str, standing: Mapping[tuple[str, str], str]) -> str:
     """downgrade gives parts their own indexes back: DROP INDEX on the whole takes all that were attached to it."""
-    dropped = f"DROP INDEX IF EXISTS {quote_qualified(index.schema, name)}"
+    dropped = _shortly([f"DROP INDEX IF EXISTS {quote_qualified(index.schema, name)}"])
     back = [
         statement
         for part in every_part(index.partitions)
@@ -115,17 +127,12 @@ def _partitioned_migration(index: "CandidateIndex", name: str, standing: Mapping
             "def upgrade() -> None:",
             *_extension(index),
             "    with op.get_context().autocommit_block():",
-            f"        op.execute({_literal(dropped)})",
-            *(
-                f"        op.execute({_literal(statement)})"
-                for statement in partition_recipe(index, name, standing, again=True)
-            ),
+            *_executed([*dropped, *partition_recipe(index, name, standing, again=True)]),
             "",
             "",
             "def downgrade() -> None:",
             "    with op.get_context().autocommit_block():",
-            f"        op.execute({_literal(dropped)})",
-            *(f"        op.execute({_literal(statement)})" for statement in back),
+            *_executed([*dropped, *back]),
         ]
     )
 

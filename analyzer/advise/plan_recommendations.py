@@ -21,6 +21,10 @@ DROP_LOCK = (
     "DROP INDEX CONCURRENTLY takes SHARE UPDATE EXCLUSIVE: reads and writes go on; it waits for transactions that use the "
     "table, and cannot run inside a transaction"
 )
+WHOLE_DROP_LOCK = (
+    "DROP INDEX takes ACCESS EXCLUSIVE on the partitioned table and all its parts: it waits for whoever reads or writes them, and "
+    "others wait behind it: it gives up after 5 s and can be run again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,10 @@ def drop_recommendation(
         evidence=Evidence("planned", f"no recorded query is planned worse without {name}; {door}"),
         code=drop_codes(dropped.schema, dropped.name, table, definition),
         settles=(),
-        cost=Cost(lock=DROP_LOCK, write_penalty=f"none: it frees {dropped.size_bytes // 1024} kB"),
+        cost=Cost(
+            lock=WHOLE_DROP_LOCK if table.kind == "partitioned table" else DROP_LOCK,
+            write_penalty=f"none: it frees {dropped.size_bytes // 1024} kB",
+        ),
     )
 
 
