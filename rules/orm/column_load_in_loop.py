@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from ...analyzer.query import OrmLoad
 from ...analyzer.recommendation import Code, LoaderEdit
 from ...analyzer.workload import Execution
+from ..awaits import awaits
 from ..edit_place import edit_place
 from ..finding import Fact, Finding
 from ..loader_option import ALIAS, UNNAMED, fold
@@ -209,7 +210,7 @@ class ColumnLoadInLoop(OrmRule):
             worst=count,
         )  # fmt: skip
         key = _primary_key(recorded, executions[0])
-        begin, end = ("(await session.scalars(", "))") if executions[0].awaited else ("session.scalars(", ")")
+        begin, end = ("(await session.scalars(", "))") if awaits(executions[0]) else ("session.scalars(", ")")
         text = (
             f"{begin}\n    select({entity}).where({entity}.{key or 'id'}.in_(ids)),\n"
             f'    execution_options={{"populate_existing": True}},\n{end}.all()'

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ...analyzer.query import SessionEvent
 from ...analyzer.recommendation import Code
 from ...analyzer.workload import Execution
+from ..awaits import awaits
 from ..finding import Fact, Finding
 from ..orm_rule import Claim, OrmRule, with_remedy
 from ..recorded import MAX_GAP_S, Recorded, Step, loop_key, one_run
@@ -99,7 +100,7 @@ class CommitInLoop(OrmRule):
             worst=count, at_stake_ms=sum(one.duration_ms for one in needless),
         )  # fmt: skip
         session = called_on(worst[0].commit.call_site, ("commit",), "session")
-        commit = f"{'await ' if writes[0].awaited else ''}{session}.commit()"
+        commit = f"{'await ' if awaits(writes[0]) else ''}{session}.commit()"
         text = (
             f"for number, item in enumerate(items, 1):\n    …\n    if number % 1_000 == 0:\n        {commit}\n{commit}"
         )

@@ -13,6 +13,7 @@ from ...analyzer.sql.cartesian import KEYS
 from ...analyzer.sql.statement import Statement
 from ...analyzer.workload import Execution
 from ..asked_for import asked_for
+from ..awaits import awaits
 from ..finding import Fact, Finding, LookedAt, Subject
 from ..orm_rule import Claim, OrmRule, callers, sites, with_remedy
 from ..recorded import Recorded, loop_key
@@ -124,7 +125,7 @@ class DuplicateQuery(OrmRule):
             worst=count, at_stake_ms=sum(one.duration_ms for run in runs for one in run[1:]),
         )  # fmt: skip
         load = worst[0].orm
-        waits = "await " if worst[0].awaited else ""
+        waits = "await " if awaits(worst[0]) else ""
         session = called_on(worst[0].call_site, ("get", "execute", "scalars", "scalar"), "session")
         if load is not None and load.kind == "get":
             found = f"{waits}{session}.get({load.entity or '…'}, key)"

@@ -7,6 +7,7 @@ from ...analyzer.query import CallSite
 from ...analyzer.recommendation import Code
 from ...analyzer.workload import Execution
 from ..asked_for import asked_for
+from ..awaits import awaits
 from ..entity_uses import UseAtQuery, entity_uses
 from ..finding import Fact, Finding
 from ..option_codes import line_code
@@ -140,7 +141,7 @@ def _instead(recorded: Recorded, execution: Execution, use: RowUse) -> str:
         return f"{order}.limit(size).offset(start)  # or a condition on the last key of the page before"
     entity = (load.entity if load is not None else None) or "…"
     whole = len(scans) == 1 and not scans[0].predicates and not scans[0].or_predicates
-    scalar = f"{'await ' if execution.awaited else ''}{called_on(execution.call_site, _SENDS, 'session')}.scalar"
+    scalar = f"{'await ' if awaits(execution) else ''}{called_on(execution.call_site, _SENDS, 'session')}.scalar"
     if use == "count":
         return f"{scalar}(select(func.count()).select_from({entity}){'' if whole else '.where(…)'})"
     return f"{scalar}(select(exists().{f'select_from({entity})' if whole else 'where(…)'}))"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from ...analyzer.recommendation import Alternative, Code
 from ...analyzer.workload import Execution
+from ..awaits import awaits
 from ..edit_place import edit_place
 from ..finding import Fact, Finding
 from ..loader_option import fold, loader_option
@@ -112,7 +113,7 @@ class NPlusOne(OrmRule):
         mean = (finding.at_stake_ms or 0.0) / len(executions)
         reason = f"{'Both levels' if steps == 2 else 'All levels'} are loaded" if steps > 1 else "It is loaded"
         reason += " with the query: one statement for each collection, a join for what is single."
-        if chain.loads[0].awaited:
+        if awaits(chain.loads[0]):
             reason += " What is loaded is there without `awaitable_attrs`."
         return with_remedy(
             finding, f"Load {chain.path[-1]} together with the query", reason,

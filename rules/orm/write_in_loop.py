@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from ...analyzer.query import SessionEvent
 from ...analyzer.recommendation import Code
 from ...analyzer.workload import Execution
+from ..awaits import awaits
 from ..finding import Fact, Finding, LookedAt, Subject
 from ..orm_rule import Claim, OrmRule, sites, with_remedy
 from ..recorded import WRITES, Recorded, Step, loop_key, runs
@@ -98,7 +99,7 @@ class WriteInLoop(OrmRule):
             ),
             worst=times, fingerprint=worst[0].fingerprint,
         )  # fmt: skip
-        waits = "await " if worst[0].awaited else ""
+        waits = "await " if awaits(worst[0]) else ""
         place = worst[0].call_site
         if flushed:
             session = called_on(place, ("flush",), "session")

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy
 import sqlalchemy.orm
 from sqlalchemy import Engine, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from queryproof.analyzer.postgres.server import Server
@@ -119,6 +120,22 @@ def test_a_column_is_called_by_its_attribute(
     (finding,) = library.run(scenario, "psycopg2", tmp_path)
     assert finding.remedy is not None
     assert finding.remedy.code[0].text == code
+
+
+async def flushed_in_run_sync(session: AsyncSession) -> None:
+    def work(inner: Session) -> None:
+        for number in range(1_000, 1_006):
+            inner.add(models.Job(id=number))
+            inner.flush()
+
+    await session.run_sync(work)
+
+
+def test_a_plain_function_below_a_task_is_told_to_await_nothing(library: Library, tmp_path: Path) -> None:
+    scenario = Scenario(flushed_in_run_sync, "write-in-loop", "", "", False, False, False)
+    (finding,) = library.run(scenario, "asyncpg", tmp_path)
+    assert finding.remedy is not None
+    assert finding.remedy.code[0].text == "inner.add_all(instances)\ninner.flush()  # once, after the loop"
 
 
 @pytest.mark.parametrize(
