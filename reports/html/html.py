@@ -27,6 +27,8 @@ SERVED_ROWS = 200
 """Queries written as HTML; the rest travel as data and are drawn when asked for."""
 MOST_ACTIONS = 200
 MOST_FINDINGS = 1000
+MOST_SOURCES = 3
+"""Named in the first paragraph; a directory of .sql files may hold hundreds, which stand folded below it."""
 MOST_REASONS = 200
 """Entries written of a list of reasons; what is left out is counted on the page and stands in report.json."""
 MOST_TEXT = 20_000
@@ -92,7 +94,7 @@ def _environment() -> Environment:
         "conditions": conditions, "remarks": remarks, "drawn_nodes": drawn_nodes, "text_lines": text_lines,
         "plan_headline": plan_headline, "limits": limits, "curve_points": curve_points, "curve_line": curve_line,
         "longest_self_ms": longest_self_ms, "len": len, "set": set, "MOST_ACTIONS": MOST_ACTIONS,
-        "MOST_FINDINGS": MOST_FINDINGS, "MOST_NODES": MOST_NODES, "MOST_REASONS": MOST_REASONS,
+        "MOST_FINDINGS": MOST_FINDINGS, "MOST_NODES": MOST_NODES, "MOST_REASONS": MOST_REASONS, "MOST_SOURCES": MOST_SOURCES,
     }  # fmt: skip
     environment.finalize = lambda value: (
         visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -336,3 +336,12 @@ def test_a_statement_is_not_squeezed_on_a_phone(browser: Browser, tmp_path: Path
     box = page.locator(f"#query-{ORDERS} .statement").bounding_box()
     assert box is not None
     assert box["width"] > 300
+
+
+def test_many_sources_are_folded() -> None:
+    sources = tuple(Source("sql file", f"queries/q{number:03}.sql", 1, None) for number in range(9))
+    page = to_html(dataclasses.replace(example(), sources=sources))
+    opening, folded = page[page.index('id="summary"') :].split("<summary>6 more sources</summary>", 1)
+    assert opening.count("Source: ") == 3
+    assert "queries/q008.sql" in folded.split("</details>", 1)[0]
+    assert "more source" not in to_html(dataclasses.replace(example(), sources=sources[:3]))
