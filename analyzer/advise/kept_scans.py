@@ -46,7 +46,10 @@ def kept_scans(
             if share < MIN_SHARE or (rows is not None and rows < MIN_ROWS):
                 continue
             seen.add((table.schema, table.name))
-            reason, remedy = _reason(fingerprint, node, table, scans, rows, pool, rejected)
+            if statement.problem is not None and not scans:
+                reason, remedy = f"the statement was not taken apart: {statement.problem}", ""
+            else:
+                reason, remedy = _reason(fingerprint, node, table, scans, rows, pool, rejected)
             found.append(KeptScan(fingerprint, table.schema, table.name, rows, round(share, 4), reason, remedy))
     return tuple(found)
 

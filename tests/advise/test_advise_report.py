@@ -62,6 +62,10 @@ def test_a_scan_that_only_a_limit_keeps_from_an_index_on_an_expression_is_not_ca
         ("SELECT * FROM owned(7)", "its condition stands in a function"),
         ("SELECT * FROM plots WHERE random() < 0.001", "its condition names no column of the table"),
         ("SELECT * FROM plots", "the query asks for every row"),
+        (
+            f"SELECT * FROM plots WHERE owner IN ({', '.join(map(str, range(60_000)))})",
+            "the statement was not taken apart",
+        ),
     ],
 )
 def test_a_scan_without_a_condition_of_its_own_is_told_as_what_it_is(
