@@ -68,6 +68,8 @@ class Index:
     """Whether it belongs to an index of the partitioned table that its table is a part of."""
     default_classes: tuple[bool, ...] = ()
     """Whether each key's operator class is its type's default one."""
+    options: tuple[str, ...] = ()
+    """Storage parameters as `name=value`, and those of operator classes behind the number of their key."""
 
 
 @dataclass(frozen=True, slots=True)

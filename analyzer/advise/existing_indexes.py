@@ -16,6 +16,10 @@ SHORT_DAYS = 3.0
 """Of counting: less says little of what runs on a certain day of the week or the month."""
 SLOWDOWN = 1.0001
 """The same for any other index: nothing, but for rounding."""
+_UPKEEP = frozenset(
+    "fillfactor deduplicate_items fastupdate gin_pending_list_limit buffering autosummarize vacuum_cleanup_index_scale_factor".split()
+)
+"""Storage parameters that change how an index is kept, not what it finds."""
 
 
 def dropped_indexes(
@@ -161,9 +165,14 @@ def _finds(index: Index, key: ForeignKey) -> bool:
 
 
 def _same(one: Index, other: Index) -> bool:
-    kinds = (one.method, one.operator_classes) == (other.method, other.operator_classes)
+    kinds = (one.method, one.operator_classes, _meant(one)) == (other.method, other.operator_classes, _meant(other))
     alike = _shape(one) == _shape(other) or (one.method == "btree" and _shape(one) == _shape(_backwards(other)))
     return kinds and alike and set(one.include) == set(other.include)
+
+
+def _meant(index: Index) -> set[str]:
+    """Options that make it another index: the pages of a BRIN range, what an operator class keeps of a value."""
+    return {option for option in index.options if option.partition("=")[0] not in _UPKEEP}
 
 
 def _backwards(index: Index) -> Index:

@@ -162,10 +162,10 @@ def _elements(
 def _index(row: tuple[Any, ...]) -> Index:
     (
         _, name, method, unique, primary, valid, size, predicate, keys, columns, classes, descending, nulls_first,
-        constraint, not_distinct, replica, scans, collations, clustered, attached, default_classes,
+        constraint, not_distinct, replica, scans, collations, clustered, attached, default_classes, options,
     ) = row  # fmt: skip
     return Index(
         name, method, tuple(columns[:keys]), tuple(columns[keys:]), predicate, unique, primary, valid, size,
         tuple(classes), tuple(descending), tuple(nulls_first), constraint, not_distinct,
-        replica, scans, clustered, tuple(collations), attached, tuple(default_classes),
+        replica, scans, clustered, tuple(collations), attached, tuple(default_classes), tuple(options),
     )  # fmt: skip

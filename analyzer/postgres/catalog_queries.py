@@ -69,7 +69,10 @@ SELECT x.indrelid, c.relname, m.amname, x.indisunique, x.indisprimary, x.indisva
        ARRAY(SELECT COALESCE(l.collname::text, '') FROM pg_catalog.unnest(x.indcollation::oid[]) WITH ORDINALITY u(oid, k)
              LEFT JOIN pg_catalog.pg_collation l ON l.oid = u.oid ORDER BY u.k), x.indisclustered, c.relispartition,
        ARRAY(SELECT o.opcdefault FROM pg_catalog.unnest(x.indclass::oid[]) WITH ORDINALITY u(oid, k)
-             JOIN pg_catalog.pg_opclass o ON o.oid = u.oid ORDER BY u.k)
+             JOIN pg_catalog.pg_opclass o ON o.oid = u.oid ORDER BY u.k),
+       ARRAY(SELECT o.one FROM pg_catalog.unnest(c.reloptions) o(one)
+             UNION ALL SELECT pg_catalog.concat(a.attnum, ' ', o.one)
+             FROM pg_catalog.pg_attribute a, pg_catalog.unnest(a.attoptions) o(one) WHERE a.attrelid = c.oid ORDER BY 1)
 FROM pg_catalog.pg_index x
 JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
 JOIN pg_catalog.pg_am m ON m.oid = c.relam

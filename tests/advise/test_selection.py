@@ -294,6 +294,12 @@ def test_what_stands_in_for_an_index_that_goes_stays_itself(shop: Shop) -> None:
     assert not {other for others in found.values() for other in others} & set(found)
 
 
+def test_an_index_of_other_options_is_a_duplicate_only_where_they_are_of_its_upkeep(shop: Shop) -> None:
+    found = gone(shop.select("SELECT * FROM notes WHERE id = 7"))
+    assert found["notes_id_brin_again"] == ("notes_id_brin",)
+    assert found["notes_id_brin_fine"] == ()
+
+
 def test_what_foreign_keys_and_cluster_need_stays(shop: Shop) -> None:
     found = gone(shop.select("SELECT * FROM notes WHERE id = 7"))
     assert "notes_word" in found
