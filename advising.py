@@ -18,6 +18,7 @@ from .analyzer.advise.existing_definitions import existing_definitions
 from .analyzer.advise.measured_set import MeasuredSet
 from .analyzer.advise.planned_set import plan_set, plan_today
 from .analyzer.advise.prove_set import prove_set
+from .analyzer.advise.scratch_what_if import ScratchWhatIf
 from .analyzer.advise.selection import select_indexes
 from .analyzer.advise.selection_types import Constraints, Selection, TableWrites, WeightedQuery
 from .analyzer.advise.set_trial import SetTrial
@@ -143,6 +144,9 @@ def _planned(
             costs.measured({index: built.size_bytes for index, built in found.kept.items()})
             return _select(request, door, queries, pool, writes, costs, count, found.banned, first)
 
+        if isinstance(door.what_if, ScratchWhatIf):
+            # What is measured before would find every candidate in its place.
+            door.what_if.clear()
         with _trial(request, first, queries, builder, stack, progress) as trial:
             selection, measured = prove_set(first, again, trial, request.constraints.budget_bytes)
     planned = plan_set(door.what_if, selection, queries, today)

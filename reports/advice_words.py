@@ -28,8 +28,15 @@ def plan_headline(plan: IndexPlan) -> str:
 def known_by(plan: IndexPlan) -> str:
     """Where the figures come from: the beginning of a sentence that `limits` ends."""
     if plan.evidence == "measured":
-        return f"measured: chosen by plans of a {plan.door}, then built and run"
-    return f"{plan.evidence}: plans of a {plan.door}"
+        return f"measured: chosen by plans {door_words(plan)}, then built and run"
+    return f"{plan.evidence}: plans {door_words(plan)}"
+
+
+def door_words(plan: IndexPlan) -> str:
+    """`of a hollow clone of PostgreSQL 15.18 on 15.18`, `of HypoPG 1.4.1 on …`, `with indexes really built …`."""
+    if plan.door.startswith("indexes "):
+        return f"with {plan.door}"
+    return f"of a {plan.door}" if plan.door.startswith("hollow ") else f"of {plan.door}"
 
 
 def limits(plan: IndexPlan) -> str:

@@ -51,6 +51,12 @@ class ScratchWhatIf:
         self._built[built.name] = (index, built)
         return built.name
 
+    def clear(self) -> None:
+        """Drop what it built, and forget the handles: what is run from now on must not find it. Raises ServerError."""
+        for index, built in self._built.values():
+            self._builder.drop(index, built)
+        self._built.clear()
+
     def size_bytes(self, handle: str) -> int:
         """Its real size."""
         return self._built[handle][1].size_bytes

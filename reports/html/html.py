@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from ...analyzer.postgres.plan_text import title
 from ...analyzer.recommendation import Recommendation
-from ..advice_words import limits, plan_headline
+from ..advice_words import door_words, limits, plan_headline
 from ..headline import headline
 from ..numbers import duration, factor, figure, percent, plural, size, visible
 from ..report import Report, ReportedBucket, ReportedFinding, ReportedQuery
@@ -92,7 +92,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "factor": factor, "percent": percent, "plural": plural, "gains": _gains, "misestimate": misestimate,
         "conditions": conditions, "remarks": remarks, "drawn_nodes": drawn_nodes, "text_lines": text_lines,
-        "plan_headline": plan_headline, "limits": limits, "curve_points": curve_points, "curve_line": curve_line,
+        "plan_headline": plan_headline, "limits": limits, "door_words": door_words, "curve_points": curve_points, "curve_line": curve_line,
         "longest_self_ms": longest_self_ms, "len": len, "set": set, "MOST_ACTIONS": MOST_ACTIONS,
         "MOST_FINDINGS": MOST_FINDINGS, "MOST_NODES": MOST_NODES, "MOST_REASONS": MOST_REASONS, "MOST_SOURCES": MOST_SOURCES,
     }  # fmt: skip

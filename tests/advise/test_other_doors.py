@@ -1,10 +1,12 @@
 """What-if planning where there is no hollow clone: HypoPG on the user's server, and real builds on a scratch copy."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from psycopg2.extensions import connection as Connection
 
+from queryproof.advising import AdviceRequest, advise
 from queryproof.analyzer.advise.builder import Builder
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
 from queryproof.analyzer.advise.hypopg_what_if import HypopgWhatIf
@@ -16,6 +18,9 @@ from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.leftovers import TRIAL_PREFIX
 from queryproof.analyzer.postgres.outcome import ConnectionLost
 from queryproof.analyzer.postgres.server import Server
+from queryproof.reports.advice_words import known_by
+
+from .things import QUERY, left_behind
 
 SETUP = """
 CREATE SCHEMA "Od.d";
@@ -161,3 +166,26 @@ def test_hypopg_plans_sets_and_writes_nothing() -> None:
             left.add(OTHER)
         reader.close()
         connection.close()
+
+
+def test_what_a_scratch_copy_was_planned_with_is_not_there_when_it_is_measured(
+    server: Server, things: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(url: str) -> None:
+        raise ServerError("pg_dump of the schema failed")
+
+    # Of all that runs here only the reason is told: no server of the tests refuses a clone.
+    monkeypatch.setattr("queryproof.analyzer.advise.door.read_source", refused)
+    (tmp_path / "q.sql").write_text(QUERY + ";\n")
+    request = AdviceRequest(files=(tmp_path / "q.sql",), url=server.url(things, "app"), prove="measure", curve=False)
+    report = advise(request)
+    plan = report.index_plan
+    assert plan is not None
+    assert plan.door.startswith("indexes really built on a scratch copy")
+    assert [one.definition for one in plan.indexes] == ["B-tree on things (a)"]
+    assert plan.evidence == "measured"
+    assert not plan.taken_out
+    assert "measured: chosen by plans with indexes really built on a scratch copy" in known_by(plan)
+    root = connect(server.url(things, "postgres"))
+    assert left_behind(root) == []
+    root.close()
