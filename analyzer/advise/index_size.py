@@ -33,6 +33,7 @@ TRIGRAM_BYTES = 3.0
 """A leaf of gist_trgm_ops lists the different three-letter pieces of its value, about one for each letter and one more."""
 _PLANE = ("point", "box", "polygon", "circle")
 _FIXED_CAST = re.compile(r"::(?P<kind>int|float)(?P<bytes>[248])$")
+_MADE_RANGE = re.compile(r"(int4|int8|num|ts|tstz|date)range\(")
 _SUBSCRIPT = re.compile(r"\w+\['")
 """`data['k']` of a document."""
 UNKNOWN_WIDTH = 16
@@ -325,6 +326,9 @@ def _expression_width(expression: str, table: Table) -> _Width:
         return _Width(4, 4, 0.0, True)
     words = names_in(expression)
     widths = [float(column.average_width or UNKNOWN_WIDTH) for column in table.columns if column.name in words]
+    if _MADE_RANGE.match(lowered) and widths:
+        # Both ends, the type's number and a byte of flags behind the header.
+        return _Width(sum(widths) * (2 if len(widths) == 1 else 1) + 6, 1, 0.0, False)
     if widths and ("->" in expression or _SUBSCRIPT.match(expression)):
         # One value out of a document.
         return _Width(min(UNKNOWN_WIDTH, sum(widths)), 1, 0.0, True)

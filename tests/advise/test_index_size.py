@@ -94,7 +94,7 @@ GUESSED = (
     ("spgist", "period", ""), ("gist", "spot", ""), ("spgist", "spot", ""), ("gist", "area", ""), ("spgist", "area", ""),
     ("gist", "address", "inet_ops"), ("spgist", "address", ""), ("gist", "shape", ""), ("gist", "hex", "gist_trgm_ops"),
     ("gist", "essay", "gist_trgm_ops"), ("btree", "(wide ->> 'user')::int4", ""), ("btree", "(wide ->> 'amount')::int8", ""),
-    ("btree", "wide['user']", ""),
+    ("btree", "wide['user']", ""), ("gist", "tsrange(at, at + '1 hour')", ""), ("gist", "int4range(id, id + 9)", ""),
 )  # fmt: skip
 
 
