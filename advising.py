@@ -199,7 +199,8 @@ def _select(
         budgets.add(request.constraints.budget_bytes)
     found = select_indexes(
         queries, pool.indexes, door.what_if, door.schema, request.constraints, writes, bundles=pool.bundles,
-        budgets=sorted(budgets - {0}), drop_existing=door.drops, banned=banned, costs=costs,
+        budgets=sorted(budgets - {0}), drop_existing=door.drops,
+        merge_existing=request.prove != "measure", banned=banned, costs=costs,
         start=[one.index for one in first.chosen] if first is not None else (), progress=count,
     )  # fmt: skip
     return found if first is None else replace(found, curve=first.curve)

@@ -34,7 +34,8 @@ def print_advice(report: Report, console: Console, paths: Sequence[Path] = ()) -
     console.print(_plain(plan_headline(plan), "bold"))
     console.print(_plain(f"{known_by(plan)}{limits(plan)}", "dim"))
     for rank, one in enumerate(plan.indexes[:MOST_INDEXES], 1):
-        _print_index(console, rank, one, actions[one.recommendation])
+        replaces = [gone.name for gone in plan.dropped if one.name in gone.replaced_by]
+        _print_index(console, rank, one, actions[one.recommendation], replaces)
     if len(plan.indexes) > MOST_INDEXES:
         console.print(_plain(f"\n    and {len(plan.indexes) - MOST_INDEXES} more in the report"))
     _print_dropped(console, plan, actions)
@@ -45,12 +46,18 @@ def print_advice(report: Report, console: Console, paths: Sequence[Path] = ()) -
         console.print(Text("Written: ", style="bold").append(visible(str(path)), style="not bold"), soft_wrap=True)
 
 
-def _print_index(console: Console, rank: int, one: PlannedIndex, action: Recommendation) -> None:
+def _print_index(
+    console: Console, rank: int, one: PlannedIndex, action: Recommendation, replaces: Sequence[str]
+) -> None:
+    """replaces: existing indexes in whose place it stands."""
     console.print()
     console.print(_plain(f"{rank:>2}. {one.definition}", "bold"))
     about = "" if one.proof == "measured" else "≈ "
+    worth = f"worth {figure(100 * one.marginal)} % of the workload's cost by itself"
+    if replaces and not one.marginal:
+        worth = f"takes the place of {' and '.join(replaces)}"
     lines = [
-        f"worth {figure(100 * one.marginal)} % of the workload's cost by itself; serves {plural(len(one.serves), 'query', 'queries')}",
+        f"{worth}; serves {plural(len(one.serves), 'query', 'queries')}",
         f"{about}{size(one.size_bytes)}, {about}{duration(one.build_ms)} to build; reads and writes go on meanwhile",
     ]
     if one.write_share >= 0.0005:

@@ -80,7 +80,7 @@ def _candidates(
         wider.sort(key=lambda other: (-len(other.columns), other.name))
         by_new = [name for one, name in new if _stands_in(index, _as_index(one, table))]
         if keep:
-            backwards = "" if _shape(index) == _shape(keep[0]) else " read backwards"
+            backwards = "" if index_shape(index) == index_shape(keep[0]) else " read backwards"
             yield 0, index, f"it is the same as {keep[0].name}{backwards}", [keep[0].name]
         if wider:
             yield 1, index, f"{wider[0].name} begins with the same columns and serves what it serves", [wider[0].name]
@@ -165,12 +165,18 @@ def _finds(index: Index, key: ForeignKey) -> bool:
 
 
 def _same(one: Index, other: Index) -> bool:
-    kinds = (one.method, one.operator_classes, _meant(one)) == (other.method, other.operator_classes, _meant(other))
-    alike = _shape(one) == _shape(other) or (one.method == "btree" and _shape(one) == _shape(_backwards(other)))
+    kinds = (one.method, one.operator_classes, meant_options(one)) == (
+        other.method,
+        other.operator_classes,
+        meant_options(other),
+    )
+    alike = index_shape(one) == index_shape(other) or (
+        one.method == "btree" and index_shape(one) == index_shape(_backwards(other))
+    )
     return kinds and alike and set(one.include) == set(other.include)
 
 
-def _meant(index: Index) -> set[str]:
+def meant_options(index: Index) -> set[str]:
     """Options that make it another index: the pages of a BRIN range, what an operator class keeps of a value."""
     return {option for option in index.options if option.partition("=")[0] not in _UPKEEP}
 
@@ -186,14 +192,14 @@ def _stands_in(index: Index, other: Index) -> bool:
     count = len(index.columns)
     if not (index.method == other.method == "btree" and other.valid and len(other.columns) >= count):
         return False
-    keys, condition = _shape(index)
-    other_keys, other_condition = _shape(other)
+    keys, condition = index_shape(index)
+    other_keys, other_condition = index_shape(other)
     carried = {unquote_identifier(name) for name in (*other.columns, *other.include)}
     needed = set(map(unquote_identifier, index.include))
     return keys == other_keys[:count] and condition == other_condition and needed <= carried
 
 
-def _shape(index: Index) -> tuple[list[tuple[str, str, str, bool, bool]], str | None]:
+def index_shape(index: Index) -> tuple[list[tuple[str, str, str, bool, bool]], str | None]:
     """Each key with its collation, operator class and order, and the condition."""
     keys = []
     for position, name in enumerate(index.columns):

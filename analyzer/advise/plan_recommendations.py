@@ -101,7 +101,7 @@ def add_recommendation(
         id=index_id(index),
         kind="index",
         title=title_of(index),
-        reason=" ".join(filter(None, (why_it_helps(index), caution, taken_over(standing)))),
+        reason=" ".join(filter(None, (_in_place_of(chosen) or why_it_helps(index), caution, taken_over(standing)))),
         evidence=Evidence(kind, origin, tuple(proof.of(fingerprint) for fingerprint in chosen.serves)),
         code=index.codes(chosen.name, standing),
         settles=(),
@@ -113,6 +113,16 @@ def add_recommendation(
         ),
         saves_ms=saved if timed else None,
         place=places[0] if places else None,
+    )
+
+
+def _in_place_of(chosen: ChosenIndex) -> str:
+    if not chosen.replaces:
+        return ""
+    one, other = chosen.replaces
+    return (
+        f"It does the work of {one} and {other}, which can go once it is built: less space, and one index less for every write to "
+        "keep up to date. No query becomes faster by it."
     )
 
 

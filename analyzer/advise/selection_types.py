@@ -65,6 +65,8 @@ class ChosenIndex:
     marginal: float
     write_cost: float
     serves: tuple[str, ...]
+    replaces: tuple[str, ...] = ()
+    """Names of the two existing indexes in whose place it stands, where it was chosen for that alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,10 @@ class WorkloadCosts:
         wanted = range(len(self.texts)) if numbers is None else numbers
         return sum(self.texts[number].weight * self.price(number, on).cost for number in wanted)
 
+    def weight(self, fingerprint: str) -> float:
+        """Calls of the group."""
+        return sum(self.texts[number].weight for number in self.groups[fingerprint])
+
     def place(self, number: int) -> tuple[str, str]:
         """Schema and name of the index's table."""
         return self.indexes[number].schema, self.indexes[number].table
