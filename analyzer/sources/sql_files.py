@@ -26,6 +26,11 @@ _QUOTED_OR_META = re.compile(
 _SENDING = frozenset(("g", "gx", "gset", "gexec", "gdesc", "crosstabview", "watch", "bind", "parse"))
 """psql's commands that end a statement as a semicolon does."""
 
+MAX_STATEMENT = 2_000_000
+"""Characters: what is longer is a load of data, and would take minutes to be taken apart."""
+TOO_LONG = (
+    "it is longer than 2 MB and was not read: give its values as one array parameter, = ANY($1), or shorten the list"
+)
 HEAD = 8192
 MOST_CONTROL = 0.05
 """Share of control characters in the first bytes of a file above which it is no text."""
@@ -48,12 +53,16 @@ def read_sql_files(paths: Sequence[Path]) -> Workload:
             if is_control(text):
                 skipped.append(Skipped(f"{file}:{line}", "it only steers the session"))
                 continue
+            if len(text) > MAX_STATEMENT:
+                skipped.append(Skipped(f"{file}:{line}", TOO_LONG))
+                continue
             key = fingerprint(text)
             if key not in groups:
                 groups[key] = _Found(key, text)
             groups[key].add(text, CallSite(str(file), line, ""))
     if not groups:
-        raise SourceError(f"no statement was found in {', '.join(map(str, paths))}")
+        long = "; one that is longer than 2 MB is not read" if any(one.reason == TOO_LONG for one in skipped) else ""
+        raise SourceError(f"no statement was found in {', '.join(map(str, paths))}{long}")
     return Workload(ranked(found.group() for found in groups.values()), (), tuple(sources), tuple(skipped))
 
 

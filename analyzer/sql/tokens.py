@@ -28,7 +28,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 MAX_KEPT = 50_000
-"""Characters: one and the same statement is asked for again and again by those that read it, a longer one takes too much room."""
+"""Characters: one and the same statement is asked for again and again by those that read it."""
+MAX_ONE_KEPT = 1_000_000
+"""The same, where the last one alone is kept: its tokens may take a hundred times its room."""
 _SILENT = frozenset(("space", "comment"))
 _HEAD = 4
 """Words in which `CREATE OR REPLACE FUNCTION` says that it makes a routine."""
@@ -84,7 +86,15 @@ def names_in(sql: str) -> set[str]:
 
 
 def _known(sql: str, left_out: frozenset[str]) -> list[Token]:
-    return list(_recent(sql, left_out)) if len(sql) <= MAX_KEPT else _tokens(sql, left_out)
+    if len(sql) > MAX_KEPT:
+        tokens = _last(sql) if len(sql) <= MAX_ONE_KEPT else _tokens(sql, frozenset())
+        return [token for token in tokens if token.kind not in left_out]
+    return list(_recent(sql, left_out))
+
+
+@lru_cache(maxsize=1)
+def _last(sql: str) -> list[Token]:
+    return _tokens(sql, frozenset())
 
 
 @lru_cache(maxsize=32)

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from queryproof.analysis import AnalysisRequest, analyze
+from queryproof.analyzer.errors import SourceError
 from queryproof.analyzer.postgres.connect import connect
-from queryproof.analyzer.sources.sql_files import read_sql_files
+from queryproof.analyzer.sources.sql_files import TOO_LONG, read_sql_files
 
 SCRIPT = r"""\set ON_ERROR_STOP on
 \echo 'it''s; a title
@@ -83,3 +84,18 @@ def test_what_is_not_looked_at_is_told_once(text: str, database: str, tmp_path: 
     (tmp_path / "q.sql").write_text(text)
     report = analyze(AnalysisRequest(files=(tmp_path,), url=database))
     assert len(report.skipped) == 1
+
+
+def test_a_statement_of_megabytes_is_told_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queryproof.analyzer.sources.sql_files.MAX_STATEMENT", 2_000)
+    file = tmp_path / "load.sql"
+    long = f"SELECT * FROM a WHERE id IN ({'1,' * 1_000}2)"
+    file.write_text(f"SELECT 1;\n{long};\nSELECT b FROM c;\n")
+    workload = read_sql_files([file])
+    assert {group.text for group in workload.groups} == {"select $1", "select b from c"}
+    assert [(one.subject, one.reason) for one in workload.skipped] == [(f"{file}:2", TOO_LONG)]
+    file.write_text(long)
+    with pytest.raises(SourceError, match="longer than 2 MB"):
+        read_sql_files([file])
