@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..recommendation import Code
-from ..schema import Table
+from ..schema import Index, Table
 from ..sql.identifier import quote_identifier, quote_qualified
 from .partition_recipe import LONG, SHORT, every_part, partition_recipe, standing_again
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DUPLICATES = "Before it: values that come twice"
 
 
-def index_codes(index: "CandidateIndex", name: str, standing: Mapping[tuple[str, str], str]) -> tuple[Code, ...]:
+def index_codes(index: "CandidateIndex", name: str, standing: Mapping[tuple[str, str], Index]) -> tuple[Code, ...]:
     """The three forms, in the order in which the report shows them; of a UNIQUE index what to look for before it, too.
 
     standing: by schema and name of a part the equal index that it has already.
@@ -35,7 +35,7 @@ def duplicates_query(index: "CandidateIndex") -> str:
     return f"SELECT {keys}, count(*) FROM {table} WHERE {known} GROUP BY {keys} HAVING count(*) > 1 LIMIT 20"  # noqa: S608 - quoted identifiers
 
 
-def ddl(index: "CandidateIndex", name: str, standing: Mapping[tuple[str, str], str]) -> list[str]:
+def ddl(index: "CandidateIndex", name: str, standing: Mapping[tuple[str, str], Index]) -> list[str]:
     """The statements to run one after the other, each outside a transaction."""
     statements = []
     if index.extension:
@@ -51,7 +51,7 @@ def invalid_index_check(index: "CandidateIndex", name: str) -> str:
     return f"SELECT indexrelid::regclass FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass('{regclass}') AND NOT indisvalid"  # noqa: S608 - a quoted identifier
 
 
-def migration(index: "CandidateIndex", name: str, standing: Mapping[tuple[str, str], str]) -> str:
+def migration(index: "CandidateIndex", name: str, standing: Mapping[tuple[str, str], Index]) -> str:
     """upgrade and downgrade of an Alembic revision; both run outside its transaction, as CONCURRENTLY needs."""
     if index.partitions:
         return _partitioned_migration(index, name, standing)
@@ -113,7 +113,7 @@ def _executed(statements: list[str]) -> list[str]:
     return [f"        op.execute({_literal(statement)})" for statement in statements]
 
 
-def _partitioned_migration(index: "CandidateIndex", name: str, standing: Mapping[tuple[str, str], str]) -> str:
+def _partitioned_migration(index: "CandidateIndex", name: str, standing: Mapping[tuple[str, str], Index]) -> str:
     """downgrade gives parts their own indexes back: DROP INDEX on the whole takes all that were attached to it."""
     dropped = _shortly([f"DROP INDEX IF EXISTS {quote_qualified(index.schema, name)}"])
     back = [

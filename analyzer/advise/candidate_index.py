@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..recommendation import Code
-from ..schema import Partition
+from ..schema import Index, Partition
 from ..sql.identifier import quote_identifier, quote_qualified
 from .candidate_code import index_codes
 from .partition_recipe import MAX_NAME_BYTES, NOTHING
@@ -137,6 +137,6 @@ class CandidateIndex:
             parts.append(f"WHERE {self.predicate}")
         return " ".join(parts)
 
-    def codes(self, name: str, standing: Mapping[tuple[str, str], str] = NOTHING) -> tuple[Code, ...]:
+    def codes(self, name: str, standing: Mapping[tuple[str, str], Index] = NOTHING) -> tuple[Code, ...]:
         """DDL to run, Alembic migration, and the line for the SQLAlchemy model. standing: see `standing_indexes`."""
         return index_codes(self, name, standing)

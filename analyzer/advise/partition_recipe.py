@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..schema import Partition
+from ..schema import Index, Partition
 from ..sql.identifier import quote_identifier, quote_qualified
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 MAX_NAME_BYTES = 63
 """NAMEDATALEN − 1: PostgreSQL cuts longer names silently."""
-NOTHING: Mapping[tuple[str, str], str] = {}
+NOTHING: Mapping[tuple[str, str], Index] = {}
 
 
 SHORT = "SET lock_timeout = '5s'"
@@ -23,7 +24,7 @@ LONG = "RESET lock_timeout"
 def partition_recipe(
     index: "CandidateIndex",
     name: str,
-    standing: Mapping[tuple[str, str], str] = NOTHING,
+    standing: Mapping[tuple[str, str], Index] = NOTHING,
     *,
     trial: bool = False,
     again: bool = False,
@@ -56,7 +57,7 @@ def partition_recipe(
         yield f"{create} {quote_identifier(whole)} ON ONLY {index.target(schema, table)}"
         for part in (part for part in parts if not part.foreign):
             own = standing.get((part.schema, part.name))
-            below = own or partition_index_name(name, part.name)
+            below = own.name if own is not None else partition_index_name(name, part.name)
             if own is None and part.partitioned:
                 yield from attached(part.schema, part.name, below, part.parts)
             yield f"ALTER INDEX {quote_qualified(schema, whole)} ATTACH PARTITION {quote_qualified(part.schema, below)}"
@@ -71,11 +72,14 @@ def partition_recipe(
     return [*builds, SHORT, *together, LONG]
 
 
-def standing_again(index: "CandidateIndex", part: Partition, own: str, unless: str = "") -> list[str]:
+def standing_again(index: "CandidateIndex", part: Partition, own: Index, unless: str = "") -> list[str]:
     """What builds a part's own index anew, which went with the index of the whole."""
     create = "CREATE UNIQUE INDEX" if index.unique else "CREATE INDEX"
     waiting = "" if part.partitioned else "CONCURRENTLY "
-    return [f"{create} {waiting}{unless}{quote_identifier(own)} ON {index.target(part.schema, part.name)}"]
+    index = replace(
+        index, options=tuple((name, value) for name, _, value in (one.partition("=") for one in own.options))
+    )
+    return [f"{create} {waiting}{unless}{quote_identifier(own.name)} ON {index.target(part.schema, part.name)}"]
 
 
 def partition_index_name(name: str, partition: str) -> str:

@@ -7,24 +7,25 @@ from ..sql.deparse import identifier
 from ..sql.identifier import unquote_identifier
 from .candidate_duplicates import canonical, collated
 from .candidate_index import CandidateIndex
+from .existing_indexes import meant_options
 from .partition_recipe import every_part
 
 
-def standing_indexes(index: CandidateIndex, table: Table) -> dict[tuple[str, str], str]:
+def standing_indexes(index: CandidateIndex, table: Table) -> dict[tuple[str, str], Index]:
     """By schema and name of a part the valid index of its own that PostgreSQL would make part of this one; table: the whole."""
     found = {}
     for part in every_part(index.partitions):
-        own = next((one.name for one in part.indexes if _equal(one, index, table)), None)
+        own = next((one for one in part.indexes if _equal(one, index, table)), None)
         if own is not None:
             found[part.schema, part.name] = own
     return found
 
 
-def taken_over(standing: Mapping[tuple[str, str], str]) -> str:
+def taken_over(standing: Mapping[tuple[str, str], Index]) -> str:
     """A sentence on the parts that have the index already; empty where none has."""
     if not standing:
         return ""
-    names = ", ".join(f"{part} ({own})" for (_, part), own in sorted(standing.items()))
+    names = ", ".join(f"{part} ({own.name})" for (_, part), own in sorted(standing.items(), key=lambda one: one[0]))
     return (
         f"Already there on {names}, and made part of the index of the whole: whoever drops that one drops these too, so the "
         "migration's downgrade builds them again."
@@ -33,7 +34,9 @@ def taken_over(standing: Mapping[tuple[str, str], str]) -> str:
 
 def _equal(own: Index, index: CandidateIndex, table: Table) -> bool:
     """One that upholds something stays out: DROP INDEX on the whole would fail on it."""
-    if not own.valid or own.attached or own.constraint or own.replica_identity or index.options:
+    if not own.valid or own.attached or own.constraint or own.replica_identity:
+        return False
+    if meant_options(own) != {f"{name}={value}" for name, value in index.options}:
         return False
     if (own.method, own.unique, own.nulls_not_distinct) != (index.method, index.unique, index.nulls_not_distinct):
         return False

@@ -33,6 +33,7 @@ from .clone_source_queries import (
     EXTENSION_FUNCTIONS,
     EXTENSIONS,
     FOREIGN_PARTS,
+    INVALID_INDEXES,
     LOCALE,
     RELATIONS,
     ROLE_SETTINGS,
@@ -50,6 +51,10 @@ NEWEST_MAJOR = 18
 OLDEST_MAJOR = 13
 PAGE_BYTES = 8192
 QUERY_TIMEOUT_MS = 60_000
+_INVALID = (
+    "it is invalid, as a build that was ended leaves it: no query uses it, and writes may still keep it up to date. DROP INDEX "
+    "CONCURRENTLY it, or REINDEX INDEX CONCURRENTLY"
+)
 TRIES = 3
 """How often a source is read that meets a lock taken on the way."""
 
@@ -139,6 +144,9 @@ def _read(
     schema = dump_schema(url, connection, sorted(hidden))
     left_out = [LeftOut(f"table {one}.{two}", "the role may not read it") for one, two in unreadable]
     left_out += [_kept_locked(one) for one in locked if (one.schema, one.name) not in unreadable]
+    left_out += [
+        LeftOut(f"index {one}.{two} on {three}", _INVALID) for one, two, three in _rows(connection, INVALID_INDEXES)
+    ]
     left_out += _inexact(connection)
     columns = [
         one for one in read_column_statistics(connection, values=values) if (one.schema, one.relation) not in hidden

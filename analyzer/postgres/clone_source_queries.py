@@ -62,6 +62,14 @@ WHERE c.relkind IN ('r', 'p', 'm') AND {USER_SCHEMAS}
   AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
 ORDER BY 1, 2
 """  # noqa: S608 - a constant
+# pg_dump leaves them out.
+INVALID_INDEXES = f"""
+SELECT n.nspname, c.relname, t.relname FROM pg_catalog.pg_index x
+JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
+WHERE NOT x.indisvalid AND c.relkind = 'i' AND {USER_SCHEMAS} ORDER BY 1, 2
+"""  # noqa: S608 - a constant
 FOREIGN_PARTS = f"""
 SELECT n.nspname, c.relname, w.nspname, p.relname FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

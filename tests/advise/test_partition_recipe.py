@@ -15,6 +15,7 @@ from queryproof.analyzer.advise.standing_indexes import standing_indexes
 from queryproof.analyzer.postgres.catalog import read_schema
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.server import Server
+from queryproof.analyzer.schema import Index
 
 from .migrations import migrate
 
@@ -39,6 +40,8 @@ EQUAL = (
     (EXPRESSION, '(lower("C%"))'),
     (replace(PLAIN, method="hash"), "USING hash (a)"),
     (replace(PLAIN, unique=True, keys=(Key("b"), Key("a"))), "UNIQUE (b, a)"),
+    (replace(PLAIN, method="brin", options=(("pages_per_range", "32"),)), "USING brin (a) WITH (pages_per_range = 32)"),
+    (PLAIN, "(a) WITH (fillfactor = 70)"),
 )
 OTHER = (
     (PLAIN, "(a DESC)"),
@@ -46,6 +49,7 @@ OTHER = (
     (PLAIN, "(a) INCLUDE (b)"),
     (PLAIN, "(a) WHERE a > 5"),
     (PLAIN, "UNIQUE (a, b)"),
+    (replace(PLAIN, method="brin"), "USING brin (a) WITH (pages_per_range = 32)"),
     (replace(PLAIN, keys=(Key("C%"),)), '("C%" text_pattern_ops)'),
     (replace(PLAIN, keys=(Key("C%"),)), '("C%" COLLATE "ucs_basic")'),
     (replace(PLAIN, keys=(Key("C%", operator_class="text_pattern_ops"),)), '("C%")'),
@@ -60,7 +64,9 @@ def owner(database: str, run_sql: Callable[..., None]) -> Iterator[Connection]:
         yield connection
 
 
-def index_on_whole(connection: Connection, index: CandidateIndex) -> tuple[CandidateIndex, dict[tuple[str, str], str]]:
+def index_on_whole(
+    connection: Connection, index: CandidateIndex
+) -> tuple[CandidateIndex, dict[tuple[str, str], Index]]:
     (table,) = (table for table in read_schema(connection).tables if table.name == "whole")
     index = replace(index, partitions=table.parts)
     return index, standing_indexes(index, table)
@@ -93,7 +99,7 @@ def test_an_equal_index_of_a_part_is_made_part_of_the_whole(
         create(owner, f'"own on {place}"', place, made_of)
     before = definitions(owner)
     index, standing = index_on_whole(owner, index)
-    assert standing == {("public", place): f"own on {place}" for place in places}
+    assert {place: one.name for (_, place), one in standing.items()} == {place: f"own on {place}" for place in places}
     ddl, alembic, _, *_ = index.codes("all of it", standing)
     with owner.cursor() as cursor:
         for statement in ddl.text.split(";\n"):
@@ -173,7 +179,7 @@ def test_with_a_foreign_part_the_index_of_the_whole_becomes_valid(
 
 def test_postgres_itself_would_not_attach_what_stays_alone(owner: Connection) -> None:
     """Unless the order differs alone, which it does not compare: attached, the whole would promise an order it has not."""
-    for index, made_of in OTHER[1:]:
+    for index, made_of in [one for one in OTHER[1:] if one[0].method == "btree"]:
         with owner.cursor() as cursor:
             create(owner, "other", "part_1", made_of)
             cursor.execute(f'CREATE INDEX "all of it" ON ONLY {index.target("public", "whole")}')

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
+import psycopg2
+import pytest
 import sqlalchemy as sa
 
 from queryproof.analyzer.postgres.clone import HollowClone
@@ -28,6 +30,15 @@ SOURCE = (
     "CREATE INDEX by_sum ON sums (plus(a, b))",
     "CREATE INDEX by_b ON sums (b)",
 )
+
+
+def test_an_index_whose_build_was_ended_is_told(database: str, run_sql: Callable[..., None]) -> None:
+    run_sql(database, "CREATE TABLE twice (a int)", "INSERT INTO twice VALUES (1), (1)")
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        run_sql(database, "CREATE UNIQUE INDEX CONCURRENTLY half ON twice (a)")
+    (told,) = read_source(database).manifest.left_out
+    assert told.what == "index public.half on twice"
+    assert told.reason.startswith("it is invalid")
 
 
 def source(server: Server, database: str, run_sql: Callable[..., None]) -> CloneFile:
