@@ -9,6 +9,7 @@ import click
 
 from .command import (
     DEFAULT_REPORT,
+    Amount,
     Command,
     Counting,
     fail,
@@ -59,7 +60,7 @@ class Size(click.ParamType[int]):
 @click.option("--max-width", type=click.IntRange(min=1), help="Key and INCLUDE columns of one index.")
 @click.option(
     "--max-seconds",
-    type=click.FloatRange(min=0.1),
+    type=Amount(min=0.1),
     default=60.0,
     show_default=True,
     help="Time for the search: the best set found by then is given.",

@@ -8,6 +8,7 @@ import click
 
 from .command import (
     DEFAULT_REPORT,
+    Amount,
     Command,
     allow_superuser_option,
     max_seconds_option,
@@ -50,7 +51,7 @@ SEVERITIES = ("error", "warning", "info")
 )
 @click.option(
     "--max-cost",
-    type=click.FloatRange(min=0),
+    type=Amount(min=0),
     default=1e8,
     show_default=True,
     help="Statements that the planner estimates above this cost are not run.",

@@ -1,5 +1,6 @@
 """What all commands share: expected errors are one message and exit code 2; progress; showing a report."""
 
+import math
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,17 @@ INTERRUPTED = 130
 """Exit code of a program that Ctrl-C has ended."""
 
 
+class Amount(click.FloatRange):
+    """A number within limits: `nan` is none, though it is below and above nothing."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number. Fails as click's own types do."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
 # Options that several commands share.
 since_option = click.option(
     "--since",
@@ -34,7 +46,7 @@ allow_superuser_option = click.option(
 parameters_option = click.option("--parameters", is_flag=True, help="Show parameter values and literals in the report.")
 max_seconds_option = click.option(
     "--max-seconds",
-    type=click.FloatRange(min=0.01, max=86400),
+    type=Amount(min=0.01, max=86400),
     default=20.0,
     show_default=True,
     help="A statement that takes longer is stopped and shown with its plain plan.",

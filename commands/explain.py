@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .command import Command, allow_superuser_option, fail, max_seconds_option
+from .command import Amount, Command, allow_superuser_option, fail, max_seconds_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,7 +56,7 @@ PIPED_COLUMNS = 100
 )
 @click.option(
     "--max-cost",
-    type=click.FloatRange(min=0),
+    type=Amount(min=0),
     default=1e8,
     show_default=True,
     help="A statement that the planner estimates above this cost is not run.",

@@ -210,3 +210,10 @@ def test_sigterm_ends_a_command_on_the_way_that_cleans_up() -> None:
     assert CliRunner().invoke(work).exit_code == 143
     assert steps == ["cleaned up"]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("command", [("advise", "x.sql"), ("explain", "SELECT 1")])
+def test_what_is_no_number_is_no_limit(command: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(main, [*command, "--max-seconds", "nan"])
+    assert done.exit_code == 2
+    assert "'nan' is not a number" in done.output
