@@ -29,7 +29,7 @@ _TOKEN = re.compile(
 )
 MAX_KEPT = 50_000
 """Characters: one and the same statement is asked for again and again by those that read it."""
-MAX_ONE_KEPT = 1_000_000
+MAX_ONE_KEPT = 400_000
 """The same, where the last one alone is kept: its tokens may take a hundred times its room."""
 _SILENT = frozenset(("space", "comment"))
 _HEAD = 4
