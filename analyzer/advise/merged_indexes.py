@@ -1,5 +1,6 @@
 """Two existing indexes in the place of which one would do, such as `(shop) INCLUDE (amount)` and `(shop) INCLUDE (note)`."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
@@ -56,27 +57,23 @@ def merged_indexes(
 
 def _pairs(table: Table, gone: Sequence[str]) -> Iterator[tuple[Index, Index]]:
     """(narrow, wide): the keys of the first are the first keys of the second, and it carries what the other one does not."""
-    left = [
-        one
-        for one in table.indexes
-        if one.method == "btree"
-        and not protected(one, table)
-        and not meant_options(one)
-        and f"{table.schema}.{one.name}" not in gone
-    ]
-    for narrow, wide in permutations(left, 2):
-        count = len(narrow.columns)
-        keys, condition = index_shape(narrow)
-        other_keys, other_condition = index_shape(wide)
-        if (
-            keys == other_keys[:count]
-            and condition == other_condition
-            and narrow.operator_classes == wide.operator_classes[:count]
-            and not set(narrow.include) <= {*wide.columns, *wide.include}
-            # Of two with the same keys either could be the wide one.
-            and (count < len(wide.columns) or narrow.name < wide.name)
-        ):
-            yield narrow, wide
+    alike: defaultdict[object, list[tuple[Index, Sequence[object]]]] = defaultdict(list)
+    for one in table.indexes:
+        if one.method == "btree" and not protected(one, table) and not meant_options(one):
+            shape, condition = index_shape(one)
+            if f"{table.schema}.{one.name}" not in gone:
+                alike[shape[0], condition].append((one, shape))
+    for group in alike.values():
+        for (narrow, keys), (wide, other_keys) in permutations(group, 2):
+            count = len(keys)
+            if (
+                keys == other_keys[:count]
+                and narrow.operator_classes == wide.operator_classes[:count]
+                and not set(narrow.include) <= {*wide.columns, *wide.include}
+                # Of two with the same keys either could be the wide one.
+                and (count < len(other_keys) or narrow.name < wide.name)
+            ):
+                yield narrow, wide
 
 
 def _merged(narrow: Index, wide: Index, table: Table) -> CandidateIndex | None:
