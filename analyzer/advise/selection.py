@@ -81,7 +81,7 @@ def select_indexes(
         curve.append(CurvePoint(budget, costs.size(point), len(members(point)), search.share(point)))
     limit = constraints.budget_bytes
     best = min((one for one in found if limit is None or costs.size(one) <= limit), key=search.objective)
-    if limit is None:
+    if limit is None or costs.size(best) <= limit / 2:
         best = smaller_members(search, best)
     names = index_names([costs.indexes[one] for one in members(best)], schema)
     dropped: tuple[DroppedIndex, ...] = ()

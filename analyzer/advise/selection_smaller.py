@@ -19,7 +19,7 @@ def smaller_members(search: Search, chosen: IndexSet) -> IndexSet:
     """The set with the smallest index that does as well in the place of each, the largest first.
 
     (deleted_at, owner) beside (owner) WHERE deleted_at IS NULL: the planner tells costs apart by less than it knows them. Under
-    a budget space has a price already.
+    a budget of which much is used, space has a price already.
     """
     costs = search.costs
     for number in sorted(members(chosen), key=lambda one: (-costs.sizes[one], one)):

@@ -245,7 +245,8 @@ def test_a_covering_copy_of_a_key_is_chosen_only_where_the_table_is_not_visited(
     ],
 )
 def test_of_indexes_that_serve_alike_the_much_smaller_one_is_chosen(shop: Shop, text: str, wanted: str) -> None:
-    assert [shown(one.index) for one in shop.select(text).chosen] == [wanted]
+    for plenty in (Constraints(), Constraints(budget_bytes=1 << 40)):
+        assert [shown(one.index) for one in shop.select(text, constraints=plenty).chosen] == [wanted]
 
 
 def test_a_smaller_index_that_a_query_would_feel_does_not_take_the_place_of_a_larger_one(shop: Shop) -> None:
