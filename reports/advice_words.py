@@ -3,6 +3,9 @@
 from ..analyzer.advise.index_plan import IndexPlan
 from .numbers import duration, factor, figure, plural, size
 
+UNCHANGED = 0.9995
+"""Of the cost today: above it nothing is gained but space."""
+
 
 def plan_headline(plan: IndexPlan) -> str:
     """One sentence: what to add, what it brings, what it takes; or that nothing is to be added."""
@@ -20,6 +23,10 @@ def plan_headline(plan: IndexPlan) -> str:
         change += f", {factor(plan.ms_before, plan.ms_after)}" if factor(plan.ms_before, plan.ms_after) else ""
     else:
         left = plan.cost_after / plan.cost_before if plan.cost_before else 1.0
+        if left >= UNCHANGED and plan.dropped:
+            added = f"Add {plural(len(plan.indexes), 'index', 'indexes')} (≈ {size(plan.size_bytes)}) in the place of others"
+            freed = size(sum(one.size_bytes for one in plan.dropped))
+            return f"{added}: none of the {examined} becomes cheaper.{gone[:-1]} ({freed}).{stopped}"
         change = f"planned cost falls to {figure(100 * left)} % of today's, {factor(plan.cost_before, plan.cost_after)}"
     about = "" if plan.ms_before else "≈ "
     return f"Add {plural(len(plan.indexes), 'index', 'indexes')} ({about}{size(plan.size_bytes)}): {change}, over {examined}.{gone}{stopped}"

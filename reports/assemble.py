@@ -62,7 +62,7 @@ def assemble(
         if index_plan is not None:
             rejected, taken_out = _outlined(index_plan.rejected), _outlined(index_plan.taken_out)
             index_plan = replace(index_plan, rejected=rejected, taken_out=taken_out)
-    actions = tuple(sorted(recommendations, key=lambda one: (-(one.saves_ms or 0.0), -_per_call(one), one.id)))
+    actions = tuple(sorted(recommendations, key=_rank))
     times = [source_time for group in workload.groups if (source_time := group.total_ms) is not None]
     totals = {group.fingerprint: group.total_ms or 0.0 for group in workload.groups}
     unexplained = [
@@ -189,6 +189,11 @@ def _is_no_query(statement: Statement | None) -> bool:
 
 def _variant_id(fingerprint: str, number: int) -> str:
     return f"{fingerprint}/{number}"
+
+
+def _rank(one: Recommendation) -> tuple[float, float, bool, str]:
+    """What serves no query comes last: an index is dropped after the one that takes its place is built."""
+    return -(one.saves_ms or 0.0), -_per_call(one), not one.evidence.queries, one.id
 
 
 def _per_call(action: Recommendation) -> float:

@@ -132,13 +132,15 @@ def drop_recommendation(
     """The action that drops an existing index. definition: what made it, for the way back."""
     name = quote_qualified(dropped.schema, dropped.name)
     instead = f"; {', '.join(dropped.replaced_by)} takes its place" if dropped.replaced_by else ""
+    new = sorted(set(dropped.replaced_by) - {one.name for one in table.indexes})
+    first = f" once {new[0]} is built and used" if new else ""
     seen = ""
     if existing.scans is not None:
         seen = f"; it was itself used {existing.scans} times since the server's statistics began"
     return Recommendation(
         id=hashlib.sha256(f"drop\x1f{dropped.schema}\x1f{dropped.name}".encode()).hexdigest()[:16],
         kind="index",
-        title=f"Drop the index {dropped.name} on {dropped.table}",
+        title=f"Drop the index {dropped.name} on {dropped.table}{first}",
         reason=f"{dropped.reason}{instead}{seen}. Every write to {dropped.table} keeps it up to date for nothing. "
         "Ask first whether a job that was not recorded (a monthly report, a replica) needs it.",
         evidence=Evidence("planned", f"no recorded query is planned worse without {name}; {door}"),

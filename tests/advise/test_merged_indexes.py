@@ -11,6 +11,7 @@ from queryproof.advising import AdviceRequest, advise
 from queryproof.analyzer.advise.selection_types import Constraints
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.server import Server
+from queryproof.reports.advice_words import plan_headline
 from queryproof.reports.report import Report
 
 TABLE = """
@@ -72,6 +73,9 @@ def test_one_takes_the_place_of_two_that_carry_different_columns(
     assert all(gone.replaced_by == (one.name,) for gone in report.index_plan.dropped)
     (action,) = (action for action in report.recommendations if action.id == one.recommendation)
     assert action.reason.startswith("It does the work of by_amount and by_qty")
+    assert [action.title.split()[0] for action in report.recommendations] == ["Add", "Drop", "Drop"]
+    assert report.recommendations[-1].title.endswith(f"on orders once {one.name} is built and used")
+    assert "in the place of others: none of the 2 queries becomes cheaper" in plan_headline(report.index_plan)
     # And so it is.
     with owner.cursor() as cursor:
         cursor.execute(
