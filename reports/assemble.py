@@ -193,7 +193,7 @@ def _variant_id(fingerprint: str, number: int) -> str:
 
 def _rank(one: Recommendation) -> tuple[float, float, bool, str]:
     """What serves no query comes last: an index is dropped after the one that takes its place is built."""
-    return -(one.saves_ms or 0.0), -_per_call(one), not one.evidence.queries, one.id
+    return -(one.saves_ms or 0.0), -max(0.0, _per_call(one)), not one.evidence.queries, one.id
 
 
 def _per_call(action: Recommendation) -> float:
