@@ -71,7 +71,7 @@ class OrmLoad:
         root's joined collections, counted with the roots.
     check: carried by one lazy load of each origin and path, the first of a second parent.
     renamed: columns of the entity whose attributes are called otherwise, with these. columns: the query asks for columns or
-        expressions, not for instances.
+        expressions, or for several things in a row, not for instances alone.
     """
 
     kind: LoadKind

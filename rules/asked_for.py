@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from keyword import iskeyword
 
 from ..analyzer.query import OrmLoad
 from ..analyzer.recommendation import Code
@@ -10,6 +11,7 @@ from ..analyzer.sql.statement import Predicate, Statement, TableScan
 from ..analyzer.workload import Execution
 from .loader_option import loader_option
 from .recorded import Recorded
+from .source import alias_name
 
 LABEL = "One query for all values"
 
@@ -71,7 +73,8 @@ def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Exec
         for one in scan.predicates
         if one.kind == "equality" and not one.join and one.constant is None
     ]
-    if not asked:
+    # Without outputs of its own it is a UNION or the like: a condition belongs to one of its parts.
+    if not asked or not statement.outputs:
         return
     joined = len(statement.scans) > 1
     columns = [
@@ -81,18 +84,20 @@ def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Exec
     load = run[0].orm
     others = sum(len([one for one in scan.predicates if not one.join]) + scan.or_predicates for scan in statement.scans)
     rest = others > len(asked)
-    if any(scan.limited and scan.order_by for scan in statement.scans):
-        # The first rows of each value are not the first rows of all.
-        yield _sql(_each_by_itself(columns))
-    elif load is not None and load.entity is not None and _are_attributes(statement, asked):
+    first = any(scan.limited and scan.order_by for scan in statement.scans)
+    entity = _entity(run[0], alone=not joined and not rest)
+    if first or any(scan.windows for scan in statement.scans):
+        # The first rows of each value are not the first rows of all, and a window does not end with the value.
+        yield _sql(_each_by_itself(columns, " ORDER BY … LIMIT …" if first else ""))
+    elif load is not None and entity is not None and _are_attributes(statement, load, asked):
         keys = [one.column or "" for _, one in asked]
-        attributes = _attributes(load, keys)
+        attributes = _attributes(load, entity, keys)
         found = f"tuple_({attributes})" if len(keys) > 1 else attributes
-        wanted = _columns(statement, load, keys) if load.columns else load.entity
+        wanted = _columns(statement, load, entity, asked) if load.columns else entity
         text = f"select({wanted}).where({found}.in_(values))"
         options = _options(loads)
         text += f".options({options})" if options else ""
-        yield Code(LABEL, "python", text + ("  # its other conditions stay" if rest else ""))
+        yield Code(LABEL, "python", text + _what_stays(statement, load, joined=joined, rest=rest))
     else:
         whose = ", ".join(columns)
         text = f"WHERE ({whose}) IN (VALUES …)" if len(columns) > 1 else f"WHERE {whose} = ANY(:values)"
@@ -104,39 +109,64 @@ def _sql(text: str) -> Code:
     return Code(LABEL, "sql", text)
 
 
-def _each_by_itself(columns: Sequence[str]) -> str:
+def _entity(execution: Execution, *, alone: bool) -> str | None:
+    """What the code calls the entity that it asks for. alone: nothing else of the query names it; then its class will do."""
+    load = execution.orm
+    if load is None or load.entity is None or not load.aliased:
+        return load.entity if load is not None else None
+    place = execution.call_site
+    named = alias_name(place, load.root or load.entity) if place is not None else None
+    return named or (load.entity if alone else None)
+
+
+def _what_stays(statement: Statement, load: OrmLoad, *, joined: bool, rest: bool) -> str:
+    """A remark on what the query has besides the changed condition; Session.get has nothing but options."""
+    built = load.kind != "get"
+    if load.options or (built and (joined or statement.distinct or statement.grouped)):
+        return "  # all else that it asks for stays"
+    return "  # its other conditions stay" if built and rest else ""
+
+
+def _each_by_itself(columns: Sequence[str], end: str) -> str:
     several = len(columns) > 1
     names = [f"value_{number}" for number in range(1, len(columns) + 1)] if several else ["value"]
     lists = ", ".join(f":{name}s" for name in names)
     found = " AND ".join(f"{column} = wanted.{name}" for column, name in zip(columns, names, strict=True))
     return (
         f"SELECT …\nFROM unnest({lists}) AS wanted ({', '.join(names)})\n"
-        f"CROSS JOIN LATERAL (SELECT … WHERE {found} ORDER BY … LIMIT …) AS found"
+        f"CROSS JOIN LATERAL (SELECT … WHERE {found}{end}) AS found"
     )
 
 
-def _are_attributes(statement: Statement, asked: Sequence[tuple[TableScan, Predicate]]) -> bool:
+def _are_attributes(statement: Statement, load: OrmLoad, asked: Sequence[tuple[TableScan, Predicate]]) -> bool:
     """Whether the conditions are on columns of the entity that is asked for: of the only table, or of the one that the outputs
     begin with."""
-    first = statement.outputs[0] if statement.outputs else None
+    first = statement.outputs[0]
+    alone = len(statement.scans) == 1
     return not statement.aggregated and all(
-        (len(statement.scans) == 1 or (first is not None and first[0] == scan.alias))
+        (alone if first is None else first[0] == scan.alias or (alone and not first[0]))
         and one.column is not None
-        and one.column.isidentifier()
+        and _is_name(load.attribute(one.column))
         for scan, one in asked
     )
 
 
-def _attributes(load: OrmLoad, columns: Sequence[str]) -> str:
-    return ", ".join(f"{load.entity}.{load.attribute(name)}" for name in columns)
+def _is_name(attribute: str) -> bool:
+    return attribute.isidentifier() and not iskeyword(attribute)
 
 
-def _columns(statement: Statement, load: OrmLoad, keys: Sequence[str]) -> str:
+def _attributes(load: OrmLoad, entity: str, columns: Sequence[str]) -> str:
+    return ", ".join(f"{entity}.{load.attribute(name)}" for name in columns)
+
+
+def _columns(statement: Statement, load: OrmLoad, entity: str, asked: Sequence[tuple[TableScan, Predicate]]) -> str:
     """The outputs as attributes, behind the keys that tell the rows apart; `…` where they cannot be named."""
-    names = [one[1] for one in statement.outputs if one is not None and one[1].isidentifier()]
-    if not names or len(names) != len(statement.outputs):
-        return f"{_attributes(load, keys)}, …"
-    return _attributes(load, list(dict.fromkeys((*keys, *names))))
+    keys = [one.column or "" for _, one in asked]
+    own = {asked[0][0].alias, *([""] if len(statement.scans) == 1 else [])}
+    names = [one[1] for one in statement.outputs if one is not None and one[0] in own]
+    if len(names) != len(statement.outputs) or not all(_is_name(load.attribute(name)) for name in names):
+        return f"{_attributes(load, entity, keys)}, …"
+    return _attributes(load, entity, list(dict.fromkeys((*keys, *names))))
 
 
 def _options(loads: Sequence[Execution]) -> str:

@@ -43,8 +43,8 @@ def query_shape(
     renews: bool,
     columns: bool,
 ) -> Shape:
-    """Of a top-level query. options: as of `options_key`; renews: it asks for populate_existing; columns: not for instances, but for
-    columns or expressions."""
+    """Of a top-level query. options: as of `options_key`; renews: it asks for populate_existing; columns: not for instances
+    alone, but for columns, expressions or several things in a row."""
     name = quote(entity.__name__) if entity is not None else "null"
     texts = [*_option_texts(options), *(["populate_existing"] if renews else [])]
     listed = ",".join(quote(text[:200]) for text in texts)
@@ -108,10 +108,16 @@ def _renamed(entity: type | None) -> str:
         column.name: prop.key
         for prop in mapper.column_attrs
         for column in prop.columns
-        if isinstance(column, Column) and column.name not in mapper.column_attrs
+        if isinstance(column, Column) and not _is_called(mapper, column.name)
     }
     listed = ",".join(f"{quote(name)}:{quote(found[name])}" for name in sorted(found)[:MAX_ATTRIBUTES])
     return f',"rn":{{{listed}}}' if listed else ""
+
+
+def _is_called(mapper: Any, name: str) -> bool:
+    """Whether an attribute is called like the column that it stands for; it may stand for another one."""
+    attribute = mapper.column_attrs.get(name)
+    return attribute is not None and any(getattr(one, "name", None) == name for one in attribute.columns)
 
 
 def _named(path: tuple[object, ...], origin: "Load | None") -> type | None:

@@ -11,6 +11,7 @@ from sqlalchemy import FromClause, Select
 from sqlalchemy.orm import FromStatement, ORMExecuteState, Session
 from sqlalchemy.orm.interfaces import UserDefinedOption
 from sqlalchemy.sql.cache_key import HasCacheKey
+from sqlalchemy.sql.functions import FunctionElement
 
 from .call_site import CallStack, call_stack, mark_function
 from .faults import armed, reach
@@ -170,7 +171,7 @@ def _query(state: ORMExecuteState, statement: Any, stack: CallStack, by: str) ->
     loaders = getattr(statement, "_with_options", ())
     options = options_key(loaders) if loaders else ()
     wanted: Any = getattr(statement, "_raw_columns", ())
-    columns = bool(wanted) and not isinstance(wanted[0], FromClause)
+    columns = bool(wanted) and not (len(wanted) == 1 and _is_entity(wanted[0]))
     key = (kind, entity, subject is not mapper, streamed, renews, columns, options)
     shape = shapes.get(key)
     if shape is None:
@@ -183,6 +184,10 @@ def _query(state: ORMExecuteState, statement: Any, stack: CallStack, by: str) ->
     if loaders:
         load.options = loaders
     return load
+
+
+def _is_entity(wanted: Any) -> bool:
+    return isinstance(wanted, FromClause) and not isinstance(wanted, FunctionElement)
 
 
 def _load(state: ORMExecuteState, statement: Any, asked: Any, stack: CallStack, by: str) -> Load:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 import sqlalchemy.orm
-from sqlalchemy import Engine, select, tuple_
+from sqlalchemy import Engine, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, aliased, contains_eager
 
@@ -106,9 +106,30 @@ def streets(session: Session) -> None:
         session.scalars(select(models.Publisher.city).where(models.Publisher.name == f"name {number}")).all()
 
 
+def other_towns(session: Session) -> None:
+    house = aliased(models.Publisher)
+    for number in range(6):
+        session.scalars(select(house).where(house.city == f"town {number}", house.city != "")).all()
+
+
+def upper_towns(session: Session) -> None:
+    for number in range(6):
+        session.scalars(
+            select(func.upper(models.Publisher.city)).where(models.Publisher.name == f"name {number}")
+        ).all()
+
+
+def towns_and_more(session: Session) -> None:
+    for number in range(6):
+        session.execute(select(models.Publisher, 1).where(models.Publisher.city == f"town {number}")).all()
+
+
 @pytest.mark.parametrize(
     ("run", "code"),
     [
+        (other_towns, "select(house).where(house.city.in_(values))  # its other conditions stay"),
+        (upper_towns, "select(Publisher.name, …).where(Publisher.name.in_(values))"),
+        (towns_and_more, "select(Publisher.city, …).where(Publisher.city.in_(values))"),
         (towns, "select(Publisher).where(Publisher.city.in_(values))"),
         (streets, "select(Publisher.name, Publisher.city).where(Publisher.name.in_(values))"),
     ],

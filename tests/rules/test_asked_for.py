@@ -29,12 +29,13 @@ def test_first_rows_are_asked_for_value_by_value(sql: str, expected: str) -> Non
         ("SELECT book.id, book.title, book.author_id FROM book WHERE book.author_id = $1", "select(Book).where(Book.author_id.in_(values))"),
         ("SELECT id, title FROM book WHERE name = $1", "select(Book).where(Book.name.in_(values))"),
         ("SELECT book.id, book.title FROM book JOIN author ON author.id = book.author_id WHERE author.name = $1", "WHERE author.name = ANY(:values)"),
-        ("SELECT book.id, book.title FROM author JOIN book ON author.id = book.author_id WHERE book.title = $1", "select(Book).where(Book.title.in_(values))"),
+        ("SELECT book.id, book.title FROM author JOIN book ON author.id = book.author_id WHERE book.title = $1", "select(Book).where(Book.title.in_(values))  # all else that it asks for stays"),
         ('SELECT b.id, b.title FROM book AS b JOIN author AS "A x" ON "A x".id = b.author_id WHERE "A x".name = $1', 'WHERE "A x".name = ANY(:values)'),
         ("SELECT orders.shop, orders.number, orders.note FROM orders WHERE orders.shop = $1 AND orders.number = $2", "select(Book).where(tuple_(Book.shop, Book.number).in_(values))"),
         ("SELECT book.id FROM book JOIN author ON author.id = book.author_id WHERE author.name = $1 AND book.title = $2 AND (book.a = 1 OR book.b = 2)", "WHERE (book.title, author.name) IN (VALUES …) AND …"),
         ("SELECT id FROM book WHERE a = $1 AND b = $2 ORDER BY made LIMIT 3", "SELECT …\nFROM unnest(:value_1s, :value_2s) AS wanted (value_1, value_2)\nCROSS JOIN LATERAL (SELECT … WHERE a = wanted.value_1 AND b = wanted.value_2 ORDER BY … LIMIT …) AS found"),
         ("SELECT book.id FROM book WHERE lower(book.title) = $1", "WHERE lower(title) = ANY(:values)"),
+        ('SELECT book.id FROM book WHERE book."class" = $1', "WHERE class = ANY(:values)"),
     ],
 )  # fmt: skip
 def test_instances_are_asked_for_of_the_entity_that_has_the_column(sql: str, expected: str) -> None:
@@ -48,12 +49,43 @@ def test_instances_are_asked_for_of_the_entity_that_has_the_column(sql: str, exp
         ("SELECT book.title FROM book WHERE book.author_id = $1", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))"),
         ("SELECT book.author_id, book.title FROM book WHERE book.author_id = $1", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))"),
         ("SELECT book.made FROM book WHERE book.year = $1", "select(Book.published, Book.created).where(Book.published.in_(values))"),
+        ('SELECT book."the year" FROM book WHERE book."the year" = $1', "select(Book.printed).where(Book.printed.in_(values))"),
+        ("SELECT DISTINCT book.title FROM book WHERE book.author_id = $1", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))  # all else that it asks for stays"),
+        ("SELECT book.id, author.name FROM book JOIN author ON author.id = book.author_id WHERE book.id = $1", "select(Book.id, …).where(Book.id.in_(values))  # all else that it asks for stays"),
+        ("SELECT max(book.title) FROM book WHERE book.author_id = $1 GROUP BY book.author_id", "select(Book.author_id, …).where(Book.author_id.in_(values))  # all else that it asks for stays"),
+        ("SELECT many.n FROM (SELECT book.author_id, count(*) AS n FROM book GROUP BY book.author_id) AS many WHERE many.author_id = $1", "WHERE author_id = ANY(:values)"),
+        ("SELECT book.id, row_number() OVER (ORDER BY book.id) FROM book WHERE book.author_id = $1", "SELECT …\nFROM unnest(:values) AS wanted (value)\nCROSS JOIN LATERAL (SELECT … WHERE author_id = wanted.value) AS found"),
         ("SELECT book.title FROM book WHERE book.author_id = $1 AND book.year > 2000", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))  # its other conditions stay"),
         ("SELECT lower(book.title) AS x FROM book WHERE book.author_id = $1", "select(Book.author_id, …).where(Book.author_id.in_(values))"),
         ("SELECT count(*) FROM book JOIN author ON author.id = book.author_id WHERE author.name = $1", "SELECT author.name, …\nWHERE author.name = ANY(:values)\nGROUP BY author.name"),
     ],
 )  # fmt: skip
 def test_columns_are_asked_for_by_their_attributes(sql: str, expected: str) -> None:
-    load = OrmLoad("query", "Book", renamed=(("made", "created"), ("year", "published")), columns=True)
+    load = OrmLoad(
+        "query", "Book", renamed=(("made", "created"), ("the year", "printed"), ("year", "published")), columns=True
+    )
     (code,) = at_once(analyse(sql), [Mock(orm=load)], [])
     assert code.text == expected
+
+
+def test_options_of_the_query_are_kept_in_mind_and_get_has_no_more() -> None:
+    statement = analyse("SELECT book.id FROM book WHERE book.id = $1 AND book.kind IN (1)")
+    options = ("joined Book.author",)
+    loads = [OrmLoad("query", "Book", options=options), OrmLoad("get", "Book", options=options), OrmLoad("get", "Book")]
+    codes = [code.text for load in loads for code in at_once(statement, [Mock(orm=load)], [])]
+    bare = "select(Book).where(Book.id.in_(values))"
+    assert codes == [f"{bare}  # all else that it asks for stays"] * 2 + [bare]
+
+
+def test_an_alias_whose_name_is_unknown_stands_alone_or_not_at_all() -> None:
+    load = OrmLoad("query", "Book", root="Book", aliased=True)
+    (alone,) = at_once(analyse("SELECT b.id FROM book AS b WHERE b.id = $1"), [Mock(orm=load, call_site=None)], [])
+    assert alone.text == "select(Book).where(Book.id.in_(values))"
+    with_more = analyse("SELECT b.id FROM book AS b WHERE b.id = $1 AND b.year > 2000")
+    (code,) = at_once(with_more, [Mock(orm=load, call_site=None)], [])
+    assert code.text == "WHERE id = ANY(:values) AND …"
+
+
+def test_a_value_of_one_part_of_a_union_is_not_asked_for_in_all() -> None:
+    statement = analyse("SELECT a.id FROM a WHERE a.x = $1 UNION SELECT b.id FROM b WHERE b.y = $2")
+    assert not list(at_once(statement, [Mock(orm=None)], []))
