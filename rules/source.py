@@ -58,9 +58,12 @@ def source_line(place: CallSite) -> str:
 
 
 def called_on(place: CallSite | None, methods: Sequence[str], otherwise: str) -> str:
-    """What the line calls one of the methods of, such as `self.session`; `otherwise` where it cannot be told."""
+    """What the line calls one of the methods of, such as `self.session`; `otherwise` where it cannot be told, as of the last part
+    of `made().session`."""
     match = (
-        re.search(rf"([A-Za-z_][\w.]*)\.(?:{'|'.join(methods)})\(", source_line(place)) if place is not None else None
+        re.search(rf"(?<![\w.])([A-Za-z_][\w.]*)\.(?:{'|'.join(methods)})\(", source_line(place))
+        if place is not None
+        else None
     )
     return match[1] if match is not None else otherwise
 

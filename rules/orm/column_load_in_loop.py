@@ -14,7 +14,7 @@ from ..option_codes import option_codes
 from ..orm_rule import Claim, OrmRule, sites, with_remedy
 from ..recorded import Recorded, loop_key, unit_of
 from ..refreshed import refreshed_loads, refreshed_relationships
-from ..source import alias_name
+from ..source import alias_name, called_on
 
 MIN_DEFERRED = 2
 """Instances of one query whose deferred columns were loaded: none of these loads was needed."""
@@ -209,10 +209,13 @@ class ColumnLoadInLoop(OrmRule):
             (Fact("queries in all", count, "queries"), Fact("read at", sites(executions))),
             worst=count,
         )  # fmt: skip
-        key = _primary_key(recorded, executions[0])
-        begin, end = ("(await session.scalars(", "))") if awaits(executions[0]) else ("session.scalars(", ")")
+        keys = _primary_key(recorded, executions[0])
+        session = called_on(executions[0].call_site, ("refresh",), "session")
+        begin, end = (f"(await {session}.scalars(", "))") if awaits(executions[0]) else (f"{session}.scalars(", ")")
+        named = ", ".join(f"{entity}.{key}" for key in keys or ("id",))
+        named = f"tuple_({named})" if len(keys) > 1 else named
         text = (
-            f"{begin}\n    select({entity}).where({entity}.{key or 'id'}.in_(ids)),\n"
+            f"{begin}\n    select({entity}).where({named}.in_(ids)),\n"
             f'    execution_options={{"populate_existing": True}},\n{end}.all()'
         )
         mean = (finding.at_stake_ms or 0.0) / count
@@ -220,7 +223,7 @@ class ColumnLoadInLoop(OrmRule):
             finding, f"Read the {entity} rows again in one query",
             "With populate_existing one query renews all instances that the session holds. What has not changed elsewhere need "
             "not be expired or refreshed at all.",
-            [Code("One query for all" if key else "One query for all (id stands for the primary key)", "python", text)],
+            [Code("One query for all" if keys else "One query for all (id stands for the primary key)", "python", text)],
             before=count, after=1, saves_ms=(finding.at_stake_ms or 0.0) - mean,
         )  # fmt: skip
 
@@ -250,15 +253,18 @@ def _after_writes(recorded: Recorded, executions: Sequence[Execution]) -> bool:
     return after > len(executions) / 2
 
 
-def _primary_key(recorded: Recorded, execution: Execution) -> str | None:
-    """The attribute by which the instance's row is found, where it is one."""
+def _primary_key(recorded: Recorded, execution: Execution) -> tuple[str, ...]:
+    """The attributes by which the instance's row is found; empty where they cannot be told."""
     statement = recorded.statement(execution)
+    load = execution.orm
     scans = statement.scans if statement is not None else ()
-    columns = {one.column for scan in scans for one in scan.predicates if one.kind == "equality" and not one.join}
-    (name,) = columns if len(scans) == len(columns) == 1 else (None,)
-    if name is None or execution.orm is None or not name.isidentifier():
-        return None
-    return execution.orm.attribute(name)
+    if len(scans) != 1 or load is None:
+        return ()
+    columns = [
+        one.column for one in scans[0].predicates if one.kind == "equality" and not one.join and one.constant is None
+    ]
+    names = tuple(load.attribute(name) for name in dict.fromkeys(columns) if name is not None)
+    return names if None not in columns and all(name.isidentifier() for name in names) else ()
 
 
 def _attributes(executions: Sequence[Execution]) -> tuple[str, ...]:

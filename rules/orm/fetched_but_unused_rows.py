@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from ...analyzer.query import CallSite
 from ...analyzer.recommendation import Code
+from ...analyzer.sql.statement import Statement
 from ...analyzer.workload import Execution
 from ..asked_for import asked_for
 from ..awaits import awaits
@@ -141,10 +142,26 @@ def _instead(recorded: Recorded, execution: Execution, use: RowUse) -> str:
         return f"{order}.limit(size).offset(start)  # or a condition on the last key of the page before"
     entity = (load.entity if load is not None else None) or "…"
     whole = len(scans) == 1 and not scans[0].predicates and not scans[0].or_predicates
+    aliased = load is not None and load.aliased
     scalar = f"{'await ' if awaits(execution) else ''}{called_on(execution.call_site, _SENDS, 'session')}.scalar"
+    if statement is None or not _is_plain(statement) or (aliased and not whole):
+        # Its rows are not those of one table: only the query itself says which they are.
+        counted = "select(func.count()).select_from(query.subquery())"
+        return f"{scalar}({counted if use == 'count' else 'select(query.exists())'})"
     if use == "count":
         return f"{scalar}(select(func.count()).select_from({entity}){'' if whole else '.where(…)'})"
     return f"{scalar}(select(exists().{f'select_from({entity})' if whole else 'where(…)'}))"
+
+
+def _is_plain(statement: Statement) -> bool:
+    """Whether each row of its only table that its conditions let through is a row of its result."""
+    tables = {one[0] for one in statement.outputs if one is not None}
+    return (
+        len(statement.scans) == 1
+        and bool(statement.outputs)
+        and not (statement.distinct or statement.grouped)
+        and tables <= {"", statement.scans[0].alias}
+    )
 
 
 def _count(execution: Execution) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 import sqlalchemy.orm
-from sqlalchemy import Engine, func, select, tuple_
+from sqlalchemy import Engine, func, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, aliased, contains_eager
 
@@ -157,6 +157,65 @@ def test_a_plain_function_below_a_task_is_told_to_await_nothing(library: Library
     (finding,) = library.run(scenario, "asyncpg", tmp_path)
     assert finding.remedy is not None
     assert finding.remedy.code[0].text == "inner.add_all(instances)\ninner.flush()  # once, after the loop"
+
+
+async def counted_in_a_lambda(session: AsyncSession) -> None:
+    await session.run_sync(lambda inner: len(inner.scalars(select(models.Entry)).all()))
+
+
+def different_labels(session: Session) -> None:
+    print(len(session.scalars(select(models.Entry.id, models.Entry.label).distinct()).all()))
+
+
+def labels_in_groups(session: Session) -> None:
+    print(len(session.scalars(select(models.Entry.id).group_by(models.Entry.id)).all()))
+
+
+def entries_under_an_alias(session: Session) -> None:
+    row = aliased(models.Entry)
+    print(len(session.scalars(select(row).where(row.amount > 3)).all()))
+
+
+def labels_of_a_subquery(session: Session) -> None:
+    inner = select(models.Entry.id, models.Entry.label).distinct().subquery()
+    print(len(session.scalars(select(inner.c.label)).all()))
+
+
+def entries_twice(session: Session) -> None:
+    both = union_all(select(models.Entry.id), select(models.Entry.id))
+    print(bool(session.execute(both).all()))
+
+
+@pytest.mark.parametrize(
+    ("run", "code"),
+    [
+        (counted_in_a_lambda, "inner.scalar(select(func.count()).select_from(Entry))"),
+        (different_labels, "session.scalar(select(func.count()).select_from(query.subquery()))"),
+        (labels_in_groups, "session.scalar(select(func.count()).select_from(query.subquery()))"),
+        (entries_under_an_alias, "session.scalar(select(func.count()).select_from(query.subquery()))"),
+        (labels_of_a_subquery, "session.scalar(select(func.count()).select_from(query.subquery()))"),
+        (entries_twice, "session.scalar(select(query.exists()))"),
+    ],
+)
+def test_rows_are_counted_where_the_query_finds_them(
+    library: Library, run: Callable[[Any], Any], code: str, tmp_path: Path
+) -> None:
+    scenario = Scenario(run, "fetched-but-unused-rows", "", "", False, False, False)
+    (finding,) = library.run(scenario, "asyncpg" if inspect.iscoroutinefunction(run) else "psycopg2", tmp_path)
+    assert finding.remedy is not None
+    assert finding.remedy.code[0].text == code
+
+
+def orders_again(session: Session) -> None:
+    for order in session.scalars(select(models.Order)).all():
+        session.refresh(order)
+
+
+def test_rows_of_several_keys_are_read_again_by_all_of_them(library: Library, tmp_path: Path) -> None:
+    scenario = Scenario(orders_again, "column-load-in-loop", "", "", False, False, False)
+    (finding,) = library.run(scenario, "psycopg2", tmp_path)
+    assert finding.remedy is not None
+    assert "tuple_(Order.shop, Order.number).in_(ids)" in finding.remedy.code[0].text
 
 
 @pytest.mark.parametrize(

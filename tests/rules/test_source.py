@@ -28,6 +28,8 @@ def test_form_feeds_and_the_like_end_no_line(tmp_path: Path, monkeypatch: pytest
         ("self.db.session.commit()", "self.db.session"),
         ("rows = await s.execute(query)", "s"),
         ("make().execute(query)", "session"),
+        ("make().db.session.execute(query)", "session"),
+        (".session.execute(query)", "session"),
         ("helper(query)", "session"),
         ("rows[0].execute(query)", "session"),
     ],
