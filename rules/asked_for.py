@@ -73,8 +73,9 @@ def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Exec
         for one in scan.predicates
         if one.kind == "equality" and not one.join and one.constant is None
     ]
-    # Without outputs of its own it is a UNION or the like: a condition belongs to one of its parts.
-    if not asked or not statement.outputs:
+    # Without outputs of its own it is a UNION or the like: a condition belongs to one of its parts. One on what an outer join
+    # may miss may be the join's own, of whose rows all have one for each value.
+    if not asked or not statement.outputs or any(scan.nullable for scan, _ in asked):
         return
     joined = len(statement.scans) > 1
     columns = [

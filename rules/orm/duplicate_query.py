@@ -17,7 +17,7 @@ from ..awaits import awaits
 from ..finding import Fact, Finding, LookedAt, Subject
 from ..orm_rule import Claim, OrmRule, callers, sites, with_remedy
 from ..recorded import Recorded, loop_key
-from ..source import called_on
+from ..source import called_on, source_line
 
 MIN_REPEATS = 3
 MIN_PLACES = 2
@@ -126,16 +126,22 @@ class DuplicateQuery(OrmRule):
         )  # fmt: skip
         load = worst[0].orm
         waits = "await " if awaits(worst[0]) else ""
-        session = called_on(worst[0].call_site, ("get", "execute", "scalars", "scalar"), "session")
+        place = worst[0].call_site
+        line = source_line(place) if place is not None else ""
+        session = called_on(place, ("get", "execute", "scalars", "scalar"), "session")
+        options = ", options=[…]" if load is not None and load.options else ""
         if load is not None and load.kind == "get":
-            found = f"{waits}{session}.get({load.entity or '…'}, key)"
+            found = f"{waits}{session}.get({load.entity or '…'}, key{options})"
             text = f"found = {found}  # keep it: the session forgets instances that nobody holds"
         elif (
             load is not None and load.entity is not None and not load.columns and _by_key(recorded.statement(worst[0]))
         ):
-            text = f"{waits}{session}.get({load.entity}, key)  # asks the session before the database"
+            text = f"{waits}{session}.get({load.entity}, key{options})  # asks the session before the database"
+        elif f"{session}.scalar(" in line:
+            text = f"value = {waits}{session}.scalar(query)  # once, before the loop or the calls that need it"
         else:
-            rows = f"({waits}{session}.execute(query))" if waits else f"{session}.execute(query)"
+            sent = f"{waits}{session}.{'scalars' if f'{session}.scalars(' in line else 'execute'}(query)"
+            rows = f"({sent})" if waits else sent
             text = f"rows = {rows}.all()  # once, before the loop or the calls that need it"
         return with_remedy(
             finding, "Ask once and pass the result on",

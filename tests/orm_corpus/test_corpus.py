@@ -12,7 +12,7 @@ import sqlalchemy
 import sqlalchemy.orm
 from sqlalchemy import Engine, func, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session, aliased, contains_eager
+from sqlalchemy.orm import Session, aliased, contains_eager, selectinload
 
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.source_edit.edit_source import edit_source
@@ -206,6 +206,40 @@ def test_rows_are_counted_where_the_query_finds_them(
     assert finding.remedy.code[0].text == code
 
 
+def one_with_books(session: Session) -> None:
+    for _ in range(4):
+        session.scalars(
+            select(models.Author).options(selectinload(models.Author.books)).where(models.Author.id == 1)
+        ).one()
+
+
+def entries_again(session: Session) -> None:
+    for _ in range(4):
+        session.scalars(select(models.Entry).where(models.Entry.amount > 3)).all()
+
+
+async def rows_again(session: AsyncSession) -> None:
+    for _ in range(4):
+        (await session.execute(select(models.Entry.id, models.Entry.label))).all()
+
+
+@pytest.mark.parametrize(
+    ("run", "code"),
+    [
+        (one_with_books, "session.get(Author, key, options=[…])"),
+        (entries_again, "rows = session.scalars(query).all()"),
+        (rows_again, "rows = (await session.execute(query)).all()"),
+    ],
+)
+def test_the_same_is_asked_for_once_as_it_was_asked_for(
+    library: Library, run: Callable[[Any], Any], code: str, tmp_path: Path
+) -> None:
+    scenario = Scenario(run, "duplicate-query", "", "", False, False, False)
+    (finding,) = library.run(scenario, "asyncpg" if inspect.iscoroutinefunction(run) else "psycopg2", tmp_path)
+    assert finding.remedy is not None
+    assert finding.remedy.code[0].text.partition("  #")[0] == code
+
+
 def orders_again(session: Session) -> None:
     for order in session.scalars(select(models.Order)).all():
         session.refresh(order)
@@ -232,7 +266,7 @@ def test_rows_of_several_keys_are_read_again_by_all_of_them(library: Library, tm
         ("delete_by_key", "connection.execute(statement, rows)"),
         ("the_same_in_a_loop", "session.get(Author, key)"),
         ("the_same_from_two_helpers", "rows = session.execute(query).all()"),
-        ("async_same_again", "rows = (await session.execute(query)).all()"),
+        ("async_same_again", "value = await session.scalar(query)"),
     ],
 )
 def test_a_remedy_speaks_of_the_code_at_hand(library: Library, name: str, code: str, tmp_path: Path) -> None:

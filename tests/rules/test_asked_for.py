@@ -86,6 +86,12 @@ def test_an_alias_whose_name_is_unknown_stands_alone_or_not_at_all() -> None:
     assert code.text == "WHERE id = ANY(:values) AND …"
 
 
-def test_a_value_of_one_part_of_a_union_is_not_asked_for_in_all() -> None:
-    statement = analyse("SELECT a.id FROM a WHERE a.x = $1 UNION SELECT b.id FROM b WHERE b.y = $2")
-    assert not list(at_once(statement, [Mock(orm=None)], []))
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT a.id FROM a WHERE a.x = $1 UNION SELECT b.id FROM b WHERE b.y = $2",
+        "SELECT a.id, b.y FROM a LEFT JOIN b ON b.a_id = a.id AND b.y = $1",
+    ],
+)
+def test_a_value_of_one_part_is_not_asked_for_in_all(sql: str) -> None:
+    assert not list(at_once(analyse(sql), [Mock(orm=None)], []))
