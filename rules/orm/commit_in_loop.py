@@ -1,17 +1,18 @@
 """commit-in-loop."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ...analyzer.query import SessionEvent
+from ...analyzer.query import CallSite, SessionEvent
 from ...analyzer.recommendation import Code
 from ...analyzer.workload import Execution
 from ..awaits import awaits
 from ..finding import Fact, Finding
 from ..orm_rule import Claim, OrmRule, with_remedy
 from ..recorded import MAX_GAP_S, Recorded, Step, loop_key, one_run
-from ..source import called_on
+from ..source import called_on, source_line
 
 MIN_COMMITS = 5
 FEW_ROWS = 3
@@ -99,11 +100,7 @@ class CommitInLoop(OrmRule):
             ),
             worst=count, at_stake_ms=sum(one.duration_ms for one in needless),
         )  # fmt: skip
-        session = called_on(worst[0].commit.call_site, ("commit",), "session")
-        commit = f"{'await ' if awaits(writes[0]) else ''}{session}.commit()"
-        text = (
-            f"for number, item in enumerate(items, 1):\n    …\n    if number % 1_000 == 0:\n        {commit}\n{commit}"
-        )
+        text = _in_batches(worst[0].commit.call_site, awaited=awaits(writes[0]))
         # The statements themselves stay: only what commits have made necessary goes.
         before, after = (len(writes) + len(needless), len(writes)) if needless else (None, None)
         return with_remedy(
@@ -121,6 +118,19 @@ class _Transaction:
     commit: SessionEvent
     executions: tuple[Execution, ...]
     small: bool
+
+
+def _in_batches(place: CallSite | None, *, awaited: bool) -> str:
+    """The loop with a commit for each batch: by the block that commits where one does, in which nothing else may."""
+    block = source_line(place) if place is not None else ""
+    header = re.match(r"(?:async )?with .*?\bbegin\(\)[^:]*:", block)
+    if header is not None:
+        return (
+            f"for start in range(0, len(items), 1_000):\n    {header[0]}\n"
+            "        for item in items[start : start + 1_000]:\n            …"
+        )
+    commit = f"{'await ' if awaited else ''}{called_on(place, ('commit',), 'session')}.commit()"
+    return f"for number, item in enumerate(items, 1):\n    …\n    if number % 1_000 == 0:\n        {commit}\n{commit}"
 
 
 def _transactions(recorded: Recorded, steps: Sequence[Step]) -> Iterator[_Transaction]:

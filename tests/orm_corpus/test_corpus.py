@@ -12,7 +12,7 @@ import sqlalchemy
 import sqlalchemy.orm
 from sqlalchemy import Engine, func, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session, aliased, contains_eager, selectinload
+from sqlalchemy.orm import Session, aliased, contains_eager, selectinload, sessionmaker
 
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.source_edit.edit_source import edit_source
@@ -238,6 +238,25 @@ def test_the_same_is_asked_for_once_as_it_was_asked_for(
     (finding,) = library.run(scenario, "asyncpg" if inspect.iscoroutinefunction(run) else "psycopg2", tmp_path)
     assert finding.remedy is not None
     assert finding.remedy.code[0].text.partition("  #")[0] == code
+
+
+def committed_by_blocks(session: Session) -> None:
+    maker = sessionmaker(session.get_bind())
+    for number in range(2_000, 2_006):
+        with maker.begin() as inner:
+            inner.add(models.Job(id=number))
+
+
+def test_a_block_that_commits_is_told_to_hold_a_batch(library: Library, tmp_path: Path) -> None:
+    scenario = Scenario(committed_by_blocks, "commit-in-loop", "", "", False, True, True)
+    (finding,) = library.run(scenario, "psycopg2", tmp_path)
+    assert finding.remedy is not None
+    assert finding.remedy.code[0].text == (
+        "for start in range(0, len(items), 1_000):\n"
+        "    with maker.begin() as inner:\n"
+        "        for item in items[start : start + 1_000]:\n"
+        "            …"
+    )
 
 
 def orders_again(session: Session) -> None:
