@@ -74,8 +74,10 @@ def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Exec
         if one.kind == "equality" and not one.join and one.constant is None
     ]
     # Without outputs of its own it is a UNION or the like: a condition belongs to one of its parts. One on what an outer join
-    # may miss may be the join's own, of whose rows all have one for each value.
-    if not asked or not statement.outputs or any(scan.nullable for scan, _ in asked):
+    # may miss may be the join's own, of whose rows all have one for each value; one in a subquery may be counted or denied.
+    names = [scan.alias for scan in statement.scans]
+    outermost = all(scan.alias in statement.sources and names.count(scan.alias) == 1 for scan, _ in asked)
+    if not asked or not statement.outputs or not outermost or any(scan.nullable for scan, _ in asked):
         return
     joined = len(statement.scans) > 1
     columns = [
@@ -87,8 +89,9 @@ def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Exec
     rest = others > len(asked)
     first = any(scan.limited and scan.order_by for scan in statement.scans)
     entity = _entity(run[0], alone=not joined and not rest)
-    if first or any(scan.windows for scan in statement.scans):
-        # The first rows of each value are not the first rows of all, and a window does not end with the value.
+    kept = any(0 < len(scan.distinct) < len(statement.outputs) for scan in statement.scans)
+    if first or kept or any(scan.windows for scan in statement.scans):
+        # The first rows of each value, or of DISTINCT ON, are not those of all, and a window does not end with the value.
         yield _sql(_each_by_itself(columns, " ORDER BY … LIMIT …" if first else ""))
     elif load is not None and entity is not None and _are_attributes(statement, load, asked):
         keys = [one.column or "" for _, one in asked]
@@ -124,7 +127,7 @@ def _what_stays(statement: Statement, load: OrmLoad, *, joined: bool, rest: bool
     """A remark on what the query has besides the changed condition; Session.get has nothing but options."""
     built = load.kind != "get"
     if load.options or (built and (joined or statement.distinct or statement.grouped)):
-        return "  # all else that it asks for stays"
+        return f"  # all else that it asks for stays{' but the limit' if statement.limited else ''}"
     return "  # its other conditions stay" if built and rest else ""
 
 

@@ -57,6 +57,20 @@ def plain_outputs(fields: Node) -> tuple[tuple[str, str] | None, ...]:
     return tuple(found)
 
 
+def plain_sources(fields: Node) -> tuple[str, ...]:
+    """See `Statement.sources`."""
+    found: list[str] = []
+    waiting = list(fields.get("fromClause") or [])
+    while waiting:
+        node = waiting.pop()
+        part = body(node)
+        if "JoinExpr" in node:
+            waiting += [part["larg"], part["rarg"]]
+        elif "RangeVar" in node:
+            found.append(part.get("alias", {}).get("aliasname") or part["relname"])
+    return tuple(sorted(found))
+
+
 def implied_name(value: Node) -> str:
     """The name that PostgreSQL gives an output without one of its own; empty when it is `?column?`."""
     if "FuncCall" in value:

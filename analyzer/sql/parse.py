@@ -12,7 +12,7 @@ from sqlglot.errors import SqlglotError
 from ..schema import Schema
 from .cartesian import cartesian_pairs
 from .orders import AGGREGATES
-from .outputs import plain_outputs
+from .outputs import plain_outputs, plain_sources
 from .placeholders import number_placeholders
 from .qualify import qualify
 from .relations import Relations, TableColumns
@@ -154,6 +154,7 @@ def _statement(tree: Node, text: str, known: Schema | TableColumns | None, shape
         conflict=binder.conflict,
         unresolved=binder.unresolved,
         outputs=plain_outputs(fields),
+        sources=plain_sources(fields),
     )
     shape = _sqlglot_tree(text) if shaped else None
     return found if shape is None else _with_shape(found, shape, known)

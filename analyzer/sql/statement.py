@@ -109,7 +109,8 @@ class Statement:
     schema, not here. cartesian: unconnected tables of any level, CROSS JOIN written on purpose left out. problem: why the
     text could not be analysed; all else is empty then. conflict: columns of ON CONFLICT (…). unresolved: how many column
     references could not be told a table; they are left out of the scans. outputs: table (as the statement calls it, "" where it
-    does not say) and name of each output of the outermost SELECT that is a column by itself, None for any other.
+    does not say) and name of each output of the outermost SELECT that is a column by itself, None for any other. sources: names
+    of the tables in the outermost FROM.
     """
 
     kind: str
@@ -126,3 +127,4 @@ class Statement:
     conflict: tuple[str, ...] = ()
     unresolved: int = 0
     outputs: tuple[tuple[str, str] | None, ...] = ()
+    sources: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 from statistics import median
 
-from ...analyzer.query import SessionEvent
+from ...analyzer.query import OrmLoad, SessionEvent
 from ...analyzer.recommendation import Code
 from ...analyzer.sql.cartesian import KEYS
 from ...analyzer.sql.statement import Statement
@@ -134,7 +134,10 @@ class DuplicateQuery(OrmRule):
             found = f"{waits}{session}.get({load.entity or '…'}, key{options})"
             text = f"found = {found}  # keep it: the session forgets instances that nobody holds"
         elif (
-            load is not None and load.entity is not None and not load.columns and _by_key(recorded.statement(worst[0]))
+            load is not None
+            and load.entity is not None
+            and not load.columns
+            and _by_key(recorded.statement(worst[0]), worst[0], load)
         ):
             text = f"{waits}{session}.get({load.entity}, key{options})  # asks the session before the database"
         elif f"{session}.scalar(" in line:
@@ -153,12 +156,16 @@ class DuplicateQuery(OrmRule):
         )  # fmt: skip
 
 
-def _by_key(statement: Statement | None) -> bool:
-    """Whether it asks for one row of one table by its key, as `Session.get` does."""
-    if statement is None or statement.aggregated or len(statement.scans) != 1:
+def _by_key(statement: Statement | None, execution: Execution, load: OrmLoad) -> bool:
+    """Whether it asks for one row of one table by its key alone, as `Session.get` does."""
+    if statement is None or statement.aggregated or len(statement.scans) != 1 or (execution.rows or 0) > 1:
         return False
-    columns = [(one.column, one.kind) for one in statement.scans[0].predicates]
-    return len(columns) == 1 and columns[0][0] in KEYS and columns[0][1] == "equality"
+    scan = statement.scans[0]
+    columns = [(one.column, one.kind) for one in scan.predicates]
+    if scan.or_predicates or len(columns) != 1 or columns[0][1] != "equality":
+        return False
+    name = columns[0][0]
+    return name in KEYS and load.attribute(name) in KEYS
 
 
 def _keep(

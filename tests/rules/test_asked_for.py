@@ -53,7 +53,8 @@ def test_instances_are_asked_for_of_the_entity_that_has_the_column(sql: str, exp
         ("SELECT DISTINCT book.title FROM book WHERE book.author_id = $1", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))  # all else that it asks for stays"),
         ("SELECT book.id, author.name FROM book JOIN author ON author.id = book.author_id WHERE book.id = $1", "select(Book.id, …).where(Book.id.in_(values))  # all else that it asks for stays"),
         ("SELECT max(book.title) FROM book WHERE book.author_id = $1 GROUP BY book.author_id", "select(Book.author_id, …).where(Book.author_id.in_(values))  # all else that it asks for stays"),
-        ("SELECT many.n FROM (SELECT book.author_id, count(*) AS n FROM book GROUP BY book.author_id) AS many WHERE many.author_id = $1", "WHERE author_id = ANY(:values)"),
+        ("SELECT DISTINCT ON (book.kind) book.id, book.kind FROM book WHERE book.author_id = $1", "SELECT …\nFROM unnest(:values) AS wanted (value)\nCROSS JOIN LATERAL (SELECT … WHERE author_id = wanted.value) AS found"),
+        ("SELECT DISTINCT book.title FROM book WHERE book.author_id = $1 LIMIT 3", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))  # all else that it asks for stays but the limit"),
         ("SELECT book.id, row_number() OVER (ORDER BY book.id) FROM book WHERE book.author_id = $1", "SELECT …\nFROM unnest(:values) AS wanted (value)\nCROSS JOIN LATERAL (SELECT … WHERE author_id = wanted.value) AS found"),
         ("SELECT book.title FROM book WHERE book.author_id = $1 AND book.year > 2000", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))  # its other conditions stay"),
         ("SELECT lower(book.title) AS x FROM book WHERE book.author_id = $1", "select(Book.author_id, …).where(Book.author_id.in_(values))"),
@@ -90,6 +91,9 @@ def test_an_alias_whose_name_is_unknown_stands_alone_or_not_at_all() -> None:
     "sql",
     [
         "SELECT a.id FROM a WHERE a.x = $1 UNION SELECT b.id FROM b WHERE b.y = $2",
+        "SELECT many.n FROM (SELECT a.x, count(*) AS n FROM a GROUP BY a.x) AS many WHERE many.x = $1",
+        "SELECT a.id FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.a_id = a.id AND b.y = $1)",
+        "WITH most AS (SELECT max(a.y) AS y FROM a WHERE a.x = $1) SELECT a.id FROM a JOIN most ON a.y = most.y",
         "SELECT a.id, b.y FROM a LEFT JOIN b ON b.a_id = a.id AND b.y = $1",
     ],
 )
