@@ -126,9 +126,11 @@ def _entity(execution: Execution, *, alone: bool) -> str | None:
 def _what_stays(statement: Statement, load: OrmLoad, *, joined: bool, rest: bool) -> str:
     """A remark on what the query has besides the changed condition; Session.get has nothing but options."""
     built = load.kind != "get"
+    stays = "its other conditions stay" if built and rest else ""
     if load.options or (built and (joined or statement.distinct or statement.grouped)):
-        return f"  # all else that it asks for stays{' but the limit' if statement.limited else ''}"
-    return "  # its other conditions stay" if built and rest else ""
+        stays = "all else that it asks for stays"
+    limit = "but no limit: of each value keep as many as before" if built and statement.limited else ""
+    return f"  # {', '.join(filter(None, (stays, limit)))}" if stays or limit else ""
 
 
 def _each_by_itself(columns: Sequence[str], end: str) -> str:

@@ -27,6 +27,7 @@ def test_first_rows_are_asked_for_value_by_value(sql: str, expected: str) -> Non
     ("sql", "expected"),
     [
         ("SELECT book.id, book.title, book.author_id FROM book WHERE book.author_id = $1", "select(Book).where(Book.author_id.in_(values))"),
+        ("SELECT id, title FROM book WHERE name = $1 LIMIT 3", "select(Book).where(Book.name.in_(values))  # but no limit: of each value keep as many as before"),
         ("SELECT id, title FROM book WHERE name = $1", "select(Book).where(Book.name.in_(values))"),
         ("SELECT book.id, book.title FROM book JOIN author ON author.id = book.author_id WHERE author.name = $1", "WHERE author.name = ANY(:values)"),
         ("SELECT book.id, book.title FROM author JOIN book ON author.id = book.author_id WHERE book.title = $1", "select(Book).where(Book.title.in_(values))  # all else that it asks for stays"),
@@ -54,7 +55,7 @@ def test_instances_are_asked_for_of_the_entity_that_has_the_column(sql: str, exp
         ("SELECT book.id, author.name FROM book JOIN author ON author.id = book.author_id WHERE book.id = $1", "select(Book.id, …).where(Book.id.in_(values))  # all else that it asks for stays"),
         ("SELECT max(book.title) FROM book WHERE book.author_id = $1 GROUP BY book.author_id", "select(Book.author_id, …).where(Book.author_id.in_(values))  # all else that it asks for stays"),
         ("SELECT DISTINCT ON (book.kind) book.id, book.kind FROM book WHERE book.author_id = $1", "SELECT …\nFROM unnest(:values) AS wanted (value)\nCROSS JOIN LATERAL (SELECT … WHERE author_id = wanted.value) AS found"),
-        ("SELECT DISTINCT book.title FROM book WHERE book.author_id = $1 LIMIT 3", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))  # all else that it asks for stays but the limit"),
+        ("SELECT DISTINCT book.title FROM book WHERE book.author_id = $1 LIMIT 3", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))  # all else that it asks for stays, but no limit: of each value keep as many as before"),
         ("SELECT book.id, row_number() OVER (ORDER BY book.id) FROM book WHERE book.author_id = $1", "SELECT …\nFROM unnest(:values) AS wanted (value)\nCROSS JOIN LATERAL (SELECT … WHERE author_id = wanted.value) AS found"),
         ("SELECT book.title FROM book WHERE book.author_id = $1 AND book.year > 2000", "select(Book.author_id, Book.title).where(Book.author_id.in_(values))  # its other conditions stay"),
         ("SELECT lower(book.title) AS x FROM book WHERE book.author_id = $1", "select(Book.author_id, …).where(Book.author_id.in_(values))"),
