@@ -5,6 +5,7 @@ from typing import Any
 
 from ..schema import Index, Table
 from ..sql.deparse import NotIndexable, deparse, identifier
+from ..sql.identifier import unquote_identifier
 from ..sql.statement import TableScan
 from ..sql.tokens import names_in
 from ..sql.tree import Node, TreeError, body, kind, operator, parse_tree, strings, walk
@@ -200,8 +201,7 @@ def _flags_of(key: Key) -> tuple[bool, bool]:
 
 
 def _bare(column: str) -> str:
-    text = column.removesuffix(" DESC").strip()
-    return text[1:-1].replace('""', '"') if text.startswith('"') and text.endswith('"') else text
+    return unquote_identifier(column.removesuffix(" DESC").strip())
 
 
 @lru_cache(maxsize=16384)

@@ -19,7 +19,7 @@ MUCH_LESS = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """The one, by its number, and the two that it takes the place of, by schema and name; table: theirs."""
+    """The one, by its number, and the two that it takes the place of; table: theirs."""
 
     number: int
     table: Table

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 MAX_NAME_BYTES = 63
 """NAMEDATALEN − 1: PostgreSQL cuts longer names silently."""
 NOTHING: Mapping[tuple[str, str], Index] = {}
-
-
 SHORT = "SET lock_timeout = '5s'"
 """For statements that wait for others while still others wait behind them."""
 LONG = "RESET lock_timeout"

@@ -3,18 +3,15 @@ clean in silence."""
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy
 import sqlalchemy.orm
-from sqlalchemy import Engine, func, select, tuple_, union_all
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session, aliased, contains_eager, selectinload, sessionmaker
+from sqlalchemy import Engine, select, tuple_
+from sqlalchemy.orm import Session, aliased, contains_eager
 
-from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.source_edit.edit_source import edit_source
 
 from . import models
@@ -24,15 +21,6 @@ from .scenarios import ALL, MODULES
 
 FAULTY = [one for one in ALL if one.rule is not None]
 CLEAN = [one for one in ALL if one.rule is None]
-
-
-@pytest.fixture(scope="module")
-def library(server: Server) -> Iterator[Library]:
-    server.create_database("orm_corpus")
-    library = Library(server.url("orm_corpus", "app"))
-    yield library
-    for engine in library.engines.values():
-        engine.dispose()
 
 
 def test_the_corpus_is_as_large_as_it_says() -> None:
@@ -94,206 +82,6 @@ def test_a_fault_is_found_at_its_query(library: Library, scenario: Scenario, tmp
         edited = edit_source(source, edit)
         assert edited.count(both) == source.count(both) - 1
         assert "options(selectinload(Author.books), joinedload(Author.awards))" in edited
-
-
-def towns(session: Session) -> None:
-    for number in range(6):
-        session.scalars(select(models.Publisher).where(models.Publisher.city == f"town {number}")).all()
-
-
-def streets(session: Session) -> None:
-    for number in range(6):
-        session.scalars(select(models.Publisher.city).where(models.Publisher.name == f"name {number}")).all()
-
-
-def other_towns(session: Session) -> None:
-    house = aliased(models.Publisher)
-    for number in range(6):
-        session.scalars(select(house).where(house.city == f"town {number}", house.city != "")).all()
-
-
-def upper_towns(session: Session) -> None:
-    for number in range(6):
-        session.scalars(
-            select(func.upper(models.Publisher.city)).where(models.Publisher.name == f"name {number}")
-        ).all()
-
-
-def towns_and_more(session: Session) -> None:
-    for number in range(6):
-        session.execute(select(models.Publisher, 1).where(models.Publisher.city == f"town {number}")).all()
-
-
-@pytest.mark.parametrize(
-    ("run", "code"),
-    [
-        (other_towns, "select(house).where(house.city.in_(values))  # its other conditions stay"),
-        (upper_towns, "select(Publisher.name, …).where(Publisher.name.in_(values))"),
-        (towns_and_more, "select(Publisher.city, …).where(Publisher.city.in_(values))"),
-        (towns, "select(Publisher).where(Publisher.city.in_(values))"),
-        (streets, "select(Publisher.name, Publisher.city).where(Publisher.name.in_(values))"),
-    ],
-)
-def test_a_column_is_called_by_its_attribute(
-    library: Library, run: Callable[[Session], None], code: str, tmp_path: Path
-) -> None:
-    scenario = Scenario(run, "repeated-query", "", "", False, False, False)
-    (finding,) = library.run(scenario, "psycopg2", tmp_path)
-    assert finding.remedy is not None
-    assert finding.remedy.code[0].text == code
-
-
-async def flushed_in_run_sync(session: AsyncSession) -> None:
-    def work(inner: Session) -> None:
-        for number in range(1_000, 1_006):
-            inner.add(models.Job(id=number))
-            inner.flush()
-
-    await session.run_sync(work)
-
-
-def test_a_plain_function_below_a_task_is_told_to_await_nothing(library: Library, tmp_path: Path) -> None:
-    scenario = Scenario(flushed_in_run_sync, "write-in-loop", "", "", False, False, False)
-    (finding,) = library.run(scenario, "asyncpg", tmp_path)
-    assert finding.remedy is not None
-    assert finding.remedy.code[0].text == "inner.add_all(instances)\ninner.flush()  # once, after the loop"
-
-
-async def counted_in_a_lambda(session: AsyncSession) -> None:
-    await session.run_sync(lambda inner: len(inner.scalars(select(models.Entry)).all()))
-
-
-def different_labels(session: Session) -> None:
-    print(len(session.scalars(select(models.Entry.id, models.Entry.label).distinct()).all()))
-
-
-def labels_in_groups(session: Session) -> None:
-    print(len(session.scalars(select(models.Entry.id).group_by(models.Entry.id)).all()))
-
-
-def entries_under_an_alias(session: Session) -> None:
-    row = aliased(models.Entry)
-    print(len(session.scalars(select(row).where(row.amount > 3)).all()))
-
-
-def labels_of_a_subquery(session: Session) -> None:
-    inner = select(models.Entry.id, models.Entry.label).distinct().subquery()
-    print(len(session.scalars(select(inner.c.label)).all()))
-
-
-def entries_twice(session: Session) -> None:
-    both = union_all(select(models.Entry.id), select(models.Entry.id))
-    print(bool(session.execute(both).all()))
-
-
-@pytest.mark.parametrize(
-    ("run", "code"),
-    [
-        (counted_in_a_lambda, "inner.scalar(select(func.count()).select_from(Entry))"),
-        (different_labels, "session.scalar(select(func.count()).select_from(query.subquery()))"),
-        (labels_in_groups, "session.scalar(select(func.count()).select_from(query.subquery()))"),
-        (entries_under_an_alias, "session.scalar(select(func.count()).select_from(query.subquery()))"),
-        (labels_of_a_subquery, "session.scalar(select(func.count()).select_from(query.subquery()))"),
-        (entries_twice, "session.scalar(select(query.exists()))"),
-    ],
-)
-def test_rows_are_counted_where_the_query_finds_them(
-    library: Library, run: Callable[[Any], Any], code: str, tmp_path: Path
-) -> None:
-    scenario = Scenario(run, "fetched-but-unused-rows", "", "", False, False, False)
-    (finding,) = library.run(scenario, "asyncpg" if inspect.iscoroutinefunction(run) else "psycopg2", tmp_path)
-    assert finding.remedy is not None
-    assert finding.remedy.code[0].text == code
-
-
-def one_with_books(session: Session) -> None:
-    for _ in range(4):
-        session.scalars(
-            select(models.Author).options(selectinload(models.Author.books)).where(models.Author.id == 1)
-        ).one()
-
-
-def entries_again(session: Session) -> None:
-    for _ in range(4):
-        session.scalars(select(models.Entry).where(models.Entry.amount > 3)).all()
-
-
-async def rows_again(session: AsyncSession) -> None:
-    for _ in range(4):
-        (await session.execute(select(models.Entry.id, models.Entry.label))).all()
-
-
-@pytest.mark.parametrize(
-    ("run", "code"),
-    [
-        (one_with_books, "session.get(Author, key, options=[…])"),
-        (entries_again, "rows = session.scalars(query).all()"),
-        (rows_again, "rows = (await session.execute(query)).all()"),
-    ],
-)
-def test_the_same_is_asked_for_once_as_it_was_asked_for(
-    library: Library, run: Callable[[Any], Any], code: str, tmp_path: Path
-) -> None:
-    scenario = Scenario(run, "duplicate-query", "", "", False, False, False)
-    (finding,) = library.run(scenario, "asyncpg" if inspect.iscoroutinefunction(run) else "psycopg2", tmp_path)
-    assert finding.remedy is not None
-    assert finding.remedy.code[0].text.partition("  #")[0] == code
-
-
-def committed_by_blocks(session: Session) -> None:
-    maker = sessionmaker(session.get_bind())
-    for number in range(2_000, 2_006):
-        with maker.begin() as inner:
-            inner.add(models.Job(id=number))
-
-
-def test_a_block_that_commits_is_told_to_hold_a_batch(library: Library, tmp_path: Path) -> None:
-    scenario = Scenario(committed_by_blocks, "commit-in-loop", "", "", False, True, True)
-    (finding,) = library.run(scenario, "psycopg2", tmp_path)
-    assert finding.remedy is not None
-    assert finding.remedy.code[0].text == (
-        "for start in range(0, len(items), 1_000):\n"
-        "    with maker.begin() as inner:\n"
-        "        for item in items[start : start + 1_000]:\n"
-        "            …"
-    )
-
-
-def orders_again(session: Session) -> None:
-    for order in session.scalars(select(models.Order)).all():
-        session.refresh(order)
-
-
-def test_rows_of_several_keys_are_read_again_by_all_of_them(library: Library, tmp_path: Path) -> None:
-    scenario = Scenario(orders_again, "column-load-in-loop", "", "", False, False, False)
-    (finding,) = library.run(scenario, "psycopg2", tmp_path)
-    assert finding.remedy is not None
-    assert "tuple_(Order.shop, Order.number).in_(ids)" in finding.remedy.code[0].text
-
-
-@pytest.mark.parametrize(
-    ("name", "code"),
-    [
-        ("any_asked_in_python", "session.scalar(select(exists().where(…)))"),
-        ("async_counted_in_python", "await session.scalar(select(func.count()).select_from(Entry))"),
-        ("length_of_a_legacy_query", "session.scalar(select(func.count()).select_from(Book).where(…))"),
-        ("first_without_limit", ".limit(1)"),
-        ("commit_by_core", "        connection.commit()\nconnection.commit()"),
-        ("awaited_after_commit", "async_sessionmaker(engine, expire_on_commit=False)"),
-        ("flush_of_each_change", "session.flush()  # once, after the loop"),
-        ("insert_by_core", "session.execute(insert(table), rows)"),
-        ("delete_by_key", "connection.execute(statement, rows)"),
-        ("the_same_in_a_loop", "session.get(Author, key)"),
-        ("the_same_from_two_helpers", "rows = session.execute(query).all()"),
-        ("async_same_again", "value = await session.scalar(query)"),
-    ],
-)
-def test_a_remedy_speaks_of_the_code_at_hand(library: Library, name: str, code: str, tmp_path: Path) -> None:
-    scenario = next(one for one in ALL if one.name == name)
-    (finding,) = library.run(scenario, "psycopg2", tmp_path)
-    assert finding.remedy is not None
-    text = finding.remedy.code[0].text
-    assert text.startswith(code) or text.endswith(code)
 
 
 def check_that_it_runs(engine: Engine, scenario: Scenario) -> None:

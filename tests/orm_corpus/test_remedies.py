@@ -1,0 +1,213 @@
+"""What a remedy tells to write in the place of the code: in its own names, of the same rows."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, union_all
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session, aliased, selectinload, sessionmaker
+
+from . import models
+from .labels import Scenario
+from .library import Library
+from .scenarios import ALL
+
+
+@pytest.fixture
+def told(library: Library, tmp_path: Path) -> Callable[..., str]:
+    """(run, rule, marked, commits): the code of the one finding that the function gives."""
+
+    def tell(run: Callable[[Any], Any], rule: str, *, marked: bool = False, commits: bool = False) -> str:
+        scenario = Scenario(run, rule, "", "", False, marked, commits)
+        (finding,) = library.run(scenario, "asyncpg" if inspect.iscoroutinefunction(run) else "psycopg2", tmp_path)
+        assert finding.remedy is not None
+        return finding.remedy.code[0].text
+
+    return tell
+
+
+def towns(session: Session) -> None:
+    for number in range(6):
+        session.scalars(select(models.Publisher).where(models.Publisher.city == f"town {number}")).all()
+
+
+def streets(session: Session) -> None:
+    for number in range(6):
+        session.scalars(select(models.Publisher.city).where(models.Publisher.name == f"name {number}")).all()
+
+
+def other_towns(session: Session) -> None:
+    house = aliased(models.Publisher)
+    for number in range(6):
+        session.scalars(select(house).where(house.city == f"town {number}", house.city != "")).all()
+
+
+def upper_towns(session: Session) -> None:
+    for number in range(6):
+        session.scalars(
+            select(func.upper(models.Publisher.city)).where(models.Publisher.name == f"name {number}")
+        ).all()
+
+
+def towns_and_more(session: Session) -> None:
+    for number in range(6):
+        session.execute(select(models.Publisher, 1).where(models.Publisher.city == f"town {number}")).all()
+
+
+@pytest.mark.parametrize(
+    ("run", "code"),
+    [
+        (other_towns, "select(house).where(house.city.in_(values))  # its other conditions stay"),
+        (upper_towns, "select(Publisher.name, …).where(Publisher.name.in_(values))"),
+        (towns_and_more, "select(Publisher.city, …).where(Publisher.city.in_(values))"),
+        (towns, "select(Publisher).where(Publisher.city.in_(values))"),
+        (streets, "select(Publisher.name, Publisher.city).where(Publisher.name.in_(values))"),
+    ],
+)
+def test_a_column_is_called_by_its_attribute(
+    told: Callable[..., str], run: Callable[[Session], None], code: str
+) -> None:
+    assert told(run, "repeated-query") == code
+
+
+async def flushed_in_run_sync(session: AsyncSession) -> None:
+    def work(inner: Session) -> None:
+        for number in range(1_000, 1_006):
+            inner.add(models.Job(id=number))
+            inner.flush()
+
+    await session.run_sync(work)
+
+
+def test_a_plain_function_below_a_task_is_told_to_await_nothing(told: Callable[..., str]) -> None:
+    assert (
+        told(flushed_in_run_sync, "write-in-loop") == "inner.add_all(instances)\ninner.flush()  # once, after the loop"
+    )
+
+
+async def counted_in_a_lambda(session: AsyncSession) -> None:
+    await session.run_sync(lambda inner: len(inner.scalars(select(models.Entry)).all()))
+
+
+def different_labels(session: Session) -> None:
+    print(len(session.scalars(select(models.Entry.id, models.Entry.label).distinct()).all()))
+
+
+def labels_in_groups(session: Session) -> None:
+    print(len(session.scalars(select(models.Entry.id).group_by(models.Entry.id)).all()))
+
+
+def entries_under_an_alias(session: Session) -> None:
+    row = aliased(models.Entry)
+    print(len(session.scalars(select(row).where(row.amount > 3)).all()))
+
+
+def labels_of_a_subquery(session: Session) -> None:
+    inner = select(models.Entry.id, models.Entry.label).distinct().subquery()
+    print(len(session.scalars(select(inner.c.label)).all()))
+
+
+def entries_twice(session: Session) -> None:
+    both = union_all(select(models.Entry.id), select(models.Entry.id))
+    print(bool(session.execute(both).all()))
+
+
+@pytest.mark.parametrize(
+    ("run", "code"),
+    [
+        (counted_in_a_lambda, "inner.scalar(select(func.count()).select_from(Entry))"),
+        (different_labels, "session.scalar(select(func.count()).select_from(query.subquery()))"),
+        (labels_in_groups, "session.scalar(select(func.count()).select_from(query.subquery()))"),
+        (entries_under_an_alias, "session.scalar(select(func.count()).select_from(query.subquery()))"),
+        (labels_of_a_subquery, "session.scalar(select(func.count()).select_from(query.subquery()))"),
+        (entries_twice, "session.scalar(select(query.exists()))"),
+    ],
+)
+def test_rows_are_counted_where_the_query_finds_them(
+    told: Callable[..., str], run: Callable[[Any], Any], code: str
+) -> None:
+    assert told(run, "fetched-but-unused-rows") == code
+
+
+def one_with_books(session: Session) -> None:
+    for _ in range(4):
+        session.scalars(
+            select(models.Author).options(selectinload(models.Author.books)).where(models.Author.id == 1)
+        ).one()
+
+
+def entries_again(session: Session) -> None:
+    for _ in range(4):
+        session.scalars(select(models.Entry).where(models.Entry.amount > 3)).all()
+
+
+async def rows_again(session: AsyncSession) -> None:
+    for _ in range(4):
+        (await session.execute(select(models.Entry.id, models.Entry.label))).all()
+
+
+@pytest.mark.parametrize(
+    ("run", "code"),
+    [
+        (one_with_books, "session.get(Author, key, options=[…])"),
+        (entries_again, "rows = session.scalars(query).all()"),
+        (rows_again, "rows = (await session.execute(query)).all()"),
+    ],
+)
+def test_the_same_is_asked_for_once_as_it_was_asked_for(
+    told: Callable[..., str], run: Callable[[Any], Any], code: str
+) -> None:
+    assert told(run, "duplicate-query").partition("  #")[0] == code
+
+
+def committed_by_blocks(session: Session) -> None:
+    maker = sessionmaker(session.get_bind())
+    for number in range(2_000, 2_006):
+        with maker.begin() as inner:
+            inner.add(models.Job(id=number))
+
+
+def test_a_block_that_commits_is_told_to_hold_a_batch(told: Callable[..., str]) -> None:
+    assert told(committed_by_blocks, "commit-in-loop", marked=True, commits=True) == (
+        "for start in range(0, len(items), 1_000):\n"
+        "    with maker.begin() as inner:\n"
+        "        for item in items[start : start + 1_000]:\n"
+        "            …"
+    )
+
+
+def orders_again(session: Session) -> None:
+    for order in session.scalars(select(models.Order)).all():
+        session.refresh(order)
+
+
+def test_rows_of_several_keys_are_read_again_by_all_of_them(told: Callable[..., str]) -> None:
+    assert "tuple_(Order.shop, Order.number).in_(ids)" in told(orders_again, "column-load-in-loop")
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("any_asked_in_python", "session.scalar(select(exists().where(…)))"),
+        ("async_counted_in_python", "await session.scalar(select(func.count()).select_from(Entry))"),
+        ("length_of_a_legacy_query", "session.scalar(select(func.count()).select_from(Book).where(…))"),
+        ("first_without_limit", ".limit(1)"),
+        ("commit_by_core", "        connection.commit()\nconnection.commit()"),
+        ("awaited_after_commit", "async_sessionmaker(engine, expire_on_commit=False)"),
+        ("flush_of_each_change", "session.flush()  # once, after the loop"),
+        ("insert_by_core", "session.execute(insert(table), rows)"),
+        ("delete_by_key", "connection.execute(statement, rows)"),
+        ("the_same_in_a_loop", "session.get(Author, key)"),
+        ("the_same_from_two_helpers", "rows = session.execute(query).all()"),
+        ("async_same_again", "value = await session.scalar(query)"),
+    ],
+)
+def test_a_remedy_speaks_of_the_code_at_hand(library: Library, name: str, code: str, tmp_path: Path) -> None:
+    scenario = next(one for one in ALL if one.name == name)
+    (finding,) = library.run(scenario, "psycopg2", tmp_path)
+    assert finding.remedy is not None
+    text = finding.remedy.code[0].text
+    assert text.startswith(code) or text.endswith(code)
