@@ -9,14 +9,18 @@ from psycopg2.extensions import connection as Connection
 from queryproof.analyzer.advise.builder import Builder
 from queryproof.analyzer.advise.candidate_index import CandidateIndex
 from queryproof.analyzer.advise.candidates import candidates, obstacles, together
+from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.errors import StatementError
 from queryproof.analyzer.postgres.catalog import read_schema
+from queryproof.analyzer.postgres.clone import HollowClone
+from queryproof.analyzer.postgres.clone_source import read_source
 from queryproof.analyzer.postgres.connect import connect
 from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.postgres.server import Server
 from queryproof.analyzer.schema import Schema
 from queryproof.analyzer.sql.parse import analyse
 
+from .shop import SHOP, Shop
 from .things import THINGS
 
 GAIN = 0.9
@@ -208,3 +212,13 @@ def explainer(server: Server, things: str) -> Explainer:
 
 
 __all__ = ["Advice", "Advisor", "shown"]
+
+
+@pytest.fixture(scope="module")
+def shop(request: pytest.FixtureRequest, server: Server, run_sql: Callable[..., None]) -> Iterator[Shop]:
+    """A clone of the shop's database, for each file its own: a clone learns of the indexes that it is asked about."""
+    name = str(request.module.__name__).rpartition(".")[2]
+    server.create_database(name)
+    run_sql(server.url(name, "app"), SHOP, "ANALYZE", "VACUUM sales")
+    with HollowClone(read_source(server.url(name, "reader"))) as clone:
+        yield Shop(CloneWhatIf(clone), clone.schema())

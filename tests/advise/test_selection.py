@@ -1,6 +1,6 @@
 """Selection on a hollow clone of a small shop: what it chooses, what it leaves alone, and what it keeps to."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import pytest
@@ -11,17 +11,14 @@ from queryproof.analyzer.advise.candidates_merge import merged
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
 from queryproof.analyzer.advise.selection import select_indexes
 from queryproof.analyzer.advise.selection_search import Search
-from queryproof.analyzer.advise.selection_types import Constraints, Selection, TableWrites, WeightedQuery
+from queryproof.analyzer.advise.selection_types import Constraints, TableWrites, WeightedQuery
 from queryproof.analyzer.advise.set_search import SetSearch
 from queryproof.analyzer.advise.what_if import Price
 from queryproof.analyzer.advise.workload_costs import IndexSet, WorkloadCosts
 from queryproof.analyzer.errors import StatementError
-from queryproof.analyzer.postgres.clone import HollowClone
-from queryproof.analyzer.postgres.clone_source import read_source
-from queryproof.analyzer.postgres.server import Server
 
 from .conftest import shown
-from .shop import SHOP, Shop, pool
+from .shop import Shop, pool
 
 BY_PAGE = "SELECT filler FROM visits WHERE page = 7"
 BY_AT = "SELECT filler FROM visits WHERE at = '2024-05-05'"
@@ -30,14 +27,6 @@ BY_BUYER = "SELECT note FROM sales WHERE buyer = 77"
 BY_DAY = "SELECT sum(cents) FROM sales WHERE day = '2024-05-05'"
 BY_EMAIL = "SELECT id FROM buyers WHERE email = 'b99'"
 OPEN = "SELECT id, note FROM sales WHERE state = 'open' ORDER BY day LIMIT 50"
-
-
-@pytest.fixture(scope="module")
-def shop(server: Server, run_sql: Callable[..., None]) -> Iterator[Shop]:
-    server.create_database("shop")
-    run_sql(server.url("shop", "app"), SHOP, "ANALYZE", "VACUUM sales")
-    with HollowClone(read_source(server.url("shop", "reader"))) as clone:
-        yield Shop(CloneWhatIf(clone), clone.schema())
 
 
 def test_each_query_gets_what_serves_it(shop: Shop) -> None:
@@ -261,69 +250,6 @@ def test_rows_that_a_partial_index_leaves_out_cost_it_no_writes(shop: Shop) -> N
     search = Search(costs, shop.schema, Constraints(), [TableWrites("public", "sales", 1e6, 0, 0, 0)], lambda *_: None)
     of_whole, of_part = (search.write_cost(number) for one in (whole, part) if (number := costs.add(one)) is not None)
     assert 0 < of_part < of_whole / 20
-
-
-def gone(selection: Selection) -> dict[str, tuple[str, ...]]:
-    return {one.name: one.replaced_by for one in selection.dropped}
-
-
-def test_duplicates_prefixes_and_unused_indexes_can_go_and_what_protects_more_stays(shop: Shop) -> None:
-    found = gone(shop.select(BY_PAGE, BY_AT, BY_WORD, "SELECT id FROM visits WHERE page = 5 ORDER BY id LIMIT 3"))
-    assert found["visits_page_again"] == ("visits_page",)
-    assert found["visits_at"] == ("visits_at_page",)
-    assert found["visits_word_c"] == ()  # another collation: no duplicate, but nobody has used it
-    assert not {"visits_page", "visits_word", "visits_buyer", "visits_code", "visits_pkey", "visits_needed"} & set(
-        found
-    )
-
-
-def test_an_index_that_is_another_one_read_backwards_is_a_duplicate(shop: Shop) -> None:
-    dropped = {
-        one.name: one for one in shop.select('SELECT * FROM "Old Sales" ORDER BY "first name", id DESC LIMIT 3').dropped
-    }
-    assert dropped["old_up"].replaced_by == ("old_down",)
-    assert dropped["old_up"].reason == "it is the same as old_down read backwards"
-    assert "old_down" not in dropped
-    assert dropped["old_up_first"].replaced_by == ()
-
-
-def test_what_stands_in_for_an_index_that_goes_stays_itself(shop: Shop) -> None:
-    found = gone(shop.select(BY_PAGE))
-    for name in ("visits_filler", "visits_filler_again"):
-        assert found[name] == ("visits_filler_id",)
-    assert "visits_filler_id" not in found
-    assert not {other for others in found.values() for other in others} & set(found)
-
-
-def test_an_index_of_other_options_is_a_duplicate_only_where_they_are_of_its_upkeep(shop: Shop) -> None:
-    found = gone(shop.select("SELECT * FROM notes WHERE id = 7"))
-    assert found["notes_id_brin_again"] == ("notes_id_brin",)
-    assert found["notes_id_brin_fine"] == ()
-
-
-def test_what_foreign_keys_and_cluster_need_stays(shop: Shop) -> None:
-    found = gone(shop.select("SELECT * FROM notes WHERE id = 7"))
-    assert "notes_word" in found
-    assert not {"notes_buyer", "notes_other", "notes_page"} & found.keys()
-
-
-def test_an_index_that_was_scanned_by_others_stays(shop: Shop) -> None:
-    table = next(table for table in shop.schema.tables if table.name == "visits")
-    used = replace(
-        table,
-        indexes=tuple(replace(index, scans=9) if index.name == "visits_word_c" else index for index in table.indexes),
-    )
-    schema = replace(shop.schema, tables=(*(one for one in shop.schema.tables if one is not table), used))
-    found = select_indexes([WeightedQuery("q", ((BY_WORD, 1.0),), 1.0)], [], shop.what_if, schema)
-    assert "visits_word_c" not in gone(found)
-
-
-def test_an_index_that_a_chosen_one_begins_with_is_replaced(shop: Shop) -> None:
-    wide = CandidateIndex("public", "visits", "btree", (Key("word"), Key("at")))
-    queries = [WeightedQuery("q", ((BY_WORD + " ORDER BY at LIMIT 1", 1.0),), 1.0)]
-    found = select_indexes(queries, [wide], shop.what_if, shop.schema)
-    assert [one.index for one in found.chosen] == [wide]
-    assert gone(found)["visits_word"] == (found.chosen[0].name,)
 
 
 def test_no_index_is_chosen_beside_one_that_begins_with_its_keys_for_next_to_nothing(shop: Shop) -> None:
