@@ -22,22 +22,31 @@ END = signal.SIGVTALRM
 class HandedOn:
     """Signals of one program. interrupted: one of them has come."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(self) -> None:
         self.interrupted = False
-        self._process = process
+        self._process: subprocess.Popen[bytes] | None = None
         self._witness = _start_witness()
         self._arrived: list[int] = []
         self._busy = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """The handler. One that interrupts another only notes its number."""
+        """The handler. One that interrupts another, or comes before the program, only notes its number."""
         self.interrupted = True
         if number not in self._arrived:
             self._arrived.append(number)
-        if self._busy:
-            return
-        self._busy = True
-        while self._arrived:
+        self._hand_on()
+
+    def to(self, process: "subprocess.Popen[bytes]") -> None:
+        """The program has been started: what has come before it goes to it whoever else got it."""
+        early, self._arrived = self._arrived, []
+        for number in early:
+            process.send_signal(number)
+        self._process = process
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        while self._process is not None and self._arrived and not self._busy:
+            self._busy = True
             time.sleep(SETTLES_S)
             arrived = tuple(self._arrived)
             to_group = self._ended_witness()
@@ -45,7 +54,7 @@ class HandedOn:
             for one in arrived:
                 if one != to_group:
                     self._process.send_signal(one)
-        self._busy = False
+            self._busy = False
 
     def close(self) -> None:
         """End the witness."""
@@ -66,9 +75,13 @@ class HandedOn:
 
 
 @contextmanager
-def handed_on(process: "subprocess.Popen[bytes]") -> Iterator[HandedOn]:
-    """While the program runs, its signals are handed on. What was ignored before stays ignored, as it is in the program."""
-    hands = HandedOn(process)
+def handed_on() -> Iterator[HandedOn]:
+    """While the block runs, signals are handed on to the program that it starts and names with `to`.
+
+    Around the start as well: a program is faster than whoever waits for it. What was ignored before stays ignored, as it is in
+    the program.
+    """
+    hands = HandedOn()
     earlier = {one: signal.getsignal(one) for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN}
     for number in earlier:
         signal.signal(number, hands)

@@ -63,11 +63,16 @@ def run(
         ROLLBACK: (FORBID if writing == "forbid" else os.path.abspath(writing)) if writing is not None else "",
     }
     output = subprocess.DEVNULL if quiet else None
-    try:
-        process = subprocess.Popen(list(command), env=environment, stdin=output, stdout=output, stderr=output)
-    except OSError as error:
-        raise QueryproofError(f"{command[0]} cannot be run: {error.strerror}") from None
-    return _wait(process)
+    with handed_on() as hands:
+        try:
+            process = subprocess.Popen(list(command), env=environment, stdin=output, stdout=output, stderr=output)
+        except OSError as error:
+            raise QueryproofError(f"{command[0]} cannot be run: {error.strerror}") from None
+        hands.to(process)
+        code = process.wait()
+    ended = Ended(code if code >= 0 else 128 - code)
+    ended.interrupted = hands.interrupted
+    return ended
 
 
 def check_command(command: Sequence[str]) -> None:
@@ -82,11 +87,3 @@ def _application(name: str | Path) -> str:
     if os.path.isdir(text) or os.sep in text:
         return os.path.abspath(text)
     return text
-
-
-def _wait(process: "subprocess.Popen[bytes]") -> Ended:
-    with handed_on(process) as hands:
-        code = process.wait()
-    ended = Ended(code if code >= 0 else 128 - code)
-    ended.interrupted = hands.interrupted
-    return ended

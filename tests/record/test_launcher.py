@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from queryproof.analyzer.record.handed_on import handed_on
 from queryproof.analyzer.record.isolated import isolating_flag
 from queryproof.analyzer.record.launcher import run
 from queryproof.analyzer.sources.journal import read_journal
@@ -98,6 +99,15 @@ def test_a_signal_reaches_the_program_once_whoever_it_was_sent_to(
     for number, process in both.items():
         process.communicate(timeout=60)
         assert process.returncode == 10 + number
+
+
+def test_a_signal_from_before_the_program_has_started_reaches_it() -> None:
+    with handed_on() as hands:
+        os.kill(os.getpid(), signal.SIGTERM)
+        process = subprocess.Popen(["sleep", "60"])
+        hands.to(process)
+        assert process.wait(30) == -signal.SIGTERM
+    assert hands.interrupted
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system does not list its processes in /proc")
