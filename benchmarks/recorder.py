@@ -37,7 +37,7 @@ WORKLOADS = ("select", "lazy", "core")
 CONTENDERS = (
     "bare", "bare again", "floor: cursor listeners", "floor: cursor and ORM listeners", "queryproof level 0",
     "queryproof level 1", "queryproof level 2", "queryproof level 0 in memory", "queryproof level 1 in memory",
-    "pytest-queryguard", "queryspy", "pytest-querycount", "sqlalchemy-easy-profile", "opentelemetry", "sqltap",
+    "pytest-queryguard", "pytest-queryguard, written", "queryspy", "pytest-querycount", "sqlalchemy-easy-profile", "opentelemetry", "sqltap",
 )  # fmt: skip
 
 
