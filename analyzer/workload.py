@@ -49,6 +49,8 @@ class Execution:
     """The rows were asked for a few at a time: memory does not grow with them."""
     awaited: bool = False
     """An asyncio task has sent it, by a driver that is awaited."""
+    driver: str = ""
+    """SQLAlchemy's name of it, such as `psycopg`; empty where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

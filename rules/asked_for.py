@@ -14,6 +14,14 @@ from .recorded import Recorded
 from .source import alias_name
 
 LABEL = "One query for all values"
+NOT_AT_ONCE = (
+    "See whether it can be asked for many values together",
+    "What is to change depends on what the query means: its values stand where one list cannot simply take their place.",
+)
+"""Title and reason of a remedy without code."""
+COUNTED = "queries counted in the recording"
+_POSTGRESQL = frozenset(("", "psycopg2", "psycopg2cffi", "psycopg", "psycopg_async", "asyncpg", "pg8000"))
+"""Drivers of PostgreSQL, and those that are not known: others have no `= ANY`, `unnest` or LATERAL."""
 
 
 def asked_for(recorded: Recorded, execution: Execution) -> Statement | None:
@@ -81,9 +89,10 @@ def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Exec
         return
     joined = len(statement.scans) > 1
     columns = [
-        f"{identifier(scan.alias)}.{one.expression}" if joined and one.column is not None else one.expression
+        (f"{identifier(scan.alias)}." if joined and one.column is not None else "") + one.expression + one.cast
         for scan, one in asked
     ]
+    foreign = run[0].driver not in _POSTGRESQL
     load = run[0].orm
     others = sum(len([one for one in scan.predicates if not one.join]) + scan.or_predicates for scan in statement.scans)
     rest = others > len(asked)
@@ -92,6 +101,8 @@ def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Exec
     kept = any(0 < len(scan.distinct) < len(statement.outputs) for scan in statement.scans)
     if first or kept or any(scan.windows for scan in statement.scans):
         # The first rows of each value, or of DISTINCT ON, are not those of all, and a window does not end with the value.
+        if foreign:
+            return
         yield _sql(_each_by_itself(columns, " ORDER BY … LIMIT …" if first else ""))
     elif load is not None and entity is not None and _are_attributes(statement, load, asked):
         keys = [one.column or "" for _, one in asked]
@@ -104,7 +115,10 @@ def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Exec
         yield Code(LABEL, "python", text + _what_stays(statement, load, joined=joined, rest=rest))
     else:
         whose = ", ".join(columns)
-        text = f"WHERE ({whose}) IN (VALUES …)" if len(columns) > 1 else f"WHERE {whose} = ANY(:values)"
+        if foreign and "::" in whose:
+            return
+        one_of = "IN (…)" if foreign else "= ANY(:values)"
+        text = f"WHERE ({whose}) IN (VALUES …)" if len(columns) > 1 else f"WHERE {whose} {one_of}"
         text += " AND …" if rest else ""
         yield _sql(f"SELECT {whose}, …\n{text}\nGROUP BY {whose}" if statement.aggregated else text)
 
@@ -152,6 +166,7 @@ def _are_attributes(statement: Statement, load: OrmLoad, asked: Sequence[tuple[T
     return not statement.aggregated and all(
         (alone if first is None else first[0] == scan.alias or (alone and not first[0]))
         and one.column is not None
+        and not one.cast
         and _is_name(load.attribute(one.column))
         for scan, one in asked
     )

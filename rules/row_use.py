@@ -28,9 +28,20 @@ def row_use(place: CallSite) -> RowUse | None:
         return None
     statement, around = found
     parents = {child: node for node in ast.walk(around) for child in ast.iter_child_nodes(node)}
-    calls = list(_calls(statement, place.line, _SENDS)) or list(_calls(statement, place.line, _LEGACY))
+    calls = _sending(statement, place.line)
     uses = {use for call in calls for use in _climb(call, parents, around)}
     return next(iter(uses)) if len(uses) == 1 else None
+
+
+def by_legacy_query(place: CallSite) -> bool:
+    """Whether the query sent at the place is a legacy Query, which gives each instance once, whatever a join makes of its rows."""
+    found = source_statement(place)
+    called = {one.func.attr for one in _sending(found[0], place.line)} if found is not None else set()  # type: ignore[attr-defined] # a method's call
+    return bool(called) and called <= {"query", *_LEGACY}
+
+
+def _sending(statement: ast.stmt, line: int) -> list[ast.Call]:
+    return list(_calls(statement, line, _SENDS)) or list(_calls(statement, line, _LEGACY))
 
 
 def _calls(statement: ast.stmt, line: int, senders: frozenset[str]) -> Iterator[ast.Call]:

@@ -192,6 +192,7 @@ def _execution(key: str, query: RecordedQuery) -> Execution:
         process=query.process,
         streamed=query.streamed,
         awaited=query.task is not None and _AWAITED.search(query.driver) is not None,
+        driver=query.driver,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from .deparse import NotIndexable, deparse, identifier
+from .deparse import NotIndexable, deparse, identifier, type_name
 from .scopes import Occurrence, occurrences
 from .statement import Predicate, PredicateKind
 from .tree import Node, body, kind, literal, operator, strings, walk
@@ -45,6 +45,7 @@ class _Side(NamedTuple):
     column: str | None
     expression: str
     fenced: bool = False
+    cast: str = ""
 
 
 def conjuncts(condition: Node) -> list[Node]:
@@ -224,11 +225,12 @@ def _side(node: Node) -> _Side | None:
     fenced = "Fenced" in node
     if fenced:
         node = node["Fenced"]["of"]
-    bare = node
+    bare, cast = node, ""
     while "TypeCast" in bare and _harmless(bare["TypeCast"]):
+        cast = f"::{type_name(bare['TypeCast']['typeName'])}{cast}"
         bare = bare["TypeCast"]["arg"]
     if "Var" in bare:
-        return _Side(bare["Var"]["scan"], bare["Var"]["column"], identifier(bare["Var"]["column"]), fenced)
+        return _Side(bare["Var"]["scan"], bare["Var"]["column"], identifier(bare["Var"]["column"]), fenced, cast)
     scans = occurrences(node)
     if len(scans) != 1:
         return None
@@ -282,7 +284,7 @@ def _made(side: _Side, name: str, form: PredicateKind, value: Node, *, row: bool
     if not join:
         constant, parameter = _value(value)
     other = foreign[0].alias if foreign else ""
-    yield side.scan, Predicate(*side[1:3], name, form, constant, parameter, join, other, row)
+    yield side.scan, Predicate(*side[1:3], name, form, constant, parameter, join, other, row, side.cast)
 
 
 def _value(value: Node) -> tuple[str | None, int | None]:

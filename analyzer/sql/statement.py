@@ -28,7 +28,8 @@ class Predicate:
     columns of one row the whole of it. parameter: index
     (0-based) of the placeholder among the statement's placeholders in text order, None otherwise.
     join: whether the other side is a column of another table; other: that table's alias.
-    row: whether it is part of a row comparison such as `(a, b) > ($1, $2)`.
+    row: whether it is part of a row comparison such as `(a, b) > ($1, $2)`. cast: the casts around the column, such as `::text`,
+    that change nothing for an index on a text column; of a column of unknown type they may.
     """
 
     column: str | None
@@ -40,6 +41,7 @@ class Predicate:
     join: bool = False
     other: str = ""
     row: bool = False
+    cast: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,12 +146,13 @@ class DuplicateQuery(OrmRule):
             sent = f"{waits}{session}.{'scalars' if f'{session}.scalars(' in line else 'execute'}(query)"
             rows = f"({sent})" if waits else sent
             text = f"rows = {rows}.all()  # once, before the loop or the calls that need it"
+        first = f"At the first of them, {sites(worst[:1])}" if places > 1 else "At the first of them"
         return with_remedy(
             finding, "Ask once and pass the result on",
             "The result cannot have changed between the repetitions."
             if len({(one.process, one.transaction) for one in worst}) == 1
             else "Nothing recorded has changed the result between the repetitions.",
-            [Code("At the first of them", "python", text)],
+            [Code(first, "python", text)],
             before=count, after=1, saves_ms=finding.at_stake_ms, kind="sql-rewrite",
         )  # fmt: skip
 
@@ -162,7 +163,7 @@ def _by_key(statement: Statement | None, execution: Execution, load: OrmLoad) ->
         return False
     scan = statement.scans[0]
     columns = [(one.column, one.kind) for one in scan.predicates]
-    if scan.or_predicates or len(columns) != 1 or columns[0][1] != "equality":
+    if scan.or_predicates or len(columns) != 1 or columns[0][1] != "equality" or scan.predicates[0].cast:
         return False
     name = columns[0][0]
     return name in KEYS and load.attribute(name) in KEYS

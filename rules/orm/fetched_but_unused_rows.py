@@ -14,7 +14,7 @@ from ..finding import Fact, Finding
 from ..option_codes import line_code
 from ..orm_rule import Claim, OrmRule, with_remedy
 from ..recorded import Recorded
-from ..row_use import RowUse, row_use
+from ..row_use import RowUse, by_legacy_query, row_use
 from ..source import called_on
 
 MIN_ROWS = 10
@@ -145,12 +145,19 @@ def _instead(recorded: Recorded, execution: Execution, use: RowUse) -> str:
     aliased = load is not None and load.aliased
     scalar = f"{'await ' if awaits(execution) else ''}{called_on(execution.call_site, _SENDS, 'session')}.scalar"
     if statement is None or not _is_plain(statement) or (aliased and not whole):
+        if use == "count" and load is not None and not load.columns and _is_legacy(execution):
+            distinct = "" if statement is not None and statement.distinct else ".distinct()"
+            return f"query.order_by(None){distinct}.count()  # each {entity} once, as a legacy Query gives it"
         # Its rows are not those of one table: only the query itself says which they are.
         counted = "select(func.count()).select_from(query.subquery())"
         return f"{scalar}({counted if use == 'count' else 'select(query.exists())'})"
     if use == "count":
         return f"{scalar}(select(func.count()).select_from({entity}){'' if whole else '.where(…)'})"
     return f"{scalar}(select(exists().{f'select_from({entity})' if whole else 'where(…)'}))"
+
+
+def _is_legacy(execution: Execution) -> bool:
+    return execution.call_site is not None and by_legacy_query(execution.call_site)
 
 
 def _is_plain(statement: Statement) -> bool:

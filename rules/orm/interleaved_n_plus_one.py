@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ...analyzer.recommendation import Code
 from ...analyzer.workload import Execution
-from ..asked_for import at_once, followers
+from ..asked_for import COUNTED, NOT_AT_ONCE, at_once, followers
 from ..finding import Fact, Finding
 from ..orm_rule import Claim, OrmRule, callers, sites, with_remedy
 from ..recorded import Recorded
@@ -67,10 +67,21 @@ class InterleavedNPlusOne(OrmRule):
         first, sent = worst.executions[0], len(worst.executions)
         places = {key: worst.place(number) for number, key in enumerate(worst.pattern)}
         count = len(places)
+        codes: list[Code] = []
+        answered = 0
+        for alike in places.values():
+            statement = recorded.statement(alike[0])
+            if statement is not None:
+                asked = list(at_once(statement, alike, followers(recorded, alike)))
+                answered += bool(asked)
+                codes += [
+                    replace(code, label=f"{code.label}, in place of the one at {sites(alike, 1)}") for code in asked
+                ]
+        would_do = f" where {count} would do" if answered == count else ""
         finding = self.finding(
             [*executions, *loads], first.call_site, f"{worst.length} statements",
-            f"{count} statements are sent in turn {worst.times} times, each round with other values: {sent} queries where "
-            f"{count} would do.",
+            f"{count} statements are sent in turn {worst.times} times, each round with other values: {sent} queries"
+            f"{would_do}.",
             (
                 Fact("rounds", worst.times),
                 Fact("queries in all", len(executions), "queries"),
@@ -80,18 +91,16 @@ class InterleavedNPlusOne(OrmRule):
             ),
             worst=sent, fingerprint=first.fingerprint,
         )  # fmt: skip
-        codes: list[Code] = []
-        for alike in places.values():
-            statement = recorded.statement(alike[0])
-            if statement is not None:
-                asked = at_once(statement, alike, followers(recorded, alike))
-                codes += [
-                    replace(code, label=f"{code.label}, in place of the one at {sites(alike, 1)}") for code in asked
-                ]
+        if not codes:
+            return with_remedy(
+                finding, *NOT_AT_ONCE, (), before=None, after=None, saves_ms=None, kind="sql-rewrite", how=COUNTED
+            )
+        # Where some stay as they are, those are still sent in each round.
+        after = answered + (count - answered) * worst.times
         total = finding.at_stake_ms or 0.0
+        saved = (total - total * len(found) / sum(one.times for one in found)) * answered / count
         return with_remedy(
             finding, "Ask for each of them once, before the loop",
             "The values of all rounds are collected first and asked for together.",
-            codes or [Code("In each of the statements", "sql", "… = ANY(:values)")],
-            before=sent, after=count, saves_ms=total - total * len(found) / sum(one.times for one in found), kind="sql-rewrite",
+            codes, before=sent, after=after, saves_ms=saved, kind="sql-rewrite",
         )  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from ...analyzer.sql.statement import Statement
 from ...analyzer.workload import Execution
-from ..asked_for import asked_for, at_once, followers, why_right
+from ..asked_for import COUNTED, NOT_AT_ONCE, asked_for, at_once, followers, why_right
 from ..finding import Fact, Finding, LookedAt, Subject
 from ..orm_rule import Claim, OrmRule, callers, sites, with_remedy
 from ..recorded import Recorded, one_run, runs, unit_of
@@ -91,10 +91,12 @@ class RepeatedQuery(OrmRule):
         executions: Sequence[Execution], loads: Sequence[Execution],
     ) -> Finding:  # fmt: skip
         count = len(worst)
+        codes = tuple(at_once(statement, worst, loads))
+        would_do = " where 1 would do" if codes else ""
         call = "Session.get is called" if _is_get(worst[0]) else "One statement is sent"
         finding = self.finding(
             [*executions, *loads], worst[0].call_site, "repeated",
-            f"{call} {count} times in a row from one line, each time with other values: {count} queries where 1 would do.",
+            f"{call} {count} times in a row from one line, each time with other values: {count} queries{would_do}.",
             (
                 Fact("queries in the worst case", count, "queries"),
                 Fact("queries in all", len(executions), "queries"),
@@ -104,12 +106,16 @@ class RepeatedQuery(OrmRule):
             ),
             worst=count, fingerprint=worst[0].fingerprint,
         )  # fmt: skip
+        if not codes:
+            return with_remedy(
+                finding, *NOT_AT_ONCE, (), before=None, after=None, saves_ms=None, kind="sql-rewrite", how=COUNTED
+            )
         total = finding.at_stake_ms or 0.0
         mean = total / (len(executions) + len(loads))
         return with_remedy(
             finding, "Ask for all rows in one query",
             "The values are collected first and asked for together; the rows are then told apart by their key.",
-            tuple(at_once(statement, worst, loads)), before=count, after=1,
+            codes, before=count, after=1,
             saves_ms=total - mean * len(found), kind="sql-rewrite",
         )  # fmt: skip
 

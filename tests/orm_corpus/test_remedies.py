@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, union_all
+from sqlalchemy import String, cast, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, aliased, selectinload, sessionmaker
 
@@ -163,6 +163,23 @@ def test_the_same_is_asked_for_once_as_it_was_asked_for(
     assert told(run, "duplicate-query").partition("  #")[0] == code
 
 
+def asked_for_at_two_places(session: Session) -> None:
+    for _ in range(2):
+        session.execute(select(models.Entry).where(models.Entry.amount > 3)).all()
+        session.scalars(select(models.Entry).where(models.Entry.amount > 3)).all()
+
+
+def test_of_several_places_the_one_that_is_spoken_of_is_named(library: Library, tmp_path: Path) -> None:
+    (finding,) = library.run(
+        Scenario(asked_for_at_two_places, "duplicate-query", "", "", False, True, False), "psycopg2", tmp_path
+    )
+    assert finding.remedy is not None
+    (code,) = finding.remedy.code
+    line = inspect.getsourcelines(asked_for_at_two_places)[1] + 2
+    assert code.label == f"At the first of them, tests/orm_corpus/test_remedies.py:{line}"
+    assert code.text.startswith("rows = session.execute(query).all()")
+
+
 def committed_by_blocks(session: Session) -> None:
     maker = sessionmaker(session.get_bind())
     for number in range(2_000, 2_006):
@@ -186,6 +203,55 @@ def orders_again(session: Session) -> None:
 
 def test_rows_of_several_keys_are_read_again_by_all_of_them(told: Callable[..., str]) -> None:
     assert "tuple_(Order.shop, Order.number).in_(ids)" in told(orders_again, "column-load-in-loop")
+
+
+def books_of_texts(session: Session) -> None:
+    for number in range(6):
+        session.scalars(select(models.Book).where(cast(models.Book.id, String) == str(number))).all()
+
+
+def one_book_by_its_text(session: Session) -> None:
+    for _ in range(4):
+        session.scalars(select(models.Book).where(cast(models.Book.id, String) == "1")).all()
+
+
+def authors_of_tagged_books(session: Session) -> None:
+    print(len(session.query(models.Author).join(models.Author.books).filter(models.Book.id > 0).all()))
+
+
+@pytest.mark.parametrize(
+    ("run", "rule", "code"),
+    [
+        (books_of_texts, "repeated-query", "WHERE id::varchar = ANY(:values)"),
+        (one_book_by_its_text, "duplicate-query", "rows = session.scalars(query).all()"),
+        (authors_of_tagged_books, "fetched-but-unused-rows", "query.order_by(None).distinct().count()"),
+    ],
+)
+def test_a_cast_stays_and_a_legacy_query_counts_each_instance_once(
+    told: Callable[..., str], run: Callable[[Any], Any], rule: str, code: str
+) -> None:
+    assert told(run, rule).partition("  #")[0] == code
+
+
+def test_what_a_legacy_query_is_told_counts_what_its_length_is(library: Library) -> None:
+    with Session(library.engines["psycopg2"]) as session:
+        query = session.query(models.Author).join(models.Author.books).order_by(models.Book.id)
+        assert query.order_by(None).distinct().count() == len(query.all()) < query.count()
+
+
+def books_of_parts(session: Session) -> None:
+    for number in range(6):
+        first = select(models.Book.id).where(models.Book.id == number)
+        session.execute(union_all(first, select(models.Tag.id).where(models.Tag.id == number))).all()
+
+
+def test_nothing_is_promised_where_no_query_for_all_values_is_told(library: Library, tmp_path: Path) -> None:
+    (finding,) = library.run(
+        Scenario(books_of_parts, "repeated-query", "", "", False, False, False), "psycopg2", tmp_path
+    )
+    assert finding.remedy is not None
+    assert finding.message.endswith("each time with other values: 6 queries.")
+    assert (finding.remedy.code, finding.remedy.evidence.queries, finding.remedy.saves_ms) == ((), (), None)
 
 
 @pytest.mark.parametrize(

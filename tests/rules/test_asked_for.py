@@ -19,7 +19,7 @@ from queryproof.rules.asked_for import at_once
     ],
 )  # fmt: skip
 def test_first_rows_are_asked_for_value_by_value(sql: str, expected: str) -> None:
-    (code,) = at_once(analyse(sql), [Mock(orm=None)], [])
+    (code,) = at_once(analyse(sql), [Mock(driver="psycopg", orm=None)], [])
     assert expected in code.text
 
 
@@ -40,7 +40,7 @@ def test_first_rows_are_asked_for_value_by_value(sql: str, expected: str) -> Non
     ],
 )  # fmt: skip
 def test_instances_are_asked_for_of_the_entity_that_has_the_column(sql: str, expected: str) -> None:
-    (code,) = at_once(analyse(sql), [Mock(orm=OrmLoad("query", "Book"))], [])
+    (code,) = at_once(analyse(sql), [Mock(driver="psycopg", orm=OrmLoad("query", "Book"))], [])
     assert code.text == expected
 
 
@@ -66,7 +66,7 @@ def test_columns_are_asked_for_by_their_attributes(sql: str, expected: str) -> N
     load = OrmLoad(
         "query", "Book", renamed=(("made", "created"), ("the year", "printed"), ("year", "published")), columns=True
     )
-    (code,) = at_once(analyse(sql), [Mock(orm=load)], [])
+    (code,) = at_once(analyse(sql), [Mock(driver="psycopg", orm=load)], [])
     assert code.text == expected
 
 
@@ -74,17 +74,19 @@ def test_options_of_the_query_are_kept_in_mind_and_get_has_no_more() -> None:
     statement = analyse("SELECT book.id FROM book WHERE book.id = $1 AND book.kind IN (1)")
     options = ("joined Book.author",)
     loads = [OrmLoad("query", "Book", options=options), OrmLoad("get", "Book", options=options), OrmLoad("get", "Book")]
-    codes = [code.text for load in loads for code in at_once(statement, [Mock(orm=load)], [])]
+    codes = [code.text for load in loads for code in at_once(statement, [Mock(driver="psycopg", orm=load)], [])]
     bare = "select(Book).where(Book.id.in_(values))"
     assert codes == [f"{bare}  # all else that it asks for stays"] * 2 + [bare]
 
 
 def test_an_alias_whose_name_is_unknown_stands_alone_or_not_at_all() -> None:
     load = OrmLoad("query", "Book", root="Book", aliased=True)
-    (alone,) = at_once(analyse("SELECT b.id FROM book AS b WHERE b.id = $1"), [Mock(orm=load, call_site=None)], [])
+    (alone,) = at_once(
+        analyse("SELECT b.id FROM book AS b WHERE b.id = $1"), [Mock(driver="psycopg", orm=load, call_site=None)], []
+    )
     assert alone.text == "select(Book).where(Book.id.in_(values))"
     with_more = analyse("SELECT b.id FROM book AS b WHERE b.id = $1 AND b.year > 2000")
-    (code,) = at_once(with_more, [Mock(orm=load, call_site=None)], [])
+    (code,) = at_once(with_more, [Mock(driver="psycopg", orm=load, call_site=None)], [])
     assert code.text == "WHERE id = ANY(:values) AND …"
 
 
@@ -99,4 +101,23 @@ def test_an_alias_whose_name_is_unknown_stands_alone_or_not_at_all() -> None:
     ],
 )
 def test_a_value_of_one_part_is_not_asked_for_in_all(sql: str) -> None:
-    assert not list(at_once(analyse(sql), [Mock(orm=None)], []))
+    assert not list(at_once(analyse(sql), [Mock(driver="psycopg", orm=None)], []))
+
+
+@pytest.mark.parametrize("sql", ["SELECT book.id FROM book WHERE CAST(book.id AS VARCHAR) = $1", "SELECT book.id FROM book WHERE book.id::text::varchar(9) = $1"])  # fmt: skip
+def test_a_column_that_is_cast_is_compared_as_it_was(sql: str) -> None:
+    run = [Mock(driver="psycopg", orm=OrmLoad("query", "Book"))]
+    (code,) = at_once(analyse(sql), run, [])
+    assert code.text in ("WHERE id::varchar = ANY(:values)", "WHERE id::text::varchar(9) = ANY(:values)")
+    (beside,) = at_once(analyse(f"{sql} AND book.kind = $2"), run, [])
+    assert beside.text.startswith("WHERE (kind, id::") or beside.text.startswith("WHERE (id::")
+
+
+def test_drivers_of_other_databases_are_told_what_these_understand() -> None:
+    def told(sql: str) -> list[str]:
+        return [code.text for code in at_once(analyse(sql), [Mock(driver="pysqlite", orm=None)], [])]
+
+    assert told("SELECT id FROM t WHERE owner = $1") == ["WHERE owner IN (…)"]
+    assert told("SELECT id FROM t WHERE owner = $1 AND kind = $2") == ["WHERE (owner, kind) IN (VALUES …)"]
+    assert told("SELECT id FROM t WHERE owner = $1 ORDER BY made LIMIT 1") == []
+    assert told("SELECT id FROM t WHERE CAST(owner AS VARCHAR) = $1") == []
