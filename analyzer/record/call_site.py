@@ -38,6 +38,9 @@ _application = tuple(name.rstrip(os.sep) + os.sep for name in _named if os.path.
 _packages = tuple(
     name.replace(".", os.sep) + ending for name in _named if not os.path.isabs(name) for ending in (os.sep, ".py")
 )
+_scripts = sysconfig.get_path("scripts") + os.sep
+_MAX_LAUNCHER = 2_000
+"""Bytes of a script that an installer has made to start a library's function, such as `bin/uvicorn`."""
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
@@ -65,6 +68,9 @@ NOWHERE = CallStack((), None)
 fallback: ContextVar[CallStack] = ContextVar("queryproof_fallback", default=NOWHERE)
 """Where a thread's work was handed over or its scope begun: the place of statements without any application frame."""
 
+handed: ContextVar[tuple[CallStack, str | None] | None] = ContextVar("queryproof_handed", default=None)
+"""Place and asyncio task of the block whose end is run in a task of its own."""
+
 _UNKNOWN = object()
 # By identity of the code object: its own hash reads all its constants. `_kept` holds them, so that no number is used twice.
 _names: dict[int, str | object | None] = {}
@@ -75,12 +81,16 @@ _kept: list[CodeType] = []
 _stacks: dict[tuple[object, ...], CallStack] = {}
 
 
+HANDED = Mark("handed")
+"""Of a function whose frames stand for the place that `handed` names: the walk goes on there."""
+
+
 def mark_function(function: object, mark: str) -> None:
-    """From now on a walk that passes a frame of this function (None: this version has none) carries the mark."""
-    code = getattr(function, "__code__", None)
+    """From now on a walk that passes a frame of this function or code (None: this version has none) carries the mark."""
+    code = getattr(function, "__code__", function)
     if isinstance(code, CodeType) and not isinstance(_names.get(id(code)), Mark):
         _kept.append(code)
-        _names[id(code)] = Mark(mark)
+        _names[id(code)] = mark if isinstance(mark, Mark) else Mark(mark)
         _marked.add(code.co_filename)
         _foreign.discard(code.co_filename)
 
@@ -128,6 +138,8 @@ def call_stack(skip: int = 0, likely: int = 0) -> CallStack:
                 frames.append(frame)
                 if len(frames) == MAX_FRAMES:
                     break
+            elif name is HANDED and not frames and (given := handed.get()) is not None and given[0].sites:
+                return given[0]
             elif name is not None and not key:
                 # The innermost stands: an autoflush inside a refresh is an autoflush.
                 key.append(name)
@@ -205,6 +217,8 @@ def _application_file(path: str, frame: FrameType) -> str | None:
         for place in _INSTALLED:
             if place in path and not path.rpartition(place)[2].startswith(_packages):
                 return None
+        if _is_launcher(path):
+            return None
         directory, names = beside_sqlalchemy()
         inside = path.removeprefix(directory)
         if inside != path and inside.split(os.sep, 1)[0] in names and not inside.startswith(_packages):
@@ -214,3 +228,15 @@ def _application_file(path: str, frame: FrameType) -> str | None:
     except OSError:
         return path
     return path.removeprefix(here)
+
+
+def _is_launcher(path: str) -> bool:
+    """Whether it is an installer's script, which calls a library and exits: no place of the application's."""
+    if not path.startswith(_scripts):
+        return False
+    try:
+        with open(path, "rb") as file:
+            text = file.read(_MAX_LAUNCHER + 1)
+    except OSError:
+        return False
+    return len(text) <= _MAX_LAUNCHER and b"sys.exit(" in text and b"\nfrom " in text

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from ..errors import QueryproofError
+from .async_blocks import follow_blocks, leave_blocks
 from .execution_events import ExecutionEvents
 from .faults import swallow
 from .journal import Journal
@@ -54,6 +55,7 @@ class Recorder:
         """Start listening to statements. Twice is once."""
         listen(self._executions.listeners)
         self._transactions.install()
+        follow_blocks(self)
         _installed.add(self)
 
     def install_orm(self) -> None:
@@ -70,6 +72,7 @@ class Recorder:
         """Stop listening; nothing stays behind. What is added up in memory is written."""
         unlisten(self._executions.listeners)
         self._transactions.remove()
+        leave_blocks(self)
         orm, self._orm = self._orm, None
         if orm is not None:
             orm.remove()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
-from .call_site import CallStack, call_stack
+from .call_site import CallStack, call_stack, handed
 from .faults import armed, reach
 from .journal import MAX_RECORD, Journal, text_fields
 from .scope import current_scope, whole
@@ -237,5 +237,6 @@ def _thread() -> str:
     if asyncio is not None and asyncio._get_running_loop() is not None:
         task = asyncio.current_task()
         if task is not None:
-            text += f',"ta":{quote(task.get_name())}'
+            given = handed.get()
+            text += f',"ta":{quote((given and given[1]) or task.get_name())}'
     return text
