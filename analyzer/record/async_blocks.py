@@ -45,7 +45,7 @@ def leave_blocks(user: object) -> None:
     block = _block()
     end = getattr(block, END, None)
     if getattr(end, "follows", False):
-        setattr(block, END, end.__wrapped__)  # type: ignore[union-attr] # ours has one
+        setattr(block, END, end.__wrapped__)
 
 
 def _block() -> type | None:

@@ -55,7 +55,8 @@ def test_writes_and_commits_of_a_block_have_its_line_and_its_task(engine: AsyncE
     recording = read_recording(tmp_path)
     line = inspect.getsourcelines(add_jobs)[1] + 3
     commits = [one for one in recording.events if one.kind == "commit"]
-    places = {(one.call_site.line if one.call_site else 0, one.task) for one in (*recording.queries, *commits)}
+    places = {(one.call_site and one.call_site.line, one.task) for one in recording.queries}
+    places |= {(one.call_site and one.call_site.line, one.task) for one in commits}
     assert (places, len(commits), len(recording.queries)) == ({(line, "the one")}, 3, 3)
 
 
@@ -92,7 +93,8 @@ asyncio.run(main(sys.argv[1]))
 def test_a_package_that_is_imported_later_is_followed_too(database: str, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    command = [sys.executable, "-m", "queryproof", "record", "--output", tmp_path / "j", "--", sys.executable, program]
+    command = [sys.executable, "-m", "queryproof", "record", "--output", str(tmp_path / "j")]
+    command += ["--", sys.executable, str(program)]
     subprocess.run([*command, database.replace("psycopg2", "asyncpg")], check=True, cwd=tmp_path, timeout=60)
     commits = [one for one in read_recording(tmp_path / "j").events if one.kind == "commit"]
     assert {(one.call_site and one.call_site.line, one.task) for one in commits} == {(11, "Task-1")}
