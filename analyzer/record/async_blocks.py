@@ -40,10 +40,10 @@ def leave_blocks(user: object) -> None:
     if _users:
         return
     if _watcher in sys.meta_path:
-        sys.meta_path.remove(_watcher)  # type: ignore[arg-type] # it is there
+        sys.meta_path.remove(_watcher)
     _watcher = None
-    block = _block()
-    end = getattr(block, END, None)
+    block: Any = _block()
+    end: Any = getattr(block, END, None)
     if getattr(end, "follows", False):
         setattr(block, END, end.__wrapped__)
 
