@@ -14,15 +14,23 @@ VERSION = 1
 
 def read_budgets(path: Path) -> dict[str, int]:
     """Budget by test id. Raises SourceError when the file is missing, damaged or of a newer version."""
+    text = ""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text)
         version = document["version"]
-        budgets = {str(test): int(count) for test, count in document["tests"].items()}
+        budgets = dict(document["tests"]) if version == VERSION else {}
+        if not all(type(count) is int and count >= 0 for count in budgets.values()):
+            raise ValueError
     except FileNotFoundError:
         raise SourceError(f"there is no {path}: write it with --queryproof-budgets=update and commit it") from None
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
+        if any(line.startswith("<<<<<<<") for line in text.splitlines()):
+            raise SourceError(
+                f"{path} holds a merge conflict: take either side, then write it anew with --queryproof-budgets=update"
+            ) from None
         raise SourceError(f"{path} is damaged: delete it and write it anew with --queryproof-budgets=update") from None
     if version != VERSION:
         raise SourceError(f"{path} is of version {version}, this queryproof reads {VERSION}: upgrade queryproof")
@@ -32,6 +40,7 @@ def read_budgets(path: Path) -> dict[str, int]:
 def write_budgets(path: Path, budgets: Mapping[str, int]) -> None:
     """One test a line, sorted, so that branches merge. Raises OutputError when the file cannot be written."""
     document = {"version": VERSION, "tests": dict(sorted(budgets.items()))}
+    path = Path(os.path.realpath(path))
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

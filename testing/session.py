@@ -112,6 +112,7 @@ class Session:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         """In the journal, what fixtures send belongs to no test."""
+        __tracebackhide__ = True
         item.stash[_here] = True
         with _fixtures(item, "setup"):
             return (yield)
@@ -119,6 +120,7 @@ class Session:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Iterator[None]:
         """As for the setup."""
+        __tracebackhide__ = True
         with _fixtures(item, "teardown"):
             return (yield)
 

@@ -38,7 +38,9 @@ def print_budgets(
     terminal.section("query budgets", sep="-")
     if mode == "update":
         changed = sum(budgets.get(test) != count for test, count in passed.items())
-        terminal.write_line(f"{file}: {changed} of {len(passed)} budgets written anew, {len(stale)} stale ones removed")
+        terminal.write_line(
+            f"{file}: {changed} of {len(passed)} budgets written anew, stale ones removed: {len(stale)}"
+        )
         return
     missing = sorted(test for test in passed if test not in budgets)
     lower = sum(budgets.get(test, 0) > count for test, count in passed.items())

@@ -47,7 +47,7 @@ def test_budgets_are_written_checked_and_cleaned(project: Project) -> None:
     project.run("--queryproof-budgets=check", "test_two.py").stdout.no_fnmatch_line("*fits*")
     (project.path / "test_two.py").unlink()
     updated = project.run("--queryproof-budgets=update")
-    updated.stdout.fnmatch_lines(["queryproof-budgets.json: 1 of 1 budgets written anew, 3 stale ones removed"])
+    updated.stdout.fnmatch_lines(["queryproof-budgets.json: 1 of 1 budgets written anew, stale ones removed: 3"])
     assert project.budgets() == {"test_one.py::test_new": 1}
     fits = project.run("--queryproof-budgets=check")
     fits.stdout.fnmatch_lines(["queryproof-budgets.json fits: 1 tests"])
@@ -105,6 +105,11 @@ def test_what_the_fixture_forgets_is_still_counted_for_budget_markers_and_table(
     [
         (None, "*there is no *queryproof-budgets.json: write it with --queryproof-budgets=update*"),
         ("{", "*queryproof-budgets.json is damaged*"),
+        ("[" * 100_000, "*queryproof-budgets.json is damaged*"),
+        ('{"version": 1, "tests": {"test_one.py::test_it": -1}}', "*queryproof-budgets.json is damaged*"),
+        ('{"version": 1, "tests": {"test_one.py::test_it": true}}', "*queryproof-budgets.json is damaged*"),
+        ('{"version": 1, "tests": {\n<<<<<<< ours\n}}', "*holds a merge conflict: take either side*"),
+        ('{"version": 9, "tests": []}', "*is of version 9*"),
         ('{"version": 9, "tests": {}}', "*is of version 9, this queryproof reads 1*"),
     ],
 )
@@ -125,3 +130,12 @@ def test_budgets_that_cannot_be_written_are_told(project: Project) -> None:
     result = project.run("--queryproof-budgets=update", "--queryproof-budgets-file=none/b.json")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stdout.fnmatch_lines(["queryproof: *none/b.json cannot be written: No such file or directory"])
+
+
+def test_a_link_to_the_budgets_stays_a_link(project: Project) -> None:
+    project.write(test_one="def test_it(): send(1)")
+    link, kept = project.path / "queryproof-budgets.json", project.path / "kept.json"
+    link.symlink_to(kept)
+    project.run("--queryproof-budgets=update").assert_outcomes(passed=1)
+    assert link.is_symlink()
+    assert '"test_one.py::test_it": 1' in kept.read_text()

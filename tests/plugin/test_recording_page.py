@@ -77,7 +77,7 @@ def test_the_commands(place: Path, pytester: pytest.Pytester, monkeypatch: pytes
             assert answer.exit_code == 0, answer.output
             told += answer.output
     assert told.count("Load Author.books together with the query") == 2
-    assert "queryproof-budgets.json: 5 of 5 budgets written anew, 0 stale ones removed" in told
+    assert "queryproof-budgets.json: 5 of 5 budgets written anew, stale ones removed: 0" in told
     assert "queryproof-budgets.json fits: 5 tests" in told
     assert told.count("with Author.books loaded eagerly: 11 queries → 2, ") == 2
 
