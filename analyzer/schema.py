@@ -4,6 +4,15 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class ElementGroup:
+    """Elements that a GIN index keeps of a column. per_row: different ones of a row, on average; distinct: of all rows; bytes of one."""
+
+    per_row: float
+    distinct: float
+    bytes: float
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """name and PostgreSQL type (`format_type`), with statistics where ANALYZE has gathered them.
 
@@ -30,9 +39,13 @@ class Column:
     alignment: int | None = None
     """Bytes that a value's start is a multiple of."""
     elements: float | None = None
-    """Of an array: different elements of a row, on average."""
+    """Of an array or a tsvector: different elements of a row, on average."""
     distinct_elements: float | None = None
-    """Of an array: different elements of all rows, estimated from the most common ones."""
+    """Of an array or a tsvector: different elements of all rows, estimated from the most common ones."""
+    values: tuple[ElementGroup, ...] = ()
+    """Of jsonb: the scalars of each path."""
+    names: tuple[ElementGroup, ...] = ()
+    """Of jsonb: the names of its pairs."""
 
 
 @dataclass(frozen=True, slots=True)

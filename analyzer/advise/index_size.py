@@ -229,6 +229,12 @@ def _elements(
             per_row = max(1.0, column.elements)
         known = column.distinct_elements if column is not None else None
         return [(rows * per_row, known if known is not None else different, size)]
+    if column is not None and column.values:
+        if key.operator_class == "jsonb_path_ops":
+            return [(rows * one.per_row, one.distinct, 4.0) for one in column.values]
+        return [(rows * one.per_row, one.distinct, one.bytes) for one in (*column.values, *column.names)]
+    if type_ == "tsvector" and column is not None and column.elements is not None:
+        return [(rows * column.elements, column.distinct_elements or 1.0, 8.0)]
     if type_ == "jsonb":
         # Keys and values that recur, beside the one that makes a document different.
         per_row = max(1.0, width / 16)

@@ -80,10 +80,16 @@ CREATE TABLE papers AS SELECT n AS id, ARRAY['t' || n % 1000, 'u' || n % 7] AS t
     ('10.' || n % 200 || '.' || n % 250 || '.1')::inet AS address
 FROM generate_series(1, 8000) n;
 ALTER TABLE papers ADD tsv tsvector GENERATED ALWAYS AS (to_tsvector('english', essay)) STORED;
-VACUUM ANALYZE papers;
+ALTER TABLE papers ADD goods jsonb, ADD titles tsvector, ADD long tsvector;
+UPDATE papers SET goods = jsonb_build_object('color', 'c' || id % 4, 'size', id % 12, 'made', jsonb_build_object('by', 'm' || id * 7 % 50,
+        'parts', jsonb_build_array(jsonb_build_object('no', id % 7), jsonb_build_object('no', id % 11)))),
+    titles = (SELECT to_tsvector('simple', string_agg('word' || (random() * random() * 400)::int, ' ')) FROM generate_series(1, 8 + id % 10)),
+    long = (SELECT to_tsvector('simple', string_agg('word' || (random() * random() * 1000)::int, ' ')) FROM generate_series(1, 90 + id % 60));
+VACUUM (FULL, ANALYZE) papers;
 """
 GUESSED = (
     ("gin", "tags", ""), ("gin", "few", ""), ("gin", "many", ""), ("gin", "doc", "jsonb_path_ops"), ("gin", "doc", "jsonb_ops"),
+    ("gin", "goods", "jsonb_path_ops"), ("gin", "goods", "jsonb_ops"), ("gin", "titles", ""), ("gin", "long", ""),
     ("gin", "wide", "jsonb_path_ops"), ("gin", "wide", "jsonb_ops"), ("gin", "to_tsvector('english', body)", ""),
     ("gin", "to_tsvector('english', essay)", ""), ("gin", "tsv", ""), ("gin", "body", "gin_trgm_ops"),
     ("gin", "essay", "gin_trgm_ops"), ("gin", "email", "gin_trgm_ops"), ("gin", "hex", "gin_trgm_ops"),
