@@ -1,5 +1,6 @@
 """`queryproof fix`."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +49,8 @@ def fix(report: Path, ids: tuple[str, ...], write: bool) -> None:
         fail("none of the edits can be made")
     if not write:
         for file in files:
-            click.echo(file.diff, nl=False)
+            # Nobody reads marks of byte order; whoever applies the diff needs the file's own bytes.
+            click.echo(file.diff if sys.stdout.isatty() else file.patch, nl=False)
         click.echo("queryproof: nothing is written; make the edits with: queryproof fix --apply", err=True)
         return
     from ..analyzer.source_edit.source import write_source

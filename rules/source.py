@@ -2,8 +2,10 @@
 
 import ast
 import re
+import tokenize
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 
 from ..analyzer.query import CallSite
@@ -33,10 +35,13 @@ def _read(path: Path, changed_at: int, size: int) -> tuple[str, ...]:
     if size > MAX_BYTES:
         return ()
     try:
-        # Not splitlines: a form feed ends no line of Python.
-        return tuple(path.read_text(encoding="utf-8").split("\n"))
-    except UnicodeError:
+        data = path.read_bytes()
+        encoding, _ = tokenize.detect_encoding(BytesIO(data).readline)
+        text = data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+    except (UnicodeError, SyntaxError, LookupError):
         return ()
+    # Not splitlines: a form feed ends no line of Python.
+    return tuple(text.split("\n"))
 
 
 def _tree(file: str) -> ast.Module | None:

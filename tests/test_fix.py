@@ -111,6 +111,28 @@ def test_the_diff_is_one_that_git_applies_and_the_same_that_apply_makes(work: Pa
     assert "session.query(Author).order_by(Author.id).options(selectinload(Author.books" in whole
 
 
+@pytest.mark.parametrize(
+    ("head", "encoding"),
+    [("\ufeff", "utf-8"), ("# coding: latin-1\n# é", "latin-1"), ("# coding: cp1252\n# €", "cp1252")],
+)
+def test_git_applies_the_diff_of_a_file_of_another_encoding(work: Path, head: str, encoding: str) -> None:
+    file = work / "shop.py"
+    # The lines stay where they were: the first two hold what is special.
+    lines = [*head.split("\n"), "", ""][:2] + PROGRAM.split("\n")[2:]
+    before = "\n".join(lines).encode(encoding)
+    file.write_bytes(before)
+    shown = fix()
+    assert shown.exit_code == 0, shown.output
+    patch = shown.stdout_bytes
+    (work / "edits.patch").write_bytes(patch)
+    subprocess.run(["git", "init", "--quiet"], cwd=work, check=True)
+    subprocess.run(["git", "apply", "edits.patch"], cwd=work, check=True)
+    applied = file.read_bytes()
+    assert applied != before
+    assert applied.startswith(head.encode(encoding))
+    assert "selectinload(Author.books)" in applied.decode(encoding)
+
+
 def test_one_edit_is_chosen_by_the_beginning_of_its_id(work: Path) -> None:
     shown = fix("--id", ids(work)["second"][:10])
     assert shown.exit_code == 0

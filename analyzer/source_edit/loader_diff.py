@@ -23,6 +23,13 @@ class EditedFile:
         """Unified, with paths from the working directory behind a/ and b/."""
         return unified_diff(self.source, self.text)
 
+    @property
+    def patch(self) -> bytes:
+        """The diff in the file's own encoding, its mark of byte order included, as `git apply` compares it with the file."""
+        mark = "\ufeff" if self.source.bom else ""
+        source = replace(self.source, text=mark + self.source.text)
+        return unified_diff(source, mark + self.text).encode(self.source.encoding)
+
 
 def loader_diff(edit: LoaderEdit, directory: Path) -> str:
     """The unified diff of one edit. Nothing is written. Raises CannotEdit with the reason when there is none."""

@@ -42,3 +42,13 @@ def test_what_is_called_is_named_as_the_line_names_it(
     assert called_on(CallSite("shop.py", 1, "work"), ("execute", "commit"), "session") == expected
     assert called_on(CallSite("gone.py", 1, "work"), ("execute", "commit"), "session") == "session"
     assert called_on(None, ("execute",), "connection") == "connection"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1", "cp1252"])
+def test_sources_are_read_in_their_own_encoding(encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    cookie = "# plain" if encoding == "utf-8-sig" else f"# -*- coding: {encoding} -*-"
+    (tmp_path / "app.py").write_bytes(f"{cookie}\r\nname = 'é'\r\nrows = session.execute(query)\r\n".encode(encoding))
+    place = CallSite("app.py", 3, "send")
+    assert source_line(place) == "rows = session.execute(query)"
+    assert source_statement(place) is not None
