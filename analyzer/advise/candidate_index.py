@@ -6,12 +6,9 @@ from dataclasses import dataclass, field
 
 from ..recommendation import Code
 from ..schema import Index, Partition
-from ..sql.identifier import quote_identifier, quote_qualified
+from ..sql.identifier import quote_identifier, quote_qualified, shortened
 from .candidate_code import index_codes
-from .partition_recipe import MAX_NAME_BYTES, NOTHING
-
-DIGEST_BYTES = 9
-"""`_` and eight hexadecimal digits in place of what was cut."""
+from .partition_recipe import NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +98,28 @@ class CandidateIndex:
             and set(self.include) <= {key.column for key in other.keys} | set(other.include)
         )
 
+    @property
+    def id(self) -> str:
+        """Stable identity: equal for equal candidates."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+    @property
+    def create(self) -> str:
+        """CREATE INDEX or CREATE UNIQUE INDEX."""
+        return "CREATE UNIQUE INDEX" if self.unique else "CREATE INDEX"
+
     def name(self, taken: frozenset[str] = frozenset()) -> str:
         """`ix_{table}_{columns}`, made unique against `taken` and at most 63 bytes."""
         stem = "_".join(["ix", self.table, *(key.label for key in self.keys)]).replace("\0", "")
         for attempt in range(1, 1000):
-            name = stem if attempt == 1 else f"{stem}_{attempt}"
-            if len(name.encode()) > MAX_NAME_BYTES:
-                digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-                name = f"{name.encode()[: MAX_NAME_BYTES - DIGEST_BYTES].decode(errors='ignore')}_{digest}"
+            name = shortened(stem if attempt == 1 else f"{stem}_{attempt}")
             if name not in taken:
                 return name
         raise AssertionError("a thousand indexes of one name")
 
     def definition(self, name: str, *, concurrently: bool) -> str:
         """CREATE INDEX without a semicolon."""
-        parts = ["CREATE UNIQUE INDEX" if self.unique else "CREATE INDEX"]
+        parts = [self.create]
         if concurrently:
             parts.append("CONCURRENTLY")
         parts += [quote_identifier(name), "ON", self.target(self.schema, self.table)]

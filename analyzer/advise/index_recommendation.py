@@ -1,6 +1,5 @@
 """Turns answers about single queries into recommendations: one per index, every query it serves with its own figures."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,7 +14,7 @@ from .candidate_duplicates import canonical, collated
 from .candidate_index import CandidateIndex
 from .existing_indexes import protected
 from .index_advice import IndexAnswer, Measure, describe, measurement
-from .partition_recipe import every_part
+from .partition_recipe import any_foreign
 from .standing_indexes import standing_indexes, taken_over
 
 ORIGINS = {
@@ -92,14 +91,13 @@ def recommendations(answers: Sequence[IndexAnswer], plans: dict[str, Plan]) -> t
 def _recommendation(
     index: CandidateIndex, name: str, answers: Sequence[IndexAnswer], table: Table, plans: dict[str, Plan]
 ) -> Recommendation:
-    identity = hashlib.sha256(repr(index).encode()).hexdigest()[:16]
     per_query: dict[str, QueryEvidence] = {}
     for answer in sorted(answers, key=lambda one: one.question.group.fingerprint):
         fingerprint = answer.question.group.fingerprint
         per_query[fingerprint] = QueryEvidence(
             fingerprint,
             _with_plan(answer.before, answer.before_plan, f"{fingerprint}-before", plans),
-            _with_plan(answer.after, _named(answer.after_plan, name), f"{fingerprint}-{identity}", plans),
+            _with_plan(answer.after, _named(answer.after_plan, name), f"{fingerprint}-{index.id}", plans),
         )
     # Told by the weakest of its answers: a plan is not a measurement because another query's was one.
     kind = max((answer.kind for answer in answers), key=list(ORIGINS).index)
@@ -109,7 +107,7 @@ def _recommendation(
     places = [site for answer in answers for site, _ in answer.question.group.call_sites[:1]]
     standing = standing_indexes(index, table)
     return Recommendation(
-        id=identity,
+        id=index.id,
         kind="index",
         title=title_of(index),
         reason=" ".join(filter(None, (why_it_helps(index), *replaced(index, table), taken_over(standing)))),
@@ -141,7 +139,7 @@ def lock_of(index: CandidateIndex) -> str:
             "takes a moment, but "
         )
         ends = ", and others wait behind it: it gives up after 5 s and can be run again"
-        if any(part.foreign for part in every_part(index.partitions)):
+        if any_foreign(index.partitions):
             return (
                 f"{builds}CREATE INDEX on the whole takes SHARE on it and all its parts, so it waits for whoever has written to them"
                 f"{ends}. Parts that are foreign tables have no indexes here"

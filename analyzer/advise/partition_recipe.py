@@ -1,18 +1,15 @@
 """An index on a partitioned table, built part by part: CONCURRENTLY is refused on the whole."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..schema import Index, Partition
-from ..sql.identifier import quote_identifier, quote_qualified
+from ..sql.identifier import quote_identifier, quote_qualified, shortened
 
 if TYPE_CHECKING:
     from .candidate_index import CandidateIndex
 
-MAX_NAME_BYTES = 63
-"""NAMEDATALEN − 1: PostgreSQL cuts longer names silently."""
 NOTHING: Mapping[tuple[str, str], Index] = {}
 SHORT = "SET lock_timeout = '5s'"
 """For statements that wait for others while still others wait behind them."""
@@ -36,7 +33,6 @@ def partition_recipe(
     are attached.
     """
     waiting = "" if trial else "CONCURRENTLY "
-    create = "CREATE UNIQUE INDEX" if index.unique else "CREATE INDEX"
 
     def built(parts: Sequence[Partition]) -> Iterator[str]:
         for part in parts:
@@ -49,10 +45,10 @@ def partition_recipe(
             elif not part.foreign:
                 if again:
                     yield f"DROP INDEX {waiting}IF EXISTS {quote_qualified(part.schema, below)}"
-                yield f"{create} {waiting}{quote_identifier(below)} ON {index.target(part.schema, part.name)}"
+                yield f"{index.create} {waiting}{quote_identifier(below)} ON {index.target(part.schema, part.name)}"
 
     def attached(schema: str, table: str, whole: str, parts: Sequence[Partition]) -> Iterator[str]:
-        yield f"{create} {quote_identifier(whole)} ON ONLY {index.target(schema, table)}"
+        yield f"{index.create} {quote_identifier(whole)} ON ONLY {index.target(schema, table)}"
         for part in (part for part in parts if not part.foreign):
             own = standing.get((part.schema, part.name))
             below = own.name if own is not None else partition_index_name(name, part.name)
@@ -63,8 +59,8 @@ def partition_recipe(
     builds = list(built(index.partitions))
     if trial:
         return [*builds, *attached(index.schema, index.table, name, index.partitions)]
-    if any(part.foreign for part in every_part(index.partitions)):
-        together = [f"{create} {quote_identifier(name)} ON {index.target(index.schema, index.table)}"]
+    if any_foreign(index.partitions):
+        together = [f"{index.create} {quote_identifier(name)} ON {index.target(index.schema, index.table)}"]
     else:
         together = list(attached(index.schema, index.table, name, index.partitions))
     return [*builds, SHORT, *together, LONG]
@@ -72,21 +68,21 @@ def partition_recipe(
 
 def standing_again(index: "CandidateIndex", part: Partition, own: Index, unless: str = "") -> list[str]:
     """What builds a part's own index anew, which went with the index of the whole."""
-    create = "CREATE UNIQUE INDEX" if index.unique else "CREATE INDEX"
     waiting = "" if part.partitioned else "CONCURRENTLY "
     index = replace(
         index, options=tuple((name, value) for name, _, value in (one.partition("=") for one in own.options))
     )
-    return [f"{create} {waiting}{unless}{quote_identifier(own.name)} ON {index.target(part.schema, part.name)}"]
+    return [f"{index.create} {waiting}{unless}{quote_identifier(own.name)} ON {index.target(part.schema, part.name)}"]
 
 
 def partition_index_name(name: str, partition: str) -> str:
     """The whole's index's name and the partition's, at most 63 bytes."""
-    full = f"{name}_{partition}"
-    if len(full.encode()) <= MAX_NAME_BYTES:
-        return full
-    digest = hashlib.sha256(full.encode()).hexdigest()[:8]
-    return f"{full.encode()[: MAX_NAME_BYTES - 9].decode(errors='ignore')}_{digest}"
+    return shortened(f"{name}_{partition}")
+
+
+def any_foreign(parts: Sequence[Partition]) -> bool:
+    """Whether a partition on any level is a foreign table."""
+    return any(part.foreign for part in every_part(parts))
 
 
 def every_part(parts: Sequence[Partition]) -> Iterator[Partition]:

@@ -10,7 +10,6 @@ from ..schema import Index, Table
 from ..sql.identifier import quote_qualified
 from ..workload import QueryGroup
 from .candidate_code import drop_codes
-from .candidate_index import CandidateIndex
 from .index_advice import measurement
 from .index_recommendation import ORIGINS, lock_of, title_of, why_it_helps, write_penalty
 from .measured_set import MeasuredQuery
@@ -66,11 +65,6 @@ def after_key(fingerprint: str) -> str:
     return f"{fingerprint}-after"
 
 
-def index_id(index: CandidateIndex) -> str:
-    """Stable identity of the action that adds it."""
-    return hashlib.sha256(repr(index).encode()).hexdigest()[:16]
-
-
 def add_recommendation(
     chosen: ChosenIndex,
     table: Table,
@@ -98,7 +92,7 @@ def add_recommendation(
     standing = standing_indexes(index, table)
     origin = ORIGINS[kind] if kind == "measured" else f"{ORIGINS[kind]}; {proof.door}"
     return Recommendation(
-        id=index_id(index),
+        id=index.id,
         kind="index",
         title=title_of(index),
         reason=" ".join(filter(None, (_in_place_of(chosen) or why_it_helps(index), caution, taken_over(standing)))),
