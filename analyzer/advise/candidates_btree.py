@@ -33,10 +33,12 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A scan's conditions as B-tree keys. fixed: equality with values; listed: IN; joined: equality with another table, by
-    that table's alias; ranges, patterns and orders in the order of the statement."""
+    """A scan's conditions as B-tree keys. fixed: equality with values, and IS NULL; equal: without IS NULL, behind which PostgreSQL
+    knows no order; listed: IN; joined: equality with another table, by that table's alias; ranges, patterns and orders in the
+    order of the statement."""
 
     fixed: tuple[Key, ...]
+    equal: tuple[Key, ...]
     listed: tuple[Key, ...]
     joined: dict[str, tuple[Key, ...]] = field(hash=False)
     ranges: tuple[Key, ...]
@@ -50,6 +52,7 @@ class Wanted:
 def wanted(scan: TableScan, table: Table, schema: Schema) -> Wanted:
     """The keys that the scan asks for."""
     fixed: dict[Key, float] = {}
+    equal: set[Key] = set()
     listed: dict[Key, float] = {}
     joined: dict[str, dict[Key, float]] = {}
     ranges: list[Key] = []
@@ -61,17 +64,20 @@ def wanted(scan: TableScan, table: Table, schema: Schema) -> Wanted:
         distinct = _distinct(key, table)
         if predicate.kind in ("equality", "is-null") and not predicate.join:
             fixed[key] = distinct
+            if predicate.kind == "equality":
+                equal.add(key)
         elif predicate.kind == "in" and not predicate.join:
             listed[key] = distinct
         elif predicate.kind in ("equality", "in"):
             joined.setdefault(predicate.other, {})[key] = distinct
         elif predicate.kind in ("range", "like-prefix"):
             (rows if predicate.row else ranges).append(key)
-    order = _order(scan.order_by, table, schema, {key.column for key in fixed if key.column})
+    order = _order(scan.order_by, table, schema, {key.column for key in equal if key.column})
     groups = [_columns(names, table, schema) for names in (scan.group_by, scan.distinct)]
     groups += [_order(window, table, schema, set()) for window in scan.windows]
     return Wanted(
         _sorted(fixed),
+        tuple(key for key in _sorted(fixed) if key in equal),
         _sorted(listed),
         {other: _sorted(keys) for other, keys in joined.items()},
         tuple(dict.fromkeys(ranges)),
@@ -177,12 +183,12 @@ def _key_lists(asked: Wanted) -> Iterator[tuple[tuple[Key, ...], int]]:
     bounds: list[tuple[Key, ...]] = [(key,) for key in asked.ranges] or [()]
     order = asked.order
     if order and asked.limited:
-        # IN breaks the order of what follows it: its column comes after the sort.
-        yield once(asked.fixed + order + asked.listed), len(asked.fixed)
+        # IN and IS NULL break the order of what follows them: their columns come after the sort.
+        yield once(asked.equal + order + asked.fixed + asked.listed), len(asked.equal)
     if asked.rows:
         yield once(asked.fixed + asked.rows), len(asked.fixed)
     for key in asked.extremes:
-        yield once((*asked.fixed, key)), len(asked.fixed)
+        yield once((*asked.equal, key, *asked.fixed)), len(asked.equal)
     for bound in bounds[:3]:
         if equal or bound:
             yield once(equal + bound), len(equal)
@@ -194,12 +200,12 @@ def _key_lists(asked: Wanted) -> Iterator[tuple[tuple[Key, ...], int]]:
             yield once(equal + joined + bound), len(once(joined + equal))
         yield joined, len(joined)
         if order and asked.limited:
-            yield once(joined + asked.fixed + order), len(once(joined + asked.fixed))
+            yield once(joined + asked.equal + order), len(once(joined + asked.equal))
     if len(asked.joined) > 1:
         together = once(tuple(key for keys in asked.joined.values() for key in keys))
         yield together, len(together)
-    if order and (asked.limited or asked.fixed):
-        yield once(asked.fixed + order), len(asked.fixed)
+    if order and (asked.limited or asked.equal):
+        yield once(asked.equal + order), len(asked.equal)
         if asked.limited:
             yield order, 0
     for bound in bounds:
@@ -211,9 +217,9 @@ def _key_lists(asked: Wanted) -> Iterator[tuple[tuple[Key, ...], int]]:
 def ordered(table: Table, asked: Wanted) -> Iterator[Option]:
     """Orders of whole tables, of GROUP BY, DISTINCT and windows: worth it only when the table itself is not visited."""
     for keys in dict.fromkeys((asked.order, *asked.groups)):
-        short = cut(once(asked.fixed + keys), table)
+        short = cut(once(asked.equal + keys), table)
         if keys and short:
-            yield Option(btree_index(table, short, _shape(short, asked)), min(len(asked.fixed), len(short)))
+            yield Option(btree_index(table, short, _shape(short, asked)), min(len(asked.equal), len(short)))
 
 
 def once(keys: tuple[Key, ...]) -> tuple[Key, ...]:

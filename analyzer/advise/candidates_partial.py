@@ -52,18 +52,27 @@ def _partial(
 ) -> Iterator[Option]:
     """needed: give none unless the scan asks for something else too that a key can serve."""
     rest = tuple(key for key in asked.fixed if key.column not in constant)
+    equal = tuple(key for key in asked.equal if key.column not in constant)
     listed = tuple(key for key in asked.listed if key.column not in constant)
     order = asked.order if asked.limited else ()
     ranges = tuple(key for key in asked.ranges if key.column not in constant)[:1]
     primary = next((index.columns[:1] for index in table.indexes if index.primary), ())
-    lists = [rest + order, rest + asked.rows, rest + listed + ranges, rest + listed, *asked.joined.values(), ranges]
+    lists = [
+        equal + order + rest,
+        rest + asked.rows,
+        rest + listed + ranges,
+        rest + listed,
+        *asked.joined.values(),
+        ranges,
+    ]
     if not needed:
         lists.append(tuple(Key(name) for name in primary if table.column(name) is not None))
     found = [keys for keys in dict.fromkeys(cut(once(one), table) for one in lists) if keys]
     # Another table's rows may be looked up by any of the columns that they are joined by.
     joined = [keys for keys in found[1:] if keys in asked.joined.values()]
+    free = len(equal if order else rest)
     options = [
-        Option(btree_index(table, keys, "partial", predicate=condition), min(len(rest), len(keys)))
+        Option(btree_index(table, keys, "partial", predicate=condition), min(free, len(keys)))
         for keys in [*found[:1], *joined][:PARTIAL_KEYS]
     ]
     yield from options

@@ -22,6 +22,11 @@ RIGHT = [
     ("SELECT * FROM people WHERE score = ANY ('{5,6}')", "people (score)"),
     ("SELECT * FROM people WHERE score = 5 OR score = 6", "people (score)"),
     ("SELECT * FROM people WHERE (score, id) > (5000, 10) ORDER BY score, id LIMIT 10", "people (score, id)"),
+    # behind IS NULL PostgreSQL knows no order
+    ("SELECT * FROM people WHERE city = 'city5' AND erased_at IS NULL ORDER BY score DESC LIMIT 3",
+     "people (city, score)"),
+    ("SELECT * FROM people WHERE erased_at IS NULL ORDER BY erased_at, score LIMIT 3", "people (erased_at, score)"),
+    ("SELECT max(score) FROM people WHERE city = 'city5' AND erased_at IS NULL", "people (city, score, erased_at)"),
     ("SELECT max(score) FROM people", "people (score)"),
     ("SELECT max(score) FROM people WHERE city = 'city5'", "people (city, score)"),
     ("SELECT * FROM people WHERE big = 7::bigint", "people (big)"),
