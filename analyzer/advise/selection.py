@@ -8,6 +8,7 @@ from .banned import NOTHING, Banned
 from .candidate_index import CandidateIndex
 from .existing_indexes import dropped_indexes
 from .merged_indexes import Merge, merged_indexes
+from .selection_needed import felt_members, needed_members
 from .selection_search import Search
 from .selection_smaller import smaller_members
 from .selection_types import (
@@ -22,16 +23,6 @@ from .selection_types import (
 )
 from .what_if import WhatIf
 from .workload_costs import IndexSet, WorkloadCosts, members
-
-PREFIX_SHARE = 0.05
-"""Of what its queries gain: an index that brings no more than this beside one that begins with its keys is not worth a
-second index to keep up."""
-
-SLIGHT = 0.002
-"""Of the workload's cost under the set: an index that brings less is left out, unless it brings one of its queries more than FELT."""
-FELT = 1.1
-UNFELT = 0.01
-"""Of the workload's cost under the set: all that are left out for that reason bring no more together."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done, and how much there is."""
@@ -71,10 +62,10 @@ def select_indexes(
     search = Search(costs, schema, constraints, writes, progress, banned)
     search.offer(candidates, bundles)
     search.start_from(start)
-    best = _needed(search, search.best(constraints.budget_bytes))
+    best = needed_members(search, search.best(constraints.budget_bytes))
     # The search under one budget may come upon a set that is better under another one, too.
     points = sorted(set(budgets))
-    found = [best, *(_needed(search, search.best(budget)) for budget in points)]
+    found = [best, *(needed_members(search, search.best(budget)) for budget in points)]
     curve = []
     for budget in points:
         point = min((one for one in found if costs.size(one) <= budget), key=costs.total)
@@ -82,7 +73,8 @@ def select_indexes(
     limit = constraints.budget_bytes
     best = min((one for one in found if limit is None or costs.size(one) <= limit), key=search.objective)
     if limit is None or costs.size(best) <= limit / 2:
-        best = smaller_members(search, best)
+        # Two members may come to serve alike.
+        best = felt_members(search, smaller_members(search, best))
     names = index_names([costs.indexes[one] for one in members(best)], schema)
     dropped: tuple[DroppedIndex, ...] = ()
     if drop_existing:
@@ -127,44 +119,6 @@ def index_names(indexes: Sequence[CandidateIndex], schema: Schema) -> tuple[str,
         names.add(name)
         found.append(name)
     return tuple(found)
-
-
-def _needed(search: Search, chosen: IndexSet) -> IndexSet:
-    """The set without those that, beside the others, bring no more than their writes cost, or next to nothing where another
-    begins with the same keys."""
-    best = chosen
-    for number in sorted(members(chosen), key=lambda one: (-search.costs.sizes[one], one)):
-        without = chosen & ~(1 << number)
-        loss = search.costs.total(without) - search.costs.total(chosen)
-        if (
-            loss <= search.write_cost(number)
-            or _slight(search, without, chosen, best)
-            or (_has_heir(search, number, without) and loss <= PREFIX_SHARE * _gain(search, number, chosen))
-        ):
-            chosen = without
-    return chosen
-
-
-def _slight(search: Search, without: IndexSet, chosen: IndexSet, best: IndexSet) -> bool:
-    """Whether neither the workload nor any query of it would feel the difference. best: the set of which nothing is left out."""
-    costs = search.costs
-    if costs.total(without) > min((1 + SLIGHT) * costs.total(chosen), (1 + UNFELT) * costs.total(best)):
-        return False
-    return all(costs.total(without, texts) <= FELT * costs.total(best, texts) for texts in costs.groups.values())
-
-
-def _has_heir(search: Search, number: int, others: IndexSet) -> bool:
-    indexes = search.costs.indexes
-    return any(indexes[number].subsumed_by(indexes[other]) for other in members(others))
-
-
-def _gain(search: Search, number: int, chosen: IndexSet) -> float:
-    """What the texts that use the index gain by the whole set."""
-    costs = search.costs
-    served = [
-        text for numbers in costs.groups.values() for text in numbers if costs.price(text, chosen).used & (1 << number)
-    ]
-    return costs.total(0, served) - costs.total(chosen, served)
 
 
 def _chosen(search: Search, best: IndexSet, names: Sequence[str]) -> tuple[ChosenIndex, ...]:

@@ -32,6 +32,8 @@ MAX_BESIDE = 3
 """Of the plans that a text would rather have than the one under a set, those looked at in a round, the best first."""
 UNUSED = "no plan of a recorded query uses it"
 """Why an index was not taken that no query would use."""
+FELT = 1.1
+"""Times the cost of a query without an index: the planner does not know costs much better than by a tenth."""
 MIN_GAIN = 0.01
 """Of a text's cost: an index that gains it less is of no interest to it."""
 
@@ -118,7 +120,7 @@ class Search:
         for _ in range(MAX_ROUNDS):
             if self.late():
                 break
-            steps = SetSearch(self.costs, self.model, limits, self.write_cost, self.late, MIN_STEP * self._scale(best))
+            steps = SetSearch(self.costs, self.model, limits, self.write_cost, self.late, MIN_STEP * self.scale(best))
             on = steps.best([best, self._start, *self._best.values()], relaxed=not tried)
             value = self._judged(on, limits)
             better = value is not None and value < (1 - MIN_ROUND) * best_value
@@ -166,7 +168,7 @@ class Search:
 
     def _explore(self, on: IndexSet, limits: Limits) -> None:
         """Price the neighbours of a set: without one of its members, and with what any text would rather have beside it."""
-        least = MIN_EXPLORED * self._scale(on)
+        least = MIN_EXPLORED * self.scale(on)
         for merge in self._merges.best(on, least, limited=limits.budget is not None):
             if not self.late():
                 self._try_merge(merge, on, least)
@@ -241,7 +243,7 @@ class Search:
             self._kept.append(self._writes.cost(self.costs.indexes[one], self.costs.sizes[one]))
         return self._kept[number]
 
-    def _scale(self, on: IndexSet) -> float:
+    def scale(self, on: IndexSet) -> float:
         """The cost that small gains are shares of: the workload's today, or where one query makes up nearly all of that and is
         cured, ten times what is left, so that what the others gain is not too little to be looked at."""
         return min(self.costs.total(0), LEFT * self.costs.total(on))
@@ -271,8 +273,14 @@ class Search:
             return "it would cost the writes more than it saves the queries"
         fits = Limits(self.costs, self._constraints, budget).allow(best | 1 << number)
         # Where a limit keeps it out, that is the reason, however little it would bring the whole.
-        if gain <= (MIN_ROUND * self._scale(best) if fits else 0.0):
+        if gain <= (MIN_ROUND * self.scale(best) if fits else 0.0):
             return "the chosen indexes leave it next to nothing to save"
+        with_it = best | 1 << number
+        if fits and all(
+            self.model.cost(text, best) <= FELT * self.model.cost(text, with_it)
+            for text in range(len(self.costs.texts))
+        ):
+            return "by it no query would be planned a tenth cheaper"
         return "it saves less than the chosen indexes for the space or the number that is allowed"
 
     def late(self) -> bool:
