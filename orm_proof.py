@@ -1,5 +1,7 @@
 """Proves ORM edits: the same program again with the option at the query line, counted and timed beside the run without it."""
 
+import os
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -183,19 +185,29 @@ def _proof(
         why = refusal
     elif wrong is not None:
         how = "with its writes rolled back" if rolled_back else "run again without the right to write"
-        why = f"{how}, the program ended with exit code {wrong} instead of {code}"
+        why = f"{how}, the program ended with exit code {wrong} instead of {code}{_no_input()}"
     elif wrong_after is not None:
-        why = f"with the option{'' if rolled_back else ' and without the right to write'}, the program ended with exit code {wrong_after} instead of {code}"
+        why = f"with the option{'' if rolled_back else ' and without the right to write'}, the program ended with exit code {wrong_after} instead of {code}{_no_input()}"
     elif problem is not None:
         why = f"the option could not be added: {problem}"
     elif runs != runs_after or len(counts) > 1 or len(counts_after) > 1:
-        why = "the program does not send the same queries each time it runs: two runs cannot be compared"
+        why = f"the program does not send the same queries each time it runs: two runs cannot be compared{_no_input()}"
     elif min(counts_after) >= min(counts):
         why = f"with the option there were {min(counts_after)} queries instead of {min(counts)}"
     else:
         after = median(one.ms for one in figures_after)
         return replace(proof, queries_after=min(counts_after), ms_after=after, rounds=len(afters))
     return replace(proof, refused=why)
+
+
+def _no_input() -> str:
+    """A remark for a program that was given something to read."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return ""
+    given = stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+    return "; its standard input can be read only once, and was empty when it ran again" if given else ""
 
 
 class Figures(NamedTuple):

@@ -53,8 +53,10 @@ def fix(report: Path, ids: tuple[str, ...], write: bool) -> None:
             click.echo(file.diff if sys.stdout.isatty() else file.patch, nl=False)
         click.echo("queryproof: nothing is written; make the edits with: queryproof fix --apply", err=True)
         return
-    from ..analyzer.source_edit.source import write_source
+    from ..analyzer.source_edit.source import check_writable, write_source
 
+    for file in files:
+        check_writable(file.source)
     for file in files:
         write_source(file.source, file.text)
         click.echo(f"queryproof: edited {file.source.name}", err=True)

@@ -167,6 +167,14 @@ def test_a_file_that_has_changed_is_not_written(work: Path) -> None:
     assert "is not as it was" in again.stderr
 
 
+def test_a_file_that_is_read_only_stays_as_it_is(work: Path) -> None:
+    (work / "shop.py").chmod(0o444)
+    refused = fix("--apply")
+    assert refused.exit_code == 2
+    assert "shop.py is read-only: nothing is written" in refused.stderr
+    assert (work / "shop.py").read_text() == PROGRAM
+
+
 def test_what_cannot_be_done_is_one_message(work: Path, tmp_path: Path) -> None:
     missing = fix("nowhere")
     assert missing.exit_code == 2

@@ -3,6 +3,7 @@
 A program is a process; so each proves as many things as it can.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -290,6 +291,24 @@ def test_autocommit_is_refused_with_the_reason(program: Path, server: Server) ->
     (proof,) = proofs_of(program, opened + READ, server.url("proof_autocommit", "app"))
     assert proof.refused == "the program uses AUTOCOMMIT: what it writes could not be rolled back"
     assert proof.queries_after is None
+
+
+def test_input_that_can_be_read_only_once_is_spoken_of(program: Path) -> None:
+    asked = "fill(engine)\nif not sys.stdin.read(): sys.exit(4)\n"
+    keyboard = os.dup(0)
+    reader, writer = os.pipe()
+    os.write(writer, b"yes")
+    os.close(writer)
+    try:
+        os.dup2(reader, 0)
+        (proof,) = proofs_of(program, asked + READ, "sqlite:///read.db")
+    finally:
+        os.dup2(keyboard, 0)
+        for one in (reader, keyboard):
+            os.close(one)
+    assert proof.refused is not None
+    assert "exit code 4 instead of 0" in proof.refused
+    assert proof.refused.endswith("; its standard input can be read only once, and was empty when it ran again")
 
 
 def test_a_damaged_proof_is_named(tmp_path: Path) -> None:

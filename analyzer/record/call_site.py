@@ -29,10 +29,14 @@ APPLICATION_PATHS = "QUERYPROOF_APPLICATION_PATHS"
 """Environment: what is application code although it is installed: directories, or names of packages (`shop`, `shop.web`) and
 modules as they lie in site-packages; separated as in PATH."""
 
+DIRECTORY = "QUERYPROOF_DIRECTORY"
+"""Environment: where the recording was started, wherever the program or a child of it goes from there."""
+
 Site = tuple[str, int, str]
 
 _own = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _library = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib") if sysconfig.get_path(name)})
+_directory = os.environ.get(DIRECTORY, "")
 _named = tuple(name for name in os.environ.get(APPLICATION_PATHS, "").split(os.pathsep) if name)
 _application = tuple(name.rstrip(os.sep) + os.sep for name in _named if os.path.isabs(name))
 _packages = tuple(
@@ -205,7 +209,7 @@ def _line(frame: FrameType) -> int:
 
 
 def _application_file(path: str, frame: FrameType) -> str | None:
-    """The file's name for the report, relative to the working directory if below it; None when it is not application code."""
+    """The file's name for the report, relative to where the recording began, or to the working directory, if below it; None when it is not application code."""
     if path.startswith("<"):
         # Of `python -c` and standard input; libraries (SQLAlchemy 2.0.20's Session.commit) make functions from texts too.
         typed = path in ("<string>", "<stdin>") and frame.f_globals.get("__name__") in ("__main__", "__mp_main__")
@@ -223,6 +227,8 @@ def _application_file(path: str, frame: FrameType) -> str | None:
         inside = path.removeprefix(directory)
         if inside != path and inside.split(os.sep, 1)[0] in names and not inside.startswith(_packages):
             return None
+    if _directory and path.startswith(_directory + os.sep):
+        return path[len(_directory) + 1 :]
     try:
         here = os.getcwd() + os.sep
     except OSError:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ..errors import OutputError, QueryproofError
 from .bootstrap import FORBID, JOURNAL, LEVEL, MAX_SIZE, PARAMETERS, ROLLBACK, TRIAL
-from .call_site import APPLICATION_PATHS
+from .call_site import APPLICATION_PATHS, DIRECTORY
 from .handed_on import handed_on
 
 SITE = Path(__file__).resolve().parent / "site"
@@ -55,6 +55,7 @@ def run(
         "PYTHONPATH": os.pathsep.join(paths),
         "QUERYPROOF_ROOT": str(ROOT),
         JOURNAL: str(directory),
+        DIRECTORY: os.getcwd(),
         PARAMETERS: "1" if parameters else "0",
         LEVEL: str(level),
         MAX_SIZE: str(max_size) if max_size is not None else "",

@@ -69,6 +69,15 @@ def unified_diff(source: Source, text: str) -> str:
     return "".join(lines)
 
 
+def check_writable(source: Source) -> None:
+    """Raises CannotEdit when the file may not be written: one that is read-only is so on purpose."""
+    mode = source.path.stat().st_mode
+    if not mode & 0o222 or not os.access(source.path, os.W_OK):
+        raise CannotEdit(f"{source.name} is read-only: nothing is written")
+    if not os.access(source.path.parent, os.W_OK):
+        raise CannotEdit(f"the directory of {source.name} is read-only: nothing is written")
+
+
 def write_source(source: Source, text: str) -> None:
     """Put the text in the file's place: whole or not at all, with the file's mode. Raises CannotEdit when it cannot be written."""
     data = encoded(source, text)

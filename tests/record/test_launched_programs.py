@@ -122,3 +122,17 @@ def test_a_program_without_queryproof_installed_is_recorded(tmp_path: Path) -> N
         == 0
     )
     assert len(recorded(tmp_path / "journal")) == 1
+
+
+def test_places_are_told_from_where_the_recording_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    body = """
+    os.mkdir("elsewhere"); os.chdir("elsewhere")
+    query(1)
+    if len(sys.argv) == 1:
+        os.chdir(".."); os.rmdir("elsewhere")
+        subprocess.run([sys.executable, __file__, "child"], check=True)
+    """
+    assert launch(tmp_path, body) == 0
+    places = [query.call_site and query.call_site.file for query in recorded(tmp_path / "journal")]
+    assert places == ["program.py", "program.py"]
