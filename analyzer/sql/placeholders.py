@@ -7,6 +7,9 @@ from functools import lru_cache
 
 from .tokens import Token, tokenize
 
+_SIGN = re.compile("[$%:]")
+"""What every placeholder begins with: a long list of constants without any need not be taken apart."""
+
 
 def number_placeholders(sql: str) -> str:
     """Every placeholder of any style as `$1`, `$2` …, numbered in text order; the rest of the text stays as it is."""
@@ -22,6 +25,8 @@ def number_placeholders(sql: str) -> str:
 
 def replace_placeholders(sql: str, replacement: Callable[[Token], str]) -> str:
     """The text with each placeholder token replaced; `%%` outside literals stays."""
+    if _SIGN.search(sql) is None:
+        return sql
     return "".join(replacement(token) if token.kind == "placeholder" else token.text for token in tokenize(sql))
 
 
@@ -38,7 +43,7 @@ def undoubled(sql: str) -> str:
 
 def has_placeholders(sql: str) -> bool:
     """Whether there is any placeholder."""
-    return any(token.kind == "placeholder" for token in tokenize(sql))
+    return _SIGN.search(sql) is not None and any(token.kind == "placeholder" for token in tokenize(sql))
 
 
 @lru_cache(maxsize=2_000)
