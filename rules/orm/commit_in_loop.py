@@ -1,9 +1,11 @@
 """commit-in-loop."""
 
+import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import indent
 
 from ...analyzer.query import CallSite, SessionEvent
 from ...analyzer.recommendation import Code
@@ -12,7 +14,7 @@ from ..awaits import awaits
 from ..finding import Fact, Finding
 from ..orm_rule import Claim, OrmRule, with_remedy
 from ..recorded import MAX_GAP_S, Recorded, Step, loop_key, one_run
-from ..source import called_on, source_line
+from ..source import called_on, source_line, source_statement
 
 MIN_COMMITS = 5
 FEW_ROWS = 3
@@ -122,15 +124,38 @@ class _Transaction:
 
 def _in_batches(place: CallSite | None, *, awaited: bool) -> str:
     """The loop with a commit for each batch: by the block that commits where one does, in which nothing else may."""
-    block = source_line(place) if place is not None else ""
-    header = re.match(r"(?:async )?with .*?\bbegin\(\)[^:]*:", block)
+    line = source_line(place) if place is not None else ""
+    header = re.match(r"(?:async )?with .*?\bbegin\(\)[^:]*:", line)
     if header is not None:
         return (
             f"for start in range(0, len(items), 1_000):\n    {header[0]}\n"
             "        for item in items[start : start + 1_000]:\n            …"
         )
-    commit = f"{'await ' if awaited else ''}{called_on(place, ('commit',), 'session')}.commit()"
-    return f"for number, item in enumerate(items, 1):\n    …\n    if number % 1_000 == 0:\n        {commit}\n{commit}"
+    session = called_on(place, ("commit",), "session")
+    commit = f"{'await ' if awaited else ''}{session}.commit()"
+    text = f"for number, item in enumerate(items, 1):\n    …\n    if number % 1_000 == 0:\n        {commit}\n{commit}"
+    # A session that is made in the loop would be closed before its batch is full.
+    block = _opened_in_loop(place, session) if place is not None else None
+    return text if block is None else f"{block}\n{indent(text, '    ')}"
+
+
+def _opened_in_loop(place: CallSite, session: str) -> str | None:
+    """The header of the block that opens the session anew in each round, where the source shows one."""
+    found = source_statement(place)
+    if found is None:
+        return None
+    node, around = found
+    parents = {child: one for one in ast.walk(around) for child in ast.iter_child_nodes(one)}
+    block: str | None = None
+    above: ast.AST | None = node
+    while (above := parents.get(above)) is not None and above is not around:
+        if isinstance(above, ast.For | ast.AsyncFor | ast.While):
+            return block
+        if isinstance(above, ast.With | ast.AsyncWith):
+            for item in above.items:
+                if isinstance(item.optional_vars, ast.Name) and item.optional_vars.id == session:
+                    block = f"{'async ' if isinstance(above, ast.AsyncWith) else ''}with {ast.unparse(item)}:"
+    return None
 
 
 def _transactions(recorded: Recorded, steps: Sequence[Step]) -> Iterator[_Transaction]:

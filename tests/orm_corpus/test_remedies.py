@@ -196,6 +196,26 @@ def test_a_block_that_commits_is_told_to_hold_a_batch(told: Callable[..., str]) 
     )
 
 
+def committed_by_sessions_of_their_own(session: Session) -> None:
+    maker = sessionmaker(session.get_bind())
+    for number in range(2_000, 2_006):
+        with maker() as inner:
+            if number:
+                inner.add(models.Job(id=number))
+                inner.commit()
+
+
+def test_a_session_of_each_round_is_told_to_stand_around_the_loop(told: Callable[..., str]) -> None:
+    assert told(committed_by_sessions_of_their_own, "commit-in-loop", marked=True, commits=True) == (
+        "with maker() as inner:\n"
+        "    for number, item in enumerate(items, 1):\n"
+        "        …\n"
+        "        if number % 1_000 == 0:\n"
+        "            inner.commit()\n"
+        "    inner.commit()"
+    )
+
+
 def orders_again(session: Session) -> None:
     for order in session.scalars(select(models.Order)).all():
         session.refresh(order)
