@@ -128,7 +128,7 @@ class DuplicateQuery(OrmRule):
         waits = "await " if awaits(worst[0]) else ""
         place = worst[0].call_site
         line = source_line(place) if place is not None else ""
-        session = called_on(place, ("get", "execute", "scalars", "scalar"), "session")
+        session = called_on(place, ("get", "execute", "exec", "scalars", "scalar"), "session")
         options = ", options=[…]" if load is not None and load.options else ""
         if load is not None and load.kind == "get":
             found = f"{waits}{session}.get({load.entity or '…'}, key{options})"
@@ -143,7 +143,8 @@ class DuplicateQuery(OrmRule):
         elif f"{session}.scalar(" in line:
             text = f"value = {waits}{session}.scalar(query)  # once, before the loop or the calls that need it"
         else:
-            sent = f"{waits}{session}.{'scalars' if f'{session}.scalars(' in line else 'execute'}(query)"
+            method = next((one for one in ("scalars", "exec") if f"{session}.{one}(" in line), "execute")
+            sent = f"{waits}{session}.{method}(query)"
             rows = f"({sent})" if waits else sent
             text = f"rows = {rows}.all()  # once, before the loop or the calls that need it"
         first = f"At the first of them, {sites(worst[:1])}" if places > 1 else "At the first of them"

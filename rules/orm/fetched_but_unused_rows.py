@@ -42,7 +42,7 @@ _WHAT: dict[RowUse, tuple[str, str]] = {
     ),
 }
 
-_SENDS = ("scalars", "execute", "scalar", "query")
+_SENDS = ("scalars", "execute", "exec", "scalar", "query")
 
 
 class FetchedButUnusedRows(OrmRule):

@@ -88,6 +88,18 @@ def test_a_plain_function_below_a_task_is_told_to_await_nothing(told: Callable[.
     )
 
 
+class Exec:
+    """A session with the method that SQLModel gives its own."""
+
+    def __init__(self, session: Session) -> None:
+        self.exec = session.scalars
+
+
+def counted_by_exec(session: Session) -> None:
+    db = Exec(session)
+    print(len(db.exec(select(models.Entry)).all()))
+
+
 async def counted_in_a_lambda(session: AsyncSession) -> None:
     await session.run_sync(lambda inner: len(inner.scalars(select(models.Entry)).all()))
 
@@ -118,6 +130,7 @@ def entries_twice(session: Session) -> None:
 @pytest.mark.parametrize(
     ("run", "code"),
     [
+        (counted_by_exec, "db.scalar(select(func.count()).select_from(Entry))"),
         (counted_in_a_lambda, "inner.scalar(select(func.count()).select_from(Entry))"),
         (different_labels, "session.scalar(select(func.count()).select_from(query.subquery()))"),
         (labels_in_groups, "session.scalar(select(func.count()).select_from(query.subquery()))"),
@@ -144,6 +157,12 @@ def entries_again(session: Session) -> None:
         session.scalars(select(models.Entry).where(models.Entry.amount > 3)).all()
 
 
+def entries_again_by_exec(session: Session) -> None:
+    db = Exec(session)
+    for _ in range(4):
+        db.exec(select(models.Entry).where(models.Entry.amount > 3)).all()
+
+
 async def rows_again(session: AsyncSession) -> None:
     for _ in range(4):
         (await session.execute(select(models.Entry.id, models.Entry.label))).all()
@@ -153,6 +172,7 @@ async def rows_again(session: AsyncSession) -> None:
     ("run", "code"),
     [
         (one_with_books, "session.get(Author, key, options=[…])"),
+        (entries_again_by_exec, "rows = db.exec(query).all()"),
         (entries_again, "rows = session.scalars(query).all()"),
         (rows_again, "rows = (await session.execute(query)).all()"),
     ],
