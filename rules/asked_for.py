@@ -7,6 +7,7 @@ from keyword import iskeyword
 from ..analyzer.query import OrmLoad
 from ..analyzer.recommendation import Code
 from ..analyzer.sql.deparse import identifier
+from ..analyzer.sql.fingerprint import normalize
 from ..analyzer.sql.statement import Predicate, Statement, TableScan
 from ..analyzer.workload import Execution
 from .loader_option import loader_option
@@ -19,6 +20,7 @@ NOT_AT_ONCE = (
     "What is to change depends on what the query means: its values stand where one list cannot simply take their place.",
 )
 """Title and reason of a remedy without code."""
+_NO_LIMIT = "but no limit: of each value keep as many as before"
 COUNTED = "queries counted in the recording"
 _POSTGRESQL = frozenset(("", "psycopg2", "psycopg2cffi", "psycopg", "psycopg_async", "asyncpg", "pg8000"))
 """Drivers of PostgreSQL, and those that are not known: others have no `= ANY`, `unnest` or LATERAL."""
@@ -89,7 +91,7 @@ def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Exec
         return
     joined = len(statement.scans) > 1
     columns = [
-        (f"{identifier(scan.alias)}." if joined and one.column is not None else "") + one.expression + one.cast
+        (f"{identifier(scan.alias)}." if joined and one.column is not None else "") + _without_literals(one)
         for scan, one in asked
     ]
     foreign = run[0].driver not in _POSTGRESQL
@@ -110,6 +112,7 @@ def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Exec
         found = f"tuple_({attributes})" if len(keys) > 1 else attributes
         wanted = _columns(statement, load, entity, asked) if load.columns else entity
         text = f"select({wanted}).where({found}.in_(values))"
+        text += f".group_by({attributes}, …)" if statement.grouped and not _grouped_by(asked) else ""
         options = _options(loads)
         text += f".options({options})" if options else ""
         yield Code(LABEL, "python", text + _what_stays(statement, load, joined=joined, rest=rest))
@@ -120,7 +123,24 @@ def at_once(statement: Statement, run: Sequence[Execution], loads: Sequence[Exec
         one_of = "IN (…)" if foreign else "= ANY(:values)"
         text = f"WHERE ({whose}) IN (VALUES …)" if len(columns) > 1 else f"WHERE {whose} {one_of}"
         text += " AND …" if rest else ""
-        yield _sql(f"SELECT {whose}, …\n{text}\nGROUP BY {whose}" if statement.aggregated else text)
+        if statement.aggregated or statement.grouped:
+            more = statement.grouped and not _grouped_by(asked)
+            text = f"SELECT {whose}, …\n{text}\nGROUP BY {whose}{', …' if more else ''}"
+        elif statement.distinct:
+            text = f"SELECT DISTINCT {whose}, …\n{text}"
+        yield _sql(f"{text}\n-- {_NO_LIMIT}" if statement.limited and not statement.aggregated else text)
+
+
+def _grouped_by(asked: Sequence[tuple[TableScan, Predicate]]) -> bool:
+    """Whether the rows are grouped by what is compared already."""
+    return all(one.column is not None and one.expression in scan.group_by for scan, one in asked)
+
+
+def _without_literals(one: Predicate) -> str:
+    """What is compared, as the statement writes it; `…` stands for literals in it."""
+    if one.column is not None:
+        return one.expression + one.cast
+    return re.sub(r"\$\d+", "…", normalize(one.expression))
 
 
 def _sql(text: str) -> Code:
@@ -143,7 +163,7 @@ def _what_stays(statement: Statement, load: OrmLoad, *, joined: bool, rest: bool
     stays = "its other conditions stay" if built and rest else ""
     if load.options or (built and (joined or statement.distinct or statement.grouped)):
         stays = "all else that it asks for stays"
-    limit = "but no limit: of each value keep as many as before" if built and statement.limited else ""
+    limit = _NO_LIMIT if built and statement.limited else ""
     return f"  # {', '.join(filter(None, (stays, limit)))}" if stays or limit else ""
 
 

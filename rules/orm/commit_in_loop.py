@@ -147,8 +147,8 @@ def _opened_in_loop(place: CallSite, session: str) -> str | None:
     node, around = found
     parents = {child: one for one in ast.walk(around) for child in ast.iter_child_nodes(one)}
     block: str | None = None
-    above: ast.AST | None = node
-    while (above := parents.get(above)) is not None and above is not around:
+    above: ast.AST = node
+    while above in parents and (above := parents[above]) is not around:
         if isinstance(above, ast.For | ast.AsyncFor | ast.While):
             return block
         if isinstance(above, ast.With | ast.AsyncWith):

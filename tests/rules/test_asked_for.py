@@ -121,3 +121,27 @@ def test_drivers_of_other_databases_are_told_what_these_understand() -> None:
     assert told("SELECT id FROM t WHERE owner = $1 AND kind = $2") == ["WHERE (owner, kind) IN (VALUES …)"]
     assert told("SELECT id FROM t WHERE owner = $1 ORDER BY made LIMIT 1") == []
     assert told("SELECT id FROM t WHERE CAST(owner AS VARCHAR) = $1") == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT kind, count(*) FROM t WHERE owner = $1 GROUP BY kind", "SELECT owner, …\nWHERE owner = ANY(:values)\nGROUP BY owner, …"),
+        ("SELECT count(*) FROM t WHERE owner = $1 GROUP BY owner", "SELECT owner, …\nWHERE owner = ANY(:values)\nGROUP BY owner"),
+        ("SELECT DISTINCT kind FROM t WHERE owner = $1", "SELECT DISTINCT owner, …\nWHERE owner = ANY(:values)"),
+        ("SELECT id FROM t WHERE owner = $1 LIMIT 3", "WHERE owner = ANY(:values)\n-- but no limit: of each value keep as many as before"),
+        ("SELECT id FROM t WHERE coalesce(owner, 'a secret') = $1", "WHERE coalesce(owner, …) = ANY(:values)"),
+        ("SELECT id FROM t WHERE t.data ->> 'a secret' = $1 AND kind = $2", "WHERE (data ->> …, kind) IN (VALUES …)"),
+    ],
+)  # fmt: skip
+def test_rows_of_each_value_stay_apart_and_literals_stay_out(sql: str, expected: str) -> None:
+    (code,) = at_once(analyse(sql), [Mock(orm=None, driver="psycopg")], [])
+    assert code.text == expected
+
+
+def test_instances_in_groups_are_grouped_by_the_value_as_well() -> None:
+    statement = analyse("SELECT book.kind, count(*) FROM book WHERE book.author_id = $1 GROUP BY book.kind")
+    (code,) = at_once(statement, [Mock(orm=OrmLoad("query", "Book", columns=True), driver="psycopg")], [])
+    assert code.text.startswith(
+        "select(Book.author_id, …).where(Book.author_id.in_(values)).group_by(Book.author_id, …)"
+    )
