@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ..schema import Column, Schema, Table
 from ..sql.statement import OrderKey, Predicate, TableScan
 from .candidate_index import CandidateIndex, Key
-from .candidate_types import MAX_KEY_WIDTH, expression_type, is_text, sortable, why_not_indexable
+from .candidate_types import MAX_KEY_WIDTH, base, expression_type, is_text, sortable, why_not_indexable
 
 MAX_KEYS = 4
 """Wider keys are rarely used by more than one query and cost writes; advisors published so far agree on 2–3, and a sort or
@@ -17,6 +17,8 @@ COVERING_MAX_SHARE = 0.6
 """Of the row's width: a wider index is a copy of the table, and reading it saves little."""
 INCLUDE_MAX_COLUMNS = 6
 """More columns, and the index is a copy of the table."""
+DOCUMENTS = frozenset(("json", "jsonb", "xml", "hstore", "bytea", "tsvector"))
+"""Never included: one value too long for an index is a row that cannot be written."""
 COVERED_BASES = 4
 """How many of the B-trees proposed are proposed again with INCLUDE."""
 DEFAULT_WIDTH = 32
@@ -247,6 +249,12 @@ def _width(name: str | None, table: Table) -> int:
     return (column.average_width or DEFAULT_WIDTH) if column is not None else DEFAULT_WIDTH
 
 
+def _may_grow(name: str, table: Table) -> bool:
+    """Whether the column holds documents or lists, of which one may be long, however short they are on average."""
+    column = table.column(name)
+    return column is not None and (base(column.type) in DOCUMENTS or column.type.endswith("[]"))
+
+
 def btree_index(table: Table, keys: tuple[Key, ...], shape: str, **more: object) -> CandidateIndex:
     return CandidateIndex(table.schema, table.name, "btree", keys, shape=shape, partitions=table.parts, **more)  # type: ignore[arg-type] # named fields
 
@@ -275,6 +283,8 @@ def covering(
             continue
         rest = [name for name in scan.columns if name not in {key.column for key in base.keys}]
         if (needed and not rest) or len(rest) > INCLUDE_MAX_COLUMNS or any(table.column(name) is None for name in rest):
+            continue
+        if any(_may_grow(name, table) for name in rest):
             continue
         width = sum(_width(name, table) for name in rest)
         whole = sum(_width(column.name, table) for column in table.columns)

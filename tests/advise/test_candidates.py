@@ -132,6 +132,8 @@ WRONG = [
      "(score, created_at)"),
     ("descending alone: a plain index is read backwards", "SELECT * FROM people ORDER BY score DESC LIMIT 3", "DESC"),
     ("covering: wide columns", "SELECT filler, body FROM people WHERE city = 'city5'", "INCLUDE"),
+    ("covering: documents, which may grow", "SELECT data FROM people WHERE city = 'city5'", "INCLUDE"),
+    ("covering: lists, which may grow", "SELECT tags FROM people WHERE city = 'city5'", "INCLUDE"),
     ("covering: a star", "SELECT * FROM people WHERE city = 'city5'", "INCLUDE"),
     ("covering: rows that are written are visited anyway", "UPDATE people SET age = 1 WHERE score = 5", "INCLUDE"),
     ("partial: most rows meet the condition", "SELECT * FROM people WHERE erased_at IS NULL AND score = 5", "WHERE"),
