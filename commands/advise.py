@@ -126,6 +126,7 @@ def advise(
     from ..advising import LEFT_BEHIND, AdviceRequest
     from ..advising import advise as run
     from ..analyzer.advise.selection_types import Constraints
+    from ..analyzer.replaceable import replaceable
     from ..analyzer.sources.pg_stat_statements import read_snapshot
     from ..reports.ddl_script import ddl_script
     from ..reports.write import check_writable, write_reports, write_text
@@ -133,6 +134,8 @@ def advise(
     check_writable(output)
     if ddl is not None and not ddl.parent.is_dir():
         fail(f"{ddl.parent} is no directory: the script cannot be written there")
+    if ddl is not None:
+        replaceable(ddl)
     journal, files = split_inputs(inputs, pg_stat_statements)
     request = AdviceRequest(
         journal=journal,

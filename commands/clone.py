@@ -42,10 +42,13 @@ def clone(url: str, output: Path | None, no_values: bool, no_min_max: bool, role
     you keep the data. It is readable by you alone.
     """
     from ..analyzer.postgres.clone_source import read_source
+    from ..analyzer.replaceable import replaceable
     from ..reports.numbers import plural, size
 
     if output is not None and not output.parent.is_dir():
         fail(f"{output.parent} is no directory: the clone cannot be written there")
+    if output is not None:
+        replaceable(output)
     taken = read_source(url, values=not no_values, min_max=not no_min_max, role=role)
     manifest = taken.manifest
     output = output or Path(f"{manifest.database.replace('/', '_')}.qpclone")

@@ -31,6 +31,7 @@ STAIRS = (
         "analyzer.schema",
         "analyzer.query",
         "analyzer.errors",
+        "analyzer.replaceable",
     ),
 )
 """From top to bottom. A module imports from its own stair and from those below."""

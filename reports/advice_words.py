@@ -17,7 +17,8 @@ def plan_headline(plan: IndexPlan) -> str:
     if not plan.indexes:
         if not plan.complete:
             return f"No index for the {examined} examined was found in the time that was given: allow more with --max-seconds.{gone}"
-        return f"Nothing to add: no index would make the {examined} examined cheaper.{gone}"
+        allowed = " that the limits allow" if limits(plan) else ""
+        return f"Nothing to add: no index{allowed} would make the {examined} examined markedly cheaper.{gone}"
     if plan.ms_before and plan.ms_after is not None:
         change = f"{duration(plan.ms_before)} → {duration(plan.ms_after)} of measured time"
         change += f", {factor(plan.ms_before, plan.ms_after)}" if factor(plan.ms_before, plan.ms_after) else ""

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from ..analyzer.errors import OutputError
+from ..analyzer.replaceable import replaceable
 from .html.html import to_html
 from .json_report import to_json
 from .report import Report
@@ -40,7 +41,7 @@ def _write(path: Path, data: bytes) -> Path:
         raise OutputError(f"{path} is a link: it is not followed. Remove it, or name another directory with --output")
     name = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        handle, name = tempfile.mkstemp(dir=replaceable(path).parent, prefix=f".{path.name}-")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()

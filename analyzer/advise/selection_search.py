@@ -267,7 +267,7 @@ class Search:
         if not used >> number & 1:
             return UNUSED
         if budget is not None and size > budget:
-            return f"its {size / 1e6:.0f} MB are more than the budget"
+            return "by itself it is larger than the budget"
         gain = self.model.total(best) - self.model.total(best | 1 << number)
         if 0 < gain <= self.write_cost(number):
             return "it would cost the writes more than it saves the queries"

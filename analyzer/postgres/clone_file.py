@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from ..errors import OutputError, SourceError
+from ..replaceable import replaceable
 from .clone_statistics import ColumnStatistics, ExtendedStatistics
 
 FORMAT = 2
@@ -178,7 +179,7 @@ class CloneFile:
     def save(self, path: Path) -> None:
         """Write the file, mode 0600, whole or not at all. Raises OutputError when that fails."""
         try:
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=replaceable(path).parent)
             try:
                 with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
                     for member, content in (

@@ -56,6 +56,15 @@ def test_a_scan_that_only_a_limit_keeps_from_an_index_on_an_expression_is_not_ca
     assert "saves less than the chosen indexes" in scan.reason
 
 
+def test_where_a_budget_allows_none_it_is_not_said_that_none_would_help(url: str, tmp_path: Path) -> None:
+    files = written(tmp_path, "SELECT * FROM deeds WHERE buyer = 7;\n")
+    report = advise(AdviceRequest(files=files, url=url, constraints=Constraints(budget_bytes=0), curve=False))
+    assert report.index_plan is not None
+    assert "no index that the limits allow would make" in plan_headline(report.index_plan)
+    (scan,) = report.index_plan.kept_scans
+    assert scan.reason == "an index could serve it and was not taken: by itself it is larger than the budget"
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection
 
 from queryproof.analyzer.advise.candidate_index import CandidateIndex, Key
 from queryproof.analyzer.advise.clone_what_if import CloneWhatIf
-from queryproof.analyzer.errors import ServerError, StatementError
+from queryproof.analyzer.errors import OutputError, ServerError, StatementError
 from queryproof.analyzer.postgres import clone_source
 from queryproof.analyzer.postgres.clone import HollowClone
 from queryproof.analyzer.postgres.clone_dump import dump_schema
@@ -95,6 +95,13 @@ def explained(url: str, sql: str) -> str:
 @pytest.mark.parametrize("sql", STATEMENTS)
 def test_plans_are_the_sources_own_to_the_last_digit(source: str, clone: HollowClone, sql: str) -> None:
     assert clone.explain(sql).strip() == explained(source.replace("//reader@", "//app@"), sql).strip()
+
+
+def test_a_file_takes_the_place_of_no_pipe_and_no_device(taken: CloneFile, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match="no file"):
+        taken.save(tmp_path / "pipe")
+    assert os.listdir(tmp_path) == ["pipe"]
 
 
 def test_a_saved_file_is_the_same_clone_and_readable_by_its_owner_alone(taken: CloneFile, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from queryproof.reports.json_report import from_json, to_json
 from queryproof.reports.numbers import duration, factor, figure, size, visible
 from queryproof.reports.report import SCHEMA_VERSION, Report
 from queryproof.reports.terminal import print_report
-from queryproof.reports.write import check_writable, write_reports
+from queryproof.reports.write import check_writable, write_reports, write_text
 
 from .example import example
 
@@ -79,6 +80,14 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="link"):
         write_reports(bare(), tmp_path)
     assert (tmp_path / "victim").read_text() == "precious"
+
+
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match="no file"):
+        write_text(tmp_path / "pipe", "x")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert os.listdir(tmp_path) == ["pipe"]
 
 
 @pytest.mark.parametrize(
