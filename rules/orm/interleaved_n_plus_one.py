@@ -99,8 +99,14 @@ class InterleavedNPlusOne(OrmRule):
         after = answered + (count - answered) * worst.times
         total = finding.at_stake_ms or 0.0
         saved = (total - total * len(found) / sum(one.times for one in found)) * answered / count
-        return with_remedy(
-            finding, "Ask for each of them once, before the loop",
+        title, reason = (
+            "Ask for each of them once, before the loop",
             "The values of all rounds are collected first and asked for together.",
+        )
+        if answered < count:
+            title = f"Ask for {'one' if answered == 1 else answered} of them once, before the loop"
+            reason += " The others stay in it: how they can be asked for many values depends on what they mean."
+        return with_remedy(
+            finding, title, reason,
             codes, before=sent, after=after, saves_ms=saved, kind="sql-rewrite",
         )  # fmt: skip

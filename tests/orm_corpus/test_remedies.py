@@ -294,6 +294,25 @@ def test_nothing_is_promised_where_no_query_for_all_values_is_told(library: Libr
     assert (finding.remedy.code, finding.remedy.evidence.queries, finding.remedy.saves_ms) == ((), (), None)
 
 
+def one_part_and_one_more(session: Session) -> None:
+    for number in range(6):
+        first = select(models.Book.id).where(models.Book.id == number)
+        session.execute(union_all(first, select(models.Tag.id).where(models.Tag.id == number))).all()
+        session.execute(select(models.Book.title).where(models.Book.author_id == number)).all()
+
+
+def test_rounds_of_which_one_part_stays_are_counted_so(library: Library, tmp_path: Path) -> None:
+    scenario = Scenario(one_part_and_one_more, "interleaved-n-plus-one", "", "", False, False, False)
+    (finding,) = library.run(scenario, "psycopg2", tmp_path)
+    assert finding.remedy is not None
+    assert finding.message.endswith("each round with other values: 12 queries.")
+    assert finding.remedy.title == "Ask for one of them once, before the loop"
+    (code,) = finding.remedy.code
+    assert code.text == "select(Book.author_id, Book.title).where(Book.author_id.in_(values))"
+    (evidence,) = finding.remedy.evidence.queries
+    assert (evidence.before.queries, evidence.after.queries) == (12, 7)
+
+
 @pytest.mark.parametrize(
     ("name", "code"),
     [
