@@ -40,13 +40,15 @@ def edit_source(text: str, edit: LoaderEdit, directory: Path | None = None) -> s
     lines = text.splitlines()
     longest = max(map(len, lines), default=0)
     width = next((one for one in WIDTHS if longest <= one), WIDTHS[-1])
+    # Before Python 3.12 the braces of an f-string end on the line where they begin.
+    in_text = any(isinstance(one, cst.FormattedString) for one in tree.around(located.execution))
     edited = ""
     for layout in _layouts(tree, located):
         body = tree.replaced(_replacements(tree, located, option.expressions, edit, layout))
         first = _first_of(tree, located)
         edited = tree.written(add_imports(tree, body, option.imports, first, width))
         present = set(lines)
-        if all(len(line) <= width for line in edited.splitlines() if line not in present):
+        if in_text or all(len(line) <= width for line in edited.splitlines() if line not in present):
             break
     if edited == text:
         raise AlreadyThere("the option is there already: the recording is older than the file")

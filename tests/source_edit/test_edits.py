@@ -154,6 +154,13 @@ def test_long_lines_are_broken() -> None:
     ]
 
 
+def test_a_line_within_a_text_is_not_broken() -> None:
+    more = " + ".join(["1"] * 20)
+    (line,) = changed(f'{HEAD}def f(session):\n    return f"{{{more} + len(session.scalars(select(Author)).all())}}"\n')
+    assert len(line) > len(WIDE)
+    assert "session.scalars(select(Author).options(selectinload(Author.books))).all()" in line
+
+
 def test_options_of_get_are_broken_too() -> None:
     text = (
         f"{HEAD}def f(session):\n    author = session.get(Author, 1, options=[selectinload(Author.prizes)])\n".replace(
