@@ -12,6 +12,7 @@ HEAD = """\
 -- It can be run again: what is there already is left alone, and an invalid leftover of a failed build is built anew.
 -- Every statement runs by itself, outside a transaction, as CONCURRENTLY needs.
 \\set ON_ERROR_STOP on
+\\encoding UTF8
 -- A lock timeout would end a build that waits for an old transaction, and leave an invalid index behind.
 SET lock_timeout = 0;
 SET statement_timeout = 0;

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
+from .connect import ENCODING
 from .libpq_settings import without_libpq_settings
 from .server import PORT, Server
 
@@ -27,7 +28,7 @@ def _connected(server: Server, database: str, user: str) -> Connection:
     with without_libpq_settings():
         connection = psycopg2.connect(
             host=str(server.directory), port=PORT, user=user, dbname=database, connect_timeout=10,
-            options="-c search_path=pg_catalog -c client_min_messages=error",
+            options="-c search_path=pg_catalog -c client_min_messages=error", client_encoding=ENCODING,
         )  # fmt: skip
     connection.autocommit = True
     return connection

@@ -12,6 +12,9 @@ from ..errors import ServerError
 
 APPLICATION_NAME = "queryproof"
 CONNECT_TIMEOUT_S = 10
+ENCODING = "UTF8"
+"""Of what is sent and received, whatever the database's own is: no letter is missing in it. A database in SQL_ASCII sends its bytes
+as they are."""
 OURS = "/* queryproof */"
 """Stands in those of our statements that read a user's tables, so that pg_stat_statements does not show them as his."""
 # A network that swallows packets is noticed by the system, not only by our own watchdog.
@@ -54,7 +57,13 @@ def connect(url: str) -> Connection:
         raise ServerError("the database URL is empty; it should read postgresql://user:password@host:5432/database")
     try:
         connection = psycopg2.connect(
-            make_dsn(_libpq(url), application_name=APPLICATION_NAME, connect_timeout=CONNECT_TIMEOUT_S, **_LINE)
+            make_dsn(
+                _libpq(url),
+                application_name=APPLICATION_NAME,
+                connect_timeout=CONNECT_TIMEOUT_S,
+                client_encoding=ENCODING,
+                **_LINE,
+            )
         )
     except psycopg2.ProgrammingError as error:
         if option := _UNKNOWN.search(str(error)):
