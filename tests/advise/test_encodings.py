@@ -40,7 +40,14 @@ def test_names_and_values_arrive_as_they_are(
         "B-tree on Straße (größe)", "B-tree on Straße (id) where ort = 'Köln'",
     }  # fmt: skip
     (tmp_path / "indexes.sql").write_text(ddl_script(report))
-    command = [find_tool("psql", 18), "-X", "-q", "-f", tmp_path / "indexes.sql", root.replace("+psycopg2", "")]
+    command = [
+        str(find_tool("psql", 18)),
+        "-X",
+        "-q",
+        "-f",
+        str(tmp_path / "indexes.sql"),
+        root.replace("+psycopg2", ""),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     with connect(root).cursor() as cursor:
