@@ -80,13 +80,17 @@ _UNKNOWN = object()
 _names: dict[int, str | object | None] = {}
 _foreign: set[str] = set()
 """Files without application code and without marks, by far the most frames: looked up first. Their names know their hashes."""
-_marked: set[str] = set()
+_SERVER = os.path.join(sysconfig.get_path("stdlib"), "socketserver.py")
+_marked: set[str] = {_SERVER}
 _kept: list[CodeType] = []
 _stacks: dict[tuple[object, ...], CallStack] = {}
 
 
 HANDED = Mark("handed")
 """Of a function whose frames stand for the place that `handed` names: the walk goes on there."""
+
+SERVED = Mark("served")
+"""Of what serves one request after the other: whoever has called it repeats nothing of what is done there."""
 
 
 def mark_function(function: object, mark: str) -> None:
@@ -142,8 +146,12 @@ def call_stack(skip: int = 0, likely: int = 0) -> CallStack:
                 frames.append(frame)
                 if len(frames) == MAX_FRAMES:
                     break
-            elif name is HANDED and not frames and (given := handed.get()) is not None and given[0].sites:
-                return given[0]
+            elif name is HANDED:
+                if not frames and (given := handed.get()) is not None and given[0].sites:
+                    return given[0]
+            elif name is SERVED:
+                if frames:
+                    break
             elif name is not None and not key:
                 # The innermost stands: an autoflush inside a refresh is an autoflush.
                 key.append(name)
@@ -168,6 +176,8 @@ def _learn(frame: FrameType) -> str | None:
         reach("call_site.learn")
     code = frame.f_code
     name = _application_file(code.co_filename, frame)
+    if code.co_filename == _SERVER and code.co_name == "_handle_request_noblock":
+        name = SERVED
     if len(_kept) < MAX_CODES:
         _kept.append(code)
         _names[id(code)] = name

@@ -1,6 +1,8 @@
 """An installed application: `record --application` says that it is one."""
 
 import os
+import socket
+import socketserver
 import sys
 from pathlib import Path
 
@@ -84,3 +86,18 @@ def test_packages_beside_sqlalchemy_outside_site_packages_are_no_application(tmp
     assert result.exit_code == 0
     (query,) = read_journal(tmp_path / "j")[0]
     assert [(Path(site.file).name, site.line) for site in query.stack] == [("mine.py", 5), ("run_shop.py", 2)]
+
+
+def test_the_loop_of_a_server_is_no_loop_of_the_application() -> None:
+    found: list[call_site.CallStack] = []
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            found.append(call_site.call_stack())
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+        for _ in range(2):
+            with socket.create_connection(server.server_address[:2], timeout=5):
+                server.handle_request()
+    first, second = ([site[2].rpartition(".")[2] for site in one.sites] for one in found)
+    assert first == second == ["handle"]
