@@ -24,13 +24,10 @@ from ..analyzer.workload import Skipped, Workload
 from ..rules.finding import Finding
 from ..rules.judge import judge
 from ..rules.rule import Case
+from .advice_words import SECURED, UNPROVEN
 from .assemble import assemble
 from .report import Report
 
-UNPROVEN = (
-    "Unproven: the index is on an expression, of which there are no statistics before it exists, so the planner guesses how "
-    "many rows it would find. Build it, run ANALYZE, and look at the plan again."
-)
 REWRITES = frozenset(
     "nonsargable-function implicit-cast leading-wildcard or-same-table late-or-across-tables not-in-subquery subplan-per-row "
     "large-offset cte-materialized join-filter-waste cartesian".split()
@@ -75,6 +72,8 @@ def advice_report(
             else build_ms(chosen.index, table, table_rows(table, door.schema) or 0.0)
         )
         unproven = UNPROVEN if built is None and any(key.column is None for key in chosen.index.keys) else ""
+        if built is None and (table.schema, table.name) in door.secured:
+            unproven = SECURED
         whole = whole_index_read(chosen.name, planned) if built is None and chosen.index.predicate is None else ""
         action = add_recommendation(
             chosen, table, groups, proof, build_ms=time, caution=" ".join(filter(None, (unproven, whole))),

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ..analyzer.advise.index_plan import IndexPlan, PlannedIndex
 from ..analyzer.recommendation import Recommendation
-from .advice_words import known_by, limits, plan_headline
+from .advice_words import known_by, limits, plan_headline, shortly
 from .numbers import duration, figure, plural, size, visible
 from .report import Report
 from .terminal import print_report
@@ -63,7 +63,7 @@ def _print_index(
     if one.write_share >= 0.0005:
         lines.append(f"its writes cost {figure(100 * one.write_share)} % of the workload")
     if one.unproven:
-        lines.append("unproven: on an expression without statistics; look again after building it")
+        lines.append(f"unproven: {shortly(one.unproven)}")
     for line in lines:
         console.print(Padding(_plain(line), (0, 0, 0, 4)))
     code = action.code[0].text.splitlines()

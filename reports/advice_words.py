@@ -3,6 +3,15 @@
 from ..analyzer.advise.index_plan import IndexPlan
 from .numbers import duration, factor, figure, plural, size
 
+UNPROVEN = (
+    "Unproven: the index is on an expression, of which there are no statistics before it exists, so the planner guesses how "
+    "many rows it would find. Build it, run ANALYZE, and look at the plan again."
+)
+SECURED = (
+    "Unproven: the table has row security, and the plans are its owner's, without it. For a role that it holds for, the policy's "
+    "condition comes first, and a condition by what is not LEAKPROOF (most operators of arrays and json, LIKE, functions) uses "
+    "no index. Look at the plan under the application's role."
+)
 UNCHANGED = 0.9995
 """Of the cost today: above it nothing is gained but space."""
 
@@ -31,6 +40,13 @@ def plan_headline(plan: IndexPlan) -> str:
         change = f"planned cost falls to {figure(100 * left)} % of today's, {factor(plan.cost_before, plan.cost_after)}"
     about = "" if plan.ms_before else "≈ "
     return f"Add {plural(len(plan.indexes), 'index', 'indexes')} ({about}{size(plan.size_bytes)}): {change}, over {examined}.{gone}{stopped}"
+
+
+def shortly(unproven: str) -> str:
+    """Why an index's own evidence is weak, in a few words."""
+    if unproven == SECURED:
+        return "the table has row security, and the plans are without it: look at them under the application's role"
+    return "on an expression without statistics; look again after building it"
 
 
 def known_by(plan: IndexPlan) -> str:

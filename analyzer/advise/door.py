@@ -29,7 +29,8 @@ NO_DOOR = "estimates alone"
 class Door:
     """what_if: None when nothing can be planned with indexes that do not exist. connection: where statements are planned.
     reopen: another such connection, as the clone's server may have been restarted. counters: of a clone's source. drops:
-    whether existing indexes can be switched off. left_out: what plans lack, and why."""
+    whether existing indexes can be switched off. left_out: what plans lack, and why. secured: schema and name of each table with row
+    security that its plans are without."""
 
     what_if: WhatIf | None
     connection: Connection
@@ -38,6 +39,7 @@ class Door:
     left_out: tuple[Skipped, ...] = ()
     counters: tuple[Relation, ...] = ()
     drops: bool = True
+    secured: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def kind(self) -> str:
@@ -106,7 +108,8 @@ def _hollow(file: CloneFile, stack: ExitStack) -> Door:
     def reopen() -> Connection:
         return _open(hollow.url, stack)
 
-    return Door(CloneWhatIf(hollow), reopen(), hollow.schema(), reopen, notes, file.manifest.relations)
+    secured = frozenset(file.manifest.secured)
+    return Door(CloneWhatIf(hollow), reopen(), hollow.schema(), reopen, notes, file.manifest.relations, secured=secured)
 
 
 def _open(url: str, stack: ExitStack) -> Connection:

@@ -153,6 +153,8 @@ class Manifest:
     """How long the source's counters have been counting; None when not known."""
     foreign_parts: tuple[ForeignPart, ...] = ()
     """Since format 2."""
+    secured: tuple[tuple[str, str], ...] = ()
+    """Schema and name of each table with row security, which the clone is without."""
 
     @property
     def major(self) -> int:

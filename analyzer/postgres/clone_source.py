@@ -179,6 +179,7 @@ def _read(
         left_out=tuple(left_out),
         counted_days=float(days) if days is not None else None,
         foreign_parts=tuple(ForeignPart(*row) for row in _rows(connection, FOREIGN_PARTS)),
+        secured=tuple((str(one), str(two)) for one, two in _rows(connection, ROW_SECURITY)),
     )
     return CloneFile(manifest, Statistics(tuple(columns), tuple(extended or ())), schema)
 

@@ -1,16 +1,19 @@
 """What the report of advise says where indexes were kept out by limits, where nothing could be planned, and of literals."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from queryproof.advising import AdviceRequest, advise
 from queryproof.analyzer.advise.selection_types import Constraints
 from queryproof.analyzer.postgres.server import Server
 from queryproof.cli import main
-from queryproof.reports.advice_words import plan_headline
+from queryproof.reports.advice_terminal import print_advice
+from queryproof.reports.advice_words import SECURED, plan_headline
 from queryproof.reports.html.html import to_html
 from queryproof.reports.json_report import to_json
 
@@ -20,6 +23,10 @@ INSERT INTO deeds SELECT n, n % 4000, CASE WHEN n % 300 = 0 THEN 'Hidden Hollow'
   repeat('x', 100) FROM generate_series(1, 20000) n;
 CREATE TABLE plots (id int PRIMARY KEY, owner int NOT NULL, filler text NOT NULL);
 INSERT INTO plots SELECT n, n % 4000, repeat('y', 100) FROM generate_series(1, 20000) n;
+CREATE TABLE walled (id int PRIMARY KEY, tenant int NOT NULL, labels text[] NOT NULL, filler text NOT NULL);
+INSERT INTO walled SELECT n, n % 40, ARRAY['l' || n % 5000], repeat('z', 100) FROM generate_series(1, 20000) n;
+ALTER TABLE walled ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON walled USING (tenant = current_setting('app.tenant', true)::int);
 CREATE FUNCTION owned(int) RETURNS SETOF plots LANGUAGE sql STABLE AS 'SELECT * FROM plots WHERE owner = $1';
 """
 
@@ -54,6 +61,19 @@ def test_a_scan_that_only_a_limit_keeps_from_an_index_on_an_expression_is_not_ca
     (scan,) = report.index_plan.kept_scans
     assert scan.table == "plots"
     assert "saves less than the chosen indexes" in scan.reason
+
+
+def test_an_index_on_a_table_with_row_security_is_called_unproven(url: str, tmp_path: Path) -> None:
+    files = written(tmp_path, "SELECT * FROM walled WHERE labels @> '{l7}';\nSELECT * FROM deeds WHERE buyer = 7;\n")
+    report = advise(AdviceRequest(files=files, url=url, curve=False))
+    assert report.index_plan is not None
+    unproven = {one.table: one.unproven for one in report.index_plan.indexes}
+    assert (unproven["walled"], unproven["deeds"]) == (SECURED, "")
+    (action,) = (one for one in report.recommendations if "walled" in one.title)
+    assert SECURED in action.reason
+    out = io.StringIO()
+    print_advice(report, Console(file=out, width=200))
+    assert "unproven: the table has row security" in out.getvalue()
 
 
 def test_where_a_budget_allows_none_it_is_not_said_that_none_would_help(url: str, tmp_path: Path) -> None:
