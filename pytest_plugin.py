@@ -66,7 +66,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     from .testing.growth import marker_sizes, size_id
 
-    sizes = marker_sizes(marker)
+    sizes = marker_sizes(marker, metafunc.definition.nodeid)
     if "size" not in metafunc.fixturenames:
         pytest.fail(f"{metafunc.definition.nodeid}: a test of query_scaling takes the argument `size`", pytrace=False)
     metafunc.parametrize("size", sizes, ids=size_id)

@@ -15,14 +15,14 @@ PLACES = 3
 STATEMENTS = 50
 
 
-def marker_sizes(marker: pytest.Mark) -> tuple[int, ...]:
-    """The sizes that the marker names; fails the collection of its test when they show no growth."""
+def marker_sizes(marker: pytest.Mark, test: str) -> tuple[int, ...]:
+    """The sizes that the marker names; fails the collection of its test when they show no growth. test: its id."""
     if marker.args or set(marker.kwargs) - {"sizes"}:
-        pytest.fail(f"@pytest.mark.query_scaling takes sizes=(…) alone, such as sizes={SIZES}", pytrace=False)
+        pytest.fail(f"{test}: @pytest.mark.query_scaling takes sizes=(…) alone, such as sizes={SIZES}", pytrace=False)
     try:
         return checked_sizes(marker.kwargs.get("sizes", SIZES))
     except QueryproofError as error:
-        pytest.fail(f"@pytest.mark.query_scaling: {error}", pytrace=False)
+        pytest.fail(f"{test}: @pytest.mark.query_scaling: {error}", pytrace=False)
 
 
 def unselected_sizes(items: Iterable[pytest.Item]) -> dict[str, tuple[int, ...]]:
@@ -33,7 +33,7 @@ def unselected_sizes(items: Iterable[pytest.Item]) -> dict[str, tuple[int, ...]]
         marker = item.get_closest_marker("query_scaling")
         if marker is not None and "size" in parameters(item):
             chosen.setdefault(sizeless(item), set()).add(parameters(item)["size"])
-            wanted[sizeless(item)] = marker_sizes(marker)
+            wanted[sizeless(item)] = marker_sizes(marker, item.nodeid)
     missing = {test: tuple(size for size in sizes if size not in chosen[test]) for test, sizes in wanted.items()}
     return {test: sizes for test, sizes in missing.items() if sizes}
 
@@ -47,7 +47,7 @@ def growth_figures(item: pytest.Item, marker: pytest.Mark, count: StatementCount
     return {
         "test": sizeless(item),
         "size": parameters(item)["size"],
-        "sizes": list(marker_sizes(marker)),
+        "sizes": list(marker_sizes(marker, item.nodeid)),
         "queries": count.queries,
         "statements": statements,
     }

@@ -238,9 +238,9 @@ def test_growth_is_judged_when_all_sizes_have_run(project: Project) -> None:
 @pytest.mark.parametrize(
     ("marker", "message"),
     [
-        ("query_scaling(sizes=(2, 2))", "*growth shows from two different sizes on*"),
+        ("query_scaling(sizes=(2, 2))", "test_wrong.py::test_it: *growth shows from two different sizes on*"),
         ("query_scaling(sizes=(0, 2))", "*whole numbers of rows above 0*"),
-        ("query_scaling(2, 20)", "*takes sizes=(*) alone*"),
+        ("query_scaling(2, 20)", "test_wrong.py::test_it: *takes sizes=(*) alone*"),
         ("query_scaling", "*a test of query_scaling takes the argument `size`"),
     ],
 )
