@@ -44,7 +44,8 @@ class CloneWhatIf:
             table = self._tables[schema, name]
             entries = self._entries(index, table)
             rows = table.rows or 0.0
-            estimated = index_size(index, table, entries / rows if entries is not None and rows > 0 else 1.0)
+            share = entries / rows if entries is not None and rows > 0 else 1.0
+            estimated = index_size(index, table, share, major=self._schema.server_version // 10000)
             level = btree_level(estimated.pages, _separator(index, table, entries if entries is not None else rows))
             return HypotheticalSize(estimated.pages, entries, level)
 

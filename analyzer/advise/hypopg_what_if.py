@@ -92,7 +92,8 @@ class HypopgWhatIf:
     def size_bytes(self, handle: str) -> int:
         """Estimated size of the index."""
         index = self._indexes[handle]
-        return index_size(index, self._tables[index.schema, index.table], 1.0).bytes
+        table = self._tables[index.schema, index.table]
+        return index_size(index, table, major=self._schema.server_version // 10000).bytes
 
     def plan(self, sql: str, handles: Collection[str] = (), without: Collection[str] = ()) -> Plan:
         """The plan with just these hypothetical indexes, and without these existing ones (schema.name)."""

@@ -5,13 +5,13 @@ checked against real builds; benchmarks/README.md states the errors found.
 """
 
 import math
-import re
 from dataclasses import dataclass, replace
 
-from ..schema import Column, Table
-from ..sql.tokens import names_in
-from .candidate_index import CandidateIndex, Key
+from ..schema import Table
+from .candidate_index import CandidateIndex
 from .distinct_keys import distinct_keys
+from .gin_elements import gin_elements
+from .key_width import MADE_RANGE, KeyWidth, key_width
 
 PAGE = 8192
 LEAF_ROOM = PAGE - 24 - 16 - PAGE * 10 // 100
@@ -25,28 +25,15 @@ GIN_LIST_MAX = 2_700
 """Bytes of the rows of one element that still stand beside it (a third of a page)."""
 ENTRY_ROOM = PAGE * 0.55
 """Bytes of a page of elements that are used after splits."""
-GIST_FILL, PLANE_FILL, SPGIST_FILL = 0.8, 0.6, 0.47
-"""Share of a page that is used after splits: ranges and networks in GiST, points and boxes in GiST, anything in SP-GiST (where
+GIST_FILL, PLANE_FILL, SPGIST_FILL = 0.7, 0.6, 0.47
+"""Share of a page that is used after splits: trigrams and networks in GiST, points and boxes in GiST, anything in SP-GiST (where
 values that come in order leave a third, and random ones two thirds)."""
+RANGE_FILL, SORTED_FILL, SORTED_RANGES = 0.5, 0.95, 18
+"""The same of ranges in GiST (0.45 where they come in order, 0.56 at random), and from 18 on, which sorts them before it builds."""
 BOX_BYTES = 32.0
 TRIGRAM_BYTES = 3.0
 """A leaf of gist_trgm_ops lists the different three-letter pieces of its value, about one for each letter and one more."""
 _PLANE = ("point", "box", "polygon", "circle")
-_FIXED_CAST = re.compile(r"::(?P<kind>int|float)(?P<bytes>[248])$")
-_MADE_RANGE = re.compile(r"(int4|int8|num|ts|tstz|date)range\(")
-_SUBSCRIPT = re.compile(r"\w+\['")
-"""`data['k']` of a document."""
-UNKNOWN_WIDTH = 16
-"""Bytes assumed for a key without statistics."""
-
-_FIXED: tuple[tuple[str, int, int], ...] = (
-    ("boolean", 1, 1), ('"char"', 1, 1), ("smallint", 2, 2), ("integer", 4, 4), ("bigint", 8, 8), ("real", 4, 4),
-    ("double precision", 8, 8), ("date", 4, 4), ("timestamp", 8, 8), ("time with", 12, 8), ("time", 8, 8),
-    ("interval", 16, 8), ("uuid", 16, 1), ("oid", 4, 4), ("money", 8, 8), ("macaddr8", 8, 4), ("macaddr", 6, 4),
-    ("point", 16, 8), ("box", 32, 8), ("name", 64, 1),
-)  # fmt: skip
-_NO_POSTING = ("numeric", "real", "double precision", "jsonb", "interval", "record", "money")
-"""Types whose equal values may differ in their bytes: B-trees on them are not deduplicated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +50,21 @@ class IndexSize:
         return self.pages * PAGE
 
 
-@dataclass(frozen=True, slots=True)
-class _Width:
-    """One attribute in an index tuple: average bytes, alignment, share of NULLs, whether B-trees may deduplicate it, and by
-    how many bytes its width varies."""
-
-    bytes: float
-    alignment: int
-    nulls: float
-    posting: bool
-    spread: float = 0.0
-
-
-def index_size(index: CandidateIndex, table: Table, share: float = 1.0) -> IndexSize:
-    """Size of the index once built. share: of the table's rows that a partial index keeps (0–1).
+def index_size(index: CandidateIndex, table: Table, share: float = 1.0, *, major: int = SORTED_RANGES) -> IndexSize:
+    """Size of the index once built. share: of the table's rows that a partial index keeps (0–1). major: of the server.
 
     A table without statistics (rows None) counts as its pages full of 100-byte rows.
     """
     rows = (table.rows if table.rows is not None else table.pages * PAGE / 100) * (share if index.predicate else 1.0)
-    estimate = {"btree": _btree, "hash": _hash, "gin": _gin, "brin": _brin}.get(index.method, _gist)
-    return estimate(index, table, max(rows, 0.0))
+    estimate = {"btree": _btree, "hash": _hash, "gin": _gin, "brin": _brin}.get(index.method)
+    return (
+        estimate(index, table, max(rows, 0.0)) if estimate is not None else _gist(index, table, max(rows, 0.0), major)
+    )
 
 
 def _btree(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
-    keys = [_width_of(key.column, key.expression, table) for key in index.keys]
-    included = [_width_of(name, "", table) for name in index.include]
+    keys = [key_width(key.column, key.expression, table) for key in index.keys]
+    included = [key_width(name, "", table) for name in index.include]
     entry = _entry_bytes(keys + included)
     if index.include or not all(key.posting for key in keys):
         leaf_bytes = rows * (entry + LINE_POINTER)
@@ -193,9 +170,7 @@ def _gin(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
     """
     pages, entries = 0.0, 0.0
     for key in index.keys:
-        column = table.column(key.column) if key.column is not None else None
-        width = _width_of(key.column, key.expression, table)
-        for total, distinct, key_bytes in _elements(column, key, table, width.bytes, rows):
+        for total, distinct, key_bytes in gin_elements(key, table, rows):
             distinct = max(1.0, min(distinct, total))
             gap = distinct / max(total, 1.0) * max(1.0, table.pages)
             # Pages between two rows decide what a step takes (ginpostinglist.c): seven bits a byte, eleven of them within the page.
@@ -210,43 +185,9 @@ def _gin(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
     return IndexSize(math.ceil(pages) + 2, 0, entries)
 
 
-def _elements(
-    column: Column | None, key: Key, table: Table, width: float, rows: float
-) -> list[tuple[float, float, float]]:
-    """Groups of elements: how many in all rows, how many different ones, bytes of one. Only of arrays statistics count them;
-    for others they are guessed from the width of the values and how many of those are different."""
-    type_ = column.type if column is not None else ""
-    different = min(rows, distinct_keys(table, (key.column or key.expression,), rows))
-    if key.operator_class and "trgm" in key.operator_class:
-        # Half of the pieces stand in most rows (names of domains, words that recur), the others are spread.
-        half = rows * max(1.0, width) / 2
-        return [(half, 8.0, 4.0), (half, min(8_000.0, 10 * math.sqrt(max(rows, 1.0))), 4.0)]
-    if type_.endswith("[]"):
-        each = _fixed(type_[:-2])
-        size = each[0] if each else 8.0
-        per_row = max(1.0, (width - 24) / (size + (0 if each else 4)))
-        if column is not None and column.elements is not None:
-            per_row = max(1.0, column.elements)
-        known = column.distinct_elements if column is not None else None
-        return [(rows * per_row, known if known is not None else different, size)]
-    if column is not None and column.values:
-        if key.operator_class == "jsonb_path_ops":
-            return [(rows * one.per_row, one.distinct, 4.0) for one in column.values]
-        return [(rows * one.per_row, one.distinct, one.bytes) for one in (*column.values, *column.names)]
-    if type_ == "tsvector" and column is not None and column.elements is not None:
-        return [(rows * column.elements, column.distinct_elements or 1.0, 8.0)]
-    if type_ == "jsonb":
-        # Keys and values that recur, beside the one that makes a document different.
-        per_row = max(1.0, width / 16)
-        return [(rows * per_row, different, 4.0 if key.operator_class == "jsonb_path_ops" else 10.0)]
-    # tsvector or to_tsvector(…): a lexeme for about fourteen bytes with its place, or for six bytes of text.
-    total = rows * max(1.0, width / (14 if type_ == "tsvector" else 6))
-    return [(total, 30 * math.sqrt(total) + 0.7 * different, 8.0)]
-
-
-def _gist(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
+def _gist(index: CandidateIndex, table: Table, rows: float, major: int) -> IndexSize:
     """GiST and SP-GiST: entries of the key's width, on pages as full as splits leave them. GiST keeps a point as a box."""
-    widths = [_width_of(key.column, key.expression, table) for key in index.keys]
+    widths = [key_width(key.column, key.expression, table) for key in index.keys]
     columns = [table.column(key.column) for key in index.keys if key.column is not None]
     geometry = any(column is not None and column.type.startswith(_PLANE) for column in columns)
     if geometry and index.method == "gist":
@@ -257,7 +198,12 @@ def _gist(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
         replace(one, bytes=TRIGRAM_BYTES * (one.bytes + 1) + 5, spread=TRIGRAM_BYTES * one.spread) if pieces else one
         for one, pieces in zip(widths, trigrams, strict=True)
     ]
+    types = [column.type for column in columns if column is not None]
     filled = SPGIST_FILL if index.method == "spgist" else PLANE_FILL if geometry else GIST_FILL
+    made = any(MADE_RANGE.search(key.expression.lower()) for key in index.keys)
+    if index.method == "gist" and (made or any(one.endswith("range") for one in types)):
+        several = any(one.endswith("multirange") for one in types)
+        filled = RANGE_FILL if several or major < SORTED_RANGES else SORTED_FILL
     entry = _entry_bytes(widths) + LINE_POINTER
     pages = level = max(1, math.ceil(rows * entry / ((PAGE - 40) * filled)))
     while level > 1:
@@ -269,14 +215,14 @@ def _gist(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
 def _brin(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
     """A summary of lowest and highest value for each 128 pages, beside the map of ranges and the metapage."""
     ranges = math.ceil(table.pages / 128)
-    widths = [_width_of(key.column, key.expression, table) for key in index.keys]
+    widths = [key_width(key.column, key.expression, table) for key in index.keys]
     summary = _aligned(5 + 3 + sum(2 * _aligned(one.bytes, one.alignment) for one in widths)) + LINE_POINTER
     return IndexSize(
         1 + math.ceil(ranges / 1360 or 1) + math.ceil(ranges * summary / (PAGE - 40) or 1), 0, float(ranges)
     )
 
 
-def _entry_bytes(widths: list[_Width]) -> float:
+def _entry_bytes(widths: list[KeyWidth]) -> float:
     """Bytes of one index tuple: header, null bitmap where there are NULLs, each value at its alignment, rounded to eight.
 
     Values of varying width are taken at five points around their average: rounding an average is not averaging the rounded.
@@ -286,7 +232,7 @@ def _entry_bytes(widths: list[_Width]) -> float:
     return sum(sizes) / len(sizes)
 
 
-def _entry_of(widths: list[_Width], more: float) -> float:
+def _entry_of(widths: list[KeyWidth], more: float) -> float:
     filled, shape, varying = 0.0, 1.0, sum(one.spread for one in widths) or 1.0
     for one in widths:
         filled = _aligned(filled, one.alignment) + max(1.0, one.bytes + more * one.spread / varying) * (1 - one.nulls)
@@ -298,50 +244,3 @@ def _entry_of(widths: list[_Width], more: float) -> float:
 
 def _aligned(count: float, to: int = 8) -> float:
     return math.ceil(count / to - 1e-9) * to
-
-
-def _width_of(name: str | None, expression: str, table: Table) -> _Width:
-    column = table.column(name) if name is not None else None
-    if column is None:
-        return _expression_width(expression, table)
-    nulls = min(max(column.null_fraction or 0.0, 0.0), 1.0)
-    posting = not column.type.startswith(_NO_POSTING) and not column.type.endswith(("[]", "range"))
-    if column.length is not None and column.length > 0:
-        return _Width(column.length, column.alignment or 1, nulls, posting)
-    if column.length is None and (fixed := _fixed(column.type)):
-        return _Width(fixed[0], fixed[1], nulls, posting)
-    padded = column.type.startswith("character(")
-    # PostgreSQL cuts the fraction off the average it keeps.
-    width = (column.average_width or UNKNOWN_WIDTH) + (0.0 if padded else 0.5)
-    # Values up to 126 bytes carry a header of one byte and need no alignment.
-    spread = 0.0 if padded else 2.0 if column.type.startswith("numeric") else width / 4
-    return _Width(width, 1 if width <= 126 else 4, nulls, posting, spread)
-
-
-def _expression_width(expression: str, table: Table) -> _Width:
-    lowered = expression.lower()
-    cast = _FIXED_CAST.search(lowered)
-    if cast is not None:
-        size = int(cast["bytes"])
-        return _Width(size, size, 0.0, cast["kind"] != "float")
-    if re.match(r"\(*\s*(date|cast\(.* as date)\b", lowered) or lowered.endswith("::date"):
-        return _Width(4, 4, 0.0, True)
-    if "date_trunc" in lowered or lowered.endswith(("::bigint", "::timestamp")):
-        return _Width(8, 8, 0.0, True)
-    if lowered.endswith(("::integer", "::int")) or re.fullmatch(r"length\([^()]*\)", lowered):
-        return _Width(4, 4, 0.0, True)
-    words = names_in(expression)
-    widths = [float(column.average_width or UNKNOWN_WIDTH) for column in table.columns if column.name in words]
-    if _MADE_RANGE.match(lowered) and widths:
-        # Both ends, the type's number and a byte of flags behind the header.
-        return _Width(sum(widths) * (2 if len(widths) == 1 else 1) + 6, 1, 0.0, False)
-    if widths and ("->" in expression or _SUBSCRIPT.match(expression)):
-        # One value out of a document.
-        return _Width(min(UNKNOWN_WIDTH, sum(widths)), 1, 0.0, True)
-    return _Width(sum(widths) or UNKNOWN_WIDTH, 1, 0.0, True)
-
-
-def _fixed(type_: str) -> tuple[int, int] | None:
-    if type_.endswith("[]"):
-        return None
-    return next(((length, alignment) for start, length, alignment in _FIXED if type_.startswith(start)), None)
