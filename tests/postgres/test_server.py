@@ -94,7 +94,7 @@ def test_a_killed_postmaster_is_noticed_and_can_be_restarted() -> None:
         pid = server.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while server.alive() and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not server.alive()
@@ -133,7 +133,7 @@ def test_kill_9_of_our_process_leaves_no_server_and_the_next_start_sweeps_its_di
     child.kill()
     child.wait()
     child.stdout.close()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while running(int(pid)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not running(int(pid))

@@ -97,7 +97,7 @@ def test_the_loop_of_a_server_is_no_loop_of_the_application() -> None:
 
     with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
         for _ in range(2):
-            with socket.create_connection(("127.0.0.1", server.server_address[1]), timeout=5):
+            with socket.create_connection(("127.0.0.1", server.server_address[1]), timeout=60):
                 server.handle_request()
     first, second = ([site[2].rpartition(".")[2] for site in one.sites] for one in found)
     assert first == second == ["handle"]
