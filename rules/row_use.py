@@ -7,7 +7,7 @@ from typing import Literal
 from ..analyzer.query import CallSite
 from .source import source_statement
 
-RowUse = Literal["first", "slice", "count", "exists", "one"]
+RowUse = Literal["first", "last", "slice", "count", "exists", "one", "first and count", "slice and count"]
 """one: a single row is taken, and more are refused."""
 
 _SENDS = frozenset("execute scalars scalar exec stream stream_scalars query".split())
@@ -119,13 +119,17 @@ def _named(target: ast.Name, parents: dict[ast.AST, ast.AST], around: ast.AST) -
             if not isinstance(node.ctx, ast.Load) or _is_moving_slice(node, target, parents):
                 return None
             uses.update(_climb(node, parents, around, deep=False))
-    if not uses or None in uses:
-        return None
-    order: tuple[RowUse, ...] = ("slice", "first", "one", "count", "exists")
-    for strongest in order:
-        if strongest in uses:
-            return strongest
-    return None
+    return _together(uses)
+
+
+def _together(uses: set[RowUse | None]) -> RowUse | None:
+    """What serves all of them; whether there are any rows shows in whatever else is fetched."""
+    several = uses - {"exists"} or uses
+    if len(several) == 1:
+        return several.pop()
+    if several == {"first", "count"}:
+        return "first and count"
+    return "slice and count" if several == {"slice", "count"} else None
 
 
 def _is_moving_slice(node: ast.Name, target: ast.Name, parents: dict[ast.AST, ast.AST]) -> bool:
@@ -154,6 +158,9 @@ def _subscript(index: ast.expr) -> RowUse | None:
     if isinstance(index, ast.Slice):
         upper = index.upper
         return None if upper is None or isinstance(upper, ast.UnaryOp) else "slice"
+    last = isinstance(index, ast.UnaryOp) and isinstance(index.op, ast.USub)
     if isinstance(index, ast.UnaryOp):
         index = index.operand
-    return "first" if isinstance(index, ast.Constant) and type(index.value) is int and index.value in (0, 1) else None
+    if not isinstance(index, ast.Constant) or type(index.value) is not int or index.value != int(last):
+        return None
+    return "last" if last else "first"

@@ -28,6 +28,18 @@ _WHAT: dict[RowUse, tuple[str, str]] = {
         "only the first is used",
         "Ask for one row",
     ),
+    "last": (
+        "only the last is used",
+        "Ask for one row",
+    ),
+    "first and count": (
+        "only the first and their number are used",
+        "Ask for one row, and let the database count",
+    ),
+    "slice and count": (
+        "only a slice of them and their number are used",
+        "Let the database cut the slice and count",
+    ),
     "slice": (
         "only a slice of them is used",
         "Let the database cut the slice",
@@ -135,11 +147,16 @@ def _instead(recorded: Recorded, execution: Execution, use: RowUse) -> str:
     statement, load = recorded.statement(execution), execution.orm
     scans = statement.scans if statement is not None else ()
     ordered = any(scan.order_by for scan in scans)
-    if use == "first":
-        return ".limit(1)" if ordered else ".limit(1)  # with .order_by(…), so that it is always the same one"
-    if use == "slice":
+    number = "; the number of rows by a query of its own" if use.endswith(" and count") else ""
+    if use == "last":
+        return ".limit(1)  # in the opposite order: .order_by(….desc())"
+    if use.startswith("first"):
+        order = "with .order_by(…), so that it is always the same one"
+        notes = [one for one in ("" if ordered else order, number.removeprefix("; ")) if one]
+        return f".limit(1)  # {'; '.join(notes)}" if notes else ".limit(1)"
+    if use.startswith("slice"):
         order = "" if ordered else ".order_by(…)"
-        return f"{order}.limit(size).offset(start)  # or a condition on the last key of the page before"
+        return f"{order}.limit(size).offset(start)  # or a condition on the last key of the page before{number}"
     entity = (load.entity if load is not None else None) or "…"
     whole = len(scans) == 1 and not scans[0].predicates and not scans[0].or_predicates
     aliased = load is not None and load.aliased

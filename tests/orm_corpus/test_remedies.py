@@ -100,6 +100,57 @@ def counted_by_exec(session: Session) -> None:
     print(len(db.exec(select(models.Entry)).all()))
 
 
+def last_of_all(session: Session) -> None:
+    print(session.scalars(select(models.Entry).order_by(models.Entry.id)).all()[-1].id)
+
+
+def first_and_number(session: Session) -> None:
+    entries = session.scalars(select(models.Entry).order_by(models.Entry.id)).all()
+    print(len(entries), entries[0].id)
+
+
+def slice_and_number(session: Session) -> None:
+    entries = session.scalars(select(models.Entry)).all()
+    print(len(entries), entries[10:20])
+
+
+def any_and_first(session: Session) -> None:
+    entries = session.scalars(select(models.Entry)).all()
+    if entries:
+        print(entries[0].id)
+
+
+@pytest.mark.parametrize(
+    ("run", "code"),
+    [
+        (last_of_all, ".limit(1)  # in the opposite order: .order_by(….desc())"),
+        (first_and_number, ".limit(1)  # the number of rows by a query of its own"),
+        (slice_and_number, ".order_by(…).limit(size).offset(start)  # or a condition on the last key of the page before; the number of rows by a query of its own"),
+        (any_and_first, ".limit(1)  # with .order_by(…), so that it is always the same one"),
+    ],
+)  # fmt: skip
+def test_what_is_told_of_rows_serves_all_that_is_done_with_them(
+    told: Callable[..., str], run: Callable[[Session], None], code: str
+) -> None:
+    assert told(run, "fetched-but-unused-rows") == code
+
+
+def second_of_all(session: Session) -> None:
+    print(session.scalars(select(models.Entry).order_by(models.Entry.id)).all()[1].id)
+
+
+def first_and_last(session: Session) -> None:
+    entries = session.scalars(select(models.Entry).order_by(models.Entry.id)).all()
+    print(entries[0].id, entries[-1].id)
+
+
+@pytest.mark.parametrize("run", [second_of_all, first_and_last])
+def test_rows_that_one_limit_does_not_give_are_left_alone(
+    library: Library, run: Callable[[Session], None], tmp_path: Path
+) -> None:
+    assert library.run(Scenario(run, "", "", "", False, False, False), "psycopg2", tmp_path) == []
+
+
 async def counted_in_a_lambda(session: AsyncSession) -> None:
     await session.run_sync(lambda inner: len(inner.scalars(select(models.Entry)).all()))
 
