@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SETTLES_S = 0.03
+SETTLES_S = 0.1
 """Time in which one signal reaches all of a group, and in which equal ones count as one: `timeout` sends to us and to the group."""
 END = signal.SIGVTALRM
 """Ends a witness that nothing else has ended. The first deadly signal that a process gets is the one that it dies of."""
