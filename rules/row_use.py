@@ -40,6 +40,30 @@ def by_legacy_query(place: CallSite) -> bool:
     return bool(called) and called <= {"query", *_LEGACY}
 
 
+def made_unique(place: CallSite) -> bool:
+    """Whether `.unique()` is called on the result there, or on the name that it is given."""
+    found = source_statement(place)
+    if found is None:
+        return False
+    statement, around = found
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    names = {target.id for target in targets if isinstance(target, ast.Name)}
+    called = [(node, statement) for node in ast.walk(statement)] + [(node, around) for node in ast.walk(around)]
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == "unique"
+        and (within is statement or _begins_with(node) in names)
+        for node, within in called
+    )
+
+
+def _begins_with(node: ast.AST) -> str | None:
+    """The name that a chain of calls begins with."""
+    while isinstance(node, ast.Attribute | ast.Call | ast.Await):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
 def _sending(statement: ast.stmt, line: int) -> list[ast.Call]:
     return list(_calls(statement, line, _SENDS)) or list(_calls(statement, line, _LEGACY))
 

@@ -14,7 +14,7 @@ from ..finding import Fact, Finding
 from ..option_codes import line_code
 from ..orm_rule import Claim, OrmRule, with_remedy
 from ..recorded import Recorded
-from ..row_use import RowUse, by_legacy_query, row_use
+from ..row_use import RowUse, by_legacy_query, made_unique, row_use
 from ..source import called_on
 
 MIN_ROWS = 10
@@ -166,8 +166,13 @@ def _instead(recorded: Recorded, execution: Execution, use: RowUse) -> str:
             distinct = "" if statement is not None and statement.distinct else ".distinct()"
             return f"query.order_by(None){distinct}.count()  # each {entity} once, as a legacy Query gives it"
         # Its rows are not those of one table: only the query itself says which they are.
-        counted = "select(func.count()).select_from(query.subquery())"
-        return f"{scalar}({counted if use == 'count' else 'select(query.exists())'})"
+        if use != "count":
+            return f"{scalar}(select(query.exists()))"
+        if execution.call_site is not None and made_unique(execution.call_site):
+            distinct = "" if statement is not None and statement.distinct else ".distinct()"
+            counted = f"select(func.count()).select_from(query.order_by(None){distinct}.subquery())"
+            return f"{scalar}({counted})  # each row once, as unique() gives it"
+        return f"{scalar}(select(func.count()).select_from(query.subquery()))"
     if use == "count":
         return f"{scalar}(select(func.count()).select_from({entity}){'' if whole else '.where(…)'})"
     return f"{scalar}(select(exists().{f'select_from({entity})' if whole else 'where(…)'}))"

@@ -324,6 +324,40 @@ def test_a_cast_stays_and_a_legacy_query_counts_each_instance_once(
     assert told(run, rule).partition("  #")[0] == code
 
 
+def authors_made_unique(session: Session) -> None:
+    print(len(session.scalars(select(models.Author).join(models.Author.books)).unique().all()))
+
+
+def authors_made_unique_by_name(session: Session) -> None:
+    found = session.scalars(select(models.Author).join(models.Author.books)).unique().all()
+    print(len(found))
+
+
+def authors_of_all_rows(session: Session) -> None:
+    print(len(session.scalars(select(models.Author).join(models.Author.books)).all()))
+    print(session.scalars(select(models.Author).limit(1)).unique().all())
+
+
+@pytest.mark.parametrize(
+    ("run", "query"),
+    [
+        (authors_made_unique, "query.order_by(None).distinct()"),
+        (authors_made_unique_by_name, "query.order_by(None).distinct()"),
+        (authors_of_all_rows, "query"),
+    ],
+)
+def test_unique_rows_are_counted_once(
+    told: Callable[..., str], library: Library, run: Callable[[Session], None], query: str
+) -> None:
+    code = told(run, "fetched-but-unused-rows").partition("  #")[0]
+    assert code == f"session.scalar(select(func.count()).select_from({query}.subquery()))"
+    asked = select(models.Author).join(models.Author.books).order_by(models.Book.id)
+    with Session(library.engines["psycopg2"]) as session:
+        rows = session.scalars(asked)
+        expected = len(rows.all() if query == "query" else rows.unique().all())
+        assert eval(code, {"session": session, "select": select, "func": func, "query": asked}) == expected
+
+
 def test_what_a_legacy_query_is_told_counts_what_its_length_is(library: Library) -> None:
     with Session(library.engines["psycopg2"]) as session:
         query = session.query(models.Author).join(models.Author.books).order_by(models.Book.id)
