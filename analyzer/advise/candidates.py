@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ..schema import Schema, Table
-from ..sql.predicates import CONVERTED, SAME_ROW, VOLATILE
+from ..sql.predicates import CONVERTED, PARAMETRIC, SAME_ROW, VOLATILE
 from ..sql.statement import Predicate, TableScan
 from .candidate_duplicates import already_there, collated, conditions, unique_lookup
 from .candidate_index import CandidateIndex
@@ -126,6 +126,8 @@ def _obstacle(predicate: Predicate, table: Table, schema: Schema) -> str | None:
             "IS NOT DISTINCT FROM": "IS NOT DISTINCT FROM uses no index: write =, and IS NULL where that is meant",
             SAME_ROW: "it compares two columns of the same row: every row has to be looked at",
             VOLATILE: "its value changes from row to row (random() and the like): every row has to be looked at",
+            PARAMETRIC: "its expression holds a parameter where an index needs a constant (pg_stat_statements writes all of them "
+            "so): give a journal or a .sql file with the statement as it is sent",
             CONVERTED: "the other side's type makes PostgreSQL convert the column: give a value of the column's own type",
         }.get(predicate.operator)
     if predicate.column is None:

@@ -14,6 +14,7 @@ Found = tuple[Occurrence, Predicate]
 SAME_ROW = "compared with its own row"
 VOLATILE = "compared with a value that changes from row to row"
 CONVERTED = "converted to the other side's type"
+PARAMETRIC = "an expression with a parameter in it"
 """In place of an operator: why the comparison can use no index."""
 
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "@>": "<@", "<@": "@>", "<<": ">>", ">>": "<<",
@@ -201,7 +202,12 @@ def _two_sided(left: Node, right: Node, name: str, node: Node, *, similar: bool 
             yield from _made(side, "SIMILAR TO" if similar else _NAMES.get(sign, sign), form, value)
             yielded = True
     if not yielded:
-        yield from _other(node, name)
+        yield from _other(node, PARAMETRIC if known is not None and any(map(_parametric, (left, right))) else name)
+
+
+def _parametric(side: Node) -> bool:
+    """Whether an index could hold it, were its parameters constants: `doc ->> $1`."""
+    return len(occurrences(side)) == 1 and any("ParamRef" in one for one in walk(side))
 
 
 def _pattern_kind(name: str, value: Node) -> PredicateKind:
