@@ -18,6 +18,8 @@ _BUILDERS = frozenset("where filter filter_by order_by options join outerjoin di
 """Methods of the legacy Query, which is executed at the end of the chain."""
 _FIRST = frozenset("first fetchone scalar".split())
 _ONE = frozenset("one one_or_none scalar_one scalar_one_or_none".split())
+_ALL_NAMES = frozenset(("locals", "vars", "eval", "exec"))
+"""Functions that may use any name of the function that calls them."""
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -139,6 +141,10 @@ def _named(target: ast.Name, parents: dict[ast.AST, ast.AST], around: ast.AST) -
     """What all uses of the variable in its function come to."""
     uses: set[RowUse | None] = set()
     for node in ast.walk(around):
+        if isinstance(node, ast.Global | ast.Nonlocal) and target.id in node.names:
+            return None
+        if isinstance(node, ast.Name) and node.id in _ALL_NAMES:
+            return None
         if isinstance(node, ast.Name) and node.id == target.id and node is not target:
             if not isinstance(node.ctx, ast.Load) or _is_moving_slice(node, target, parents):
                 return None

@@ -144,8 +144,23 @@ def first_and_last(session: Session) -> None:
     print(entries[0].id, entries[-1].id)
 
 
-@pytest.mark.parametrize("run", [second_of_all, first_and_last])
-def test_rows_that_one_limit_does_not_give_are_left_alone(
+def kept_for_others(session: Session) -> None:
+    global kept
+    kept = session.scalars(select(models.Entry)).all()
+    print(len(kept))
+
+
+kept: Any = []
+
+
+def handed_on_by_their_names(session: Session) -> dict[str, Any]:
+    entries = session.scalars(select(models.Entry)).all()
+    print(len(entries))
+    return locals()
+
+
+@pytest.mark.parametrize("run", [second_of_all, first_and_last, kept_for_others, handed_on_by_their_names])
+def test_rows_that_are_used_otherwise_are_left_alone(
     library: Library, run: Callable[[Session], None], tmp_path: Path
 ) -> None:
     assert library.run(Scenario(run, "", "", "", False, False, False), "psycopg2", tmp_path) == []
