@@ -102,7 +102,8 @@ def advice_report(
         for query in queries
         if after_key(query.fingerprint) in plans
     }
-    scans = kept_scans(after, statements, door.schema, pool, selection.rejected)
+    assumed = {query.fingerprint for query in queries if query.assumed}
+    scans = kept_scans(after, statements, door.schema, pool, selection.rejected, assumed)
     texts = {query.fingerprint: query.texts[0][0] for query in queries}
     case = Case(
         workload,

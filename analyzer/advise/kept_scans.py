@@ -1,6 +1,6 @@
 """Why each sequential scan that stays, stays."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from ..plan import Plan, PlanNode
 from ..recommendation import Alternative
@@ -18,6 +18,9 @@ MIN_ROWS = 1_000
 """Below this many rows reading a table whole takes well under a millisecond."""
 MIN_SHARE = 0.05
 """Of the query's cost: below it nobody asks."""
+KEEPS = "the condition keeps"
+"""How a reason begins that hangs on the values."""
+OTHER_VALUES = "give a journal or a .sql file with the values that are usual, where those keep fewer"
 ADVISING = ("write ", "give ", "name ", "use ")
 """How the second half of an obstacle begins where it says what to do."""
 
@@ -28,8 +31,10 @@ def kept_scans(
     schema: Schema,
     pool: CandidatePool,
     rejected: tuple[Alternative, ...],
+    assumed: Collection[str] = (),
 ) -> tuple[KeptScan, ...]:
-    """One entry for each query and table, most expensive scan first within the query. plans: those afterwards."""
+    """One entry for each query and table, most expensive scan first within the query. plans: those afterwards. assumed: queries
+    whose values nobody recorded."""
     found: list[KeptScan] = []
     for fingerprint, plan in plans.items():
         statement = statements.get(fingerprint)
@@ -50,6 +55,8 @@ def kept_scans(
                 reason, remedy = f"the statement was not taken apart: {statement.problem}", ""
             else:
                 reason, remedy = _reason(fingerprint, node, table, scans, rows, pool, rejected)
+                if fingerprint in assumed and reason.startswith(KEEPS):
+                    reason, remedy = f"{reason}, with values assumed", remedy or OTHER_VALUES
             found.append(KeptScan(fingerprint, table.schema, table.name, rows, round(share, 4), reason, remedy))
     return tuple(found)
 
@@ -108,7 +115,7 @@ def _reason(
     if share > 0.1:
         if any(not one.join for scan in scans for one in scan.predicates) or any(scan.or_branches for scan in scans):
             return (
-                f"the condition keeps ≈ {share:.0%} of the rows: so many single visits cost more than reading all",
+                f"{KEEPS} ≈ {share:.0%} of the rows: so many single visits cost more than reading all",
                 "",
             )
         return (

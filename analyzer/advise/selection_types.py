@@ -9,11 +9,13 @@ from .candidate_index import CandidateIndex
 @dataclass(frozen=True, slots=True)
 class WeightedQuery:
     """A query group as selection sees it. texts: statements with values in place, each with its share of the calls; shares
-    add up to 1. calls: executions of the whole group in the recorded interval, at least 1."""
+    add up to 1. calls: executions of the whole group in the recorded interval, at least 1. assumed: whether the values are not
+    recorded ones."""
 
     fingerprint: str
     texts: tuple[tuple[str, float], ...]
     calls: float
+    assumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ..errors import StatementError
 from ..postgres.explain import Explainer
 from ..postgres.outcome import ConnectionLost
+from ..sql.placeholders import has_placeholders
 from ..workload import ParameterSample, QueryGroup, Skipped, Workload
 from .selection_types import WeightedQuery
 
@@ -36,8 +37,14 @@ def weighted_queries(
         else:
             shares = _shares(group, len(texts), counted)
             weighed = tuple((text, share) for (text, _), share in zip(texts, shares, strict=True))
-            found.append(WeightedQuery(group.fingerprint, weighed, float(max(group.calls, 1))))
+            found.append(WeightedQuery(group.fingerprint, weighed, float(max(group.calls, 1)), _assumed(group)))
     return tuple(found), tuple(skipped)
+
+
+def _assumed(group: QueryGroup) -> bool:
+    if any(sample.values for sample in group.samples):
+        return False
+    return has_placeholders(group.samples[0].sql if group.samples else group.text)
 
 
 def _counted(workload: Workload) -> Counter[tuple[str, str]]:

@@ -110,6 +110,20 @@ def test_a_scan_without_a_condition_of_its_own_is_told_as_what_it_is(
     assert scan.reason.startswith(reason)
 
 
+@pytest.mark.parametrize(("value", "told"), [("$1", True), ("10", False)])
+def test_what_a_scan_keeps_of_values_that_nobody_recorded_is_called_assumed(
+    url: str, tmp_path: Path, value: str, told: bool
+) -> None:
+    report = advise(
+        AdviceRequest(files=written(tmp_path, f"SELECT * FROM deeds WHERE id > {value};\n"), url=url, curve=False)
+    )
+    assert report.index_plan is not None
+    (scan,) = report.index_plan.kept_scans
+    assert scan.reason.startswith("the condition keeps")
+    assert scan.reason.endswith(", with values assumed") == told
+    assert ("a journal or a .sql file" in scan.remedy) == told
+
+
 def test_a_limit_is_the_reason_also_where_little_is_at_stake(url: str, tmp_path: Path) -> None:
     files = written(
         tmp_path,
