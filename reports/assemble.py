@@ -1,6 +1,7 @@
 """Case, findings and recommendations → Report."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from ..analyzer.postgres.plan_text import described, hide_literals
 from ..analyzer.recommendation import Alternative, Recommendation
 from ..analyzer.sql.parse import NO_QUERY, format_sql
 from ..analyzer.sql.statement import Statement
-from ..analyzer.workload import QueryGroup, Skipped
+from ..analyzer.workload import Execution, QueryGroup, Skipped
 from ..rules.finding import Finding, LookedAt
 from ..rules.rule import Case, all_rules
 from .numbers import plural
@@ -92,7 +93,7 @@ def assemble(
         ),
         plans=dict(sorted(shown.items())),
         looked_at=tuple(sorted(looked_at, key=repr)),
-        skipped=(*skipped, *workload.skipped, *unexplained, *unread),
+        skipped=(*skipped, *workload.skipped, *unexplained, *unread, *_uncounted(case)),
         rules=tuple(RulePage(rule.name, rule.code, rule.page) for rule in all_rules() if rule.name in rules),
         examined=_examined(case),
         index_plan=index_plan,
@@ -181,6 +182,30 @@ def _unread(case: Case) -> list[Skipped]:
         kinds = ", ".join(sorted({kind for kind in others if kind}))
         unread.append(Skipped(plural(len(others), "statement"), f"not analysed: no queries ({kinds})"))
     return unread
+
+
+def _uncounted(case: Case) -> list[Skipped]:
+    """SELECTs whose rows nobody has counted, nor the instances that came of them, by driver."""
+    workload = case.workload
+    failed = {group.fingerprint for group in workload.groups if group.errors}
+    selects = {name for name, one in case.statements.items() if one.kind == "SELECT" and one.scans} - failed
+    loaded = {use.origin for use in workload.uses}
+    drivers = Counter(
+        one.driver
+        for one in workload.executions
+        if one.rows is None and one.fingerprint in selects and (one.call_site not in loaded or _multiplies(one))
+    )
+    deep = "" if workload.uses else "; recorded with --deep, instances are counted instead"
+    return [
+        Skipped(f"rows of {plural(count, 'execution')}", f"the driver {driver} does not tell how many{deep}")
+        for driver, count in sorted(drivers.items())
+        if driver
+    ]
+
+
+def _multiplies(execution: Execution) -> bool:
+    """Whether instances do not tell of its rows: joined collections repeat them."""
+    return execution.orm is not None and any(option.startswith("joined ") for option in execution.orm.options)
 
 
 def _is_no_query(statement: Statement | None) -> bool:

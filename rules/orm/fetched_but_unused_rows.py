@@ -57,6 +57,10 @@ _WHAT: dict[RowUse, tuple[str, str]] = {
 _SENDS = ("scalars", "execute", "exec", "scalar", "query")
 
 
+Counted = tuple[Execution, int]
+"""An execution with the number of its rows."""
+
+
 class FetchedButUnusedRows(OrmRule):
     """A query fetches many rows, and the code uses the first of them, a slice, or only their number.
 
@@ -65,7 +69,8 @@ class FetchedButUnusedRows(OrmRule):
     instance of each. `limit`, `count` and `exists` leave the rows where they are.
 
     What is used is read from the source line where it is at hand and says so without doubt; recordings made with `--deep`
-    count the instances that were read.
+    count the instances that were read. Drivers that do not tell how many rows a SELECT has given, such as SQLite's, need
+    `--deep`.
 
     ## Setup
     ```python
@@ -100,19 +105,21 @@ class FetchedButUnusedRows(OrmRule):
 
     def look(self, recorded: Recorded) -> Iterator[Claim]:
         """Queries without LIMIT: by the source around them, else by the counts of reads."""
-        places: defaultdict[CallSite, list[Execution]] = defaultdict(list)
+        uses = {one.use.origin: one for one in entity_uses(recorded) if not one.use.path}
+        places: defaultdict[CallSite, list[Counted]] = defaultdict(list)
         for execution in recorded.executions:
             statement = asked_for(recorded, execution) if recorded.free(execution) else None
             if statement is None or statement.limited or (statement.aggregated and not statement.grouped):
                 continue
-            if execution.call_site is not None and (_count(execution) or 0) >= MIN_ROWS:
-                places[execution.call_site].append(execution)
-        uses = {one.use.origin: one for one in entity_uses(recorded) if not one.use.path}
-        for place, executions in places.items():
+            place = execution.call_site
+            if place is not None and (count := _count(execution, uses.get(place)) or 0) >= MIN_ROWS:
+                places[place].append((execution, count))
+        for place, counted in places.items():
+            executions = [execution for execution, _ in counted]
             use = row_use(place)
             if use in _WHAT:
                 text = _instead(recorded, executions[0], use)
-                yield Claim(self._finding(executions, place, (*_WHAT[use], text), 1.0), executions)
+                yield Claim(self._finding(counted, place, (*_WHAT[use], text), 1.0), executions)
             elif place in uses and _unread(uses[place]):
                 one = uses[place].use
                 what = (
@@ -120,14 +127,13 @@ class FetchedButUnusedRows(OrmRule):
                     "Ask for the rows that are used",
                     ".where(…).limit(…)",
                 )
-                yield Claim(self._finding(executions, place, what, one.touched / one.executions), executions)
+                yield Claim(self._finding(counted, place, what, one.touched / one.executions), executions)
 
-    def _finding(
-        self, executions: Sequence[Execution], place: CallSite, what: tuple[str, str, str], used: float
-    ) -> Finding:
-        worst = max(_count(one) or 0 for one in executions)
-        rows = sum(_count(one) or 0 for one in executions)
-        saves = sum(one.duration_ms * max(0.0, 1 - used / (_count(one) or 1)) for one in executions)
+    def _finding(self, counted: Sequence[Counted], place: CallSite, what: tuple[str, str, str], used: float) -> Finding:
+        executions = [execution for execution, _ in counted]
+        worst = max(count for _, count in counted)
+        rows = sum(count for _, count in counted)
+        saves = sum(execution.duration_ms * max(0.0, 1 - used / count) for execution, count in counted)
         finding = self.finding(
             executions, place, "rows",
             f"{worst} rows are fetched, and {what[0]}.",
@@ -138,7 +144,7 @@ class FetchedButUnusedRows(OrmRule):
         return with_remedy(
             finding, what[1], "Rows that are not sent cost neither the server nor the client anything.", codes,
             before=None, after=None, saves_ms=saves, rows=(float(worst), max(1.0, used)),
-            how="rows counted in the recording; time is taken to be in proportion to rows",
+            how="rows, or instances where the driver tells of none, counted in the recording; time is taken to be in proportion to rows",
         )  # fmt: skip
 
 
@@ -193,11 +199,14 @@ def _is_plain(statement: Statement) -> bool:
     )
 
 
-def _count(execution: Execution) -> int | None:
-    """Rows, or root entities where joined collections repeat them; None when these are not known."""
+def _count(execution: Execution, at: UseAtQuery | None) -> int | None:
+    """Rows, or root entities where joined collections repeat them, or where the driver tells of none how many instances its line
+    has loaded on average; None when these are not known."""
     load = execution.orm
     if load is not None and any(option.startswith(("joined ", "contains ")) for option in load.options):
         return load.roots
+    if execution.rows is None and at is not None:
+        return round(at.use.instances / max(1, at.use.executions))
     return execution.rows
 
 
