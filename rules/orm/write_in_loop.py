@@ -1,5 +1,6 @@
 """write-in-loop."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -14,6 +15,7 @@ from ..source import called_on
 
 MIN_WRITES = 5
 """Writes of one row each from one line; a flush counts as one, however many rows it writes."""
+_MORE = re.compile(r"\b(on\s+conflict|returning|select)\b", re.IGNORECASE)
 
 
 class WriteInLoop(OrmRule):
@@ -107,7 +109,9 @@ class WriteInLoop(OrmRule):
             text = f"{added}{waits}{session}.flush()  # once, after the loop"
         elif kind == "INSERT":
             execute = f"{waits}{called_on(place, ('execute',), 'connection')}.execute"
-            text = f"{execute}(insert(table), rows)  # a list of dictionaries: one executemany"
+            # What is done at a conflict, and what is given back, stands in the statement itself.
+            inserted = "statement" if _MORE.search(recorded.groups[worst[0].fingerprint].text) else "insert(table)"
+            text = f"{execute}({inserted}, rows)  # a list of dictionaries: one executemany"
         else:
             # A session takes no list for an UPDATE with conditions, nor for a DELETE.
             text = (
@@ -116,7 +120,8 @@ class WriteInLoop(OrmRule):
         total = finding.at_stake_ms or 0.0
         return with_remedy(
             finding, f"Write the rows of {table} together",
-            "The rows are gathered in the loop and written after it.",
+            "The rows are gathered in the loop and written after it."
+            + (" New keys are known only then: what needs one is linked by a relationship, or made after it." if flushed and kind == "INSERT" else ""),
             [Code("After the loop", "python", text)], before=times, after=1,
             saves_ms=total - total * len(found) / max(1, sum(map(_times, found))),
         )  # fmt: skip

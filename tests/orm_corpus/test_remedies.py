@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import String, cast, func, select, union_all
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, aliased, selectinload, sessionmaker
 
@@ -71,6 +72,31 @@ def test_a_column_is_called_by_its_attribute(
     told: Callable[..., str], run: Callable[[Session], None], code: str
 ) -> None:
     assert told(run, "repeated-query") == code
+
+
+def inserted_unless_there(session: Session) -> None:
+    for number in range(1_000, 1_006):
+        statement = insert(models.Job).values(id=number).on_conflict_do_nothing()
+        session.execute(statement)
+
+
+def test_a_statement_that_says_more_than_insert_is_kept(told: Callable[..., str]) -> None:
+    assert told(inserted_unless_there, "write-in-loop").startswith("session.execute(statement, rows)  # ")
+
+
+def flushed_for_its_key(session: Session) -> None:
+    for number in range(1_000, 1_006):
+        job = models.Job(id=number)
+        session.add(job)
+        session.flush()
+        print(job.id)
+
+
+def test_new_keys_are_said_to_be_known_after_the_one_flush(library: Library, tmp_path: Path) -> None:
+    scenario = Scenario(flushed_for_its_key, "write-in-loop", "", "", False, False, False)
+    (finding,) = library.run(scenario, "psycopg2", tmp_path)
+    assert finding.remedy is not None
+    assert finding.remedy.reason.endswith("what needs one is linked by a relationship, or made after it.")
 
 
 async def flushed_in_run_sync(session: AsyncSession) -> None:
