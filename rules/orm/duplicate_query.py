@@ -17,6 +17,7 @@ from ..awaits import awaits
 from ..finding import Fact, Finding, LookedAt, Subject
 from ..orm_rule import Claim, OrmRule, callers, sites, with_remedy
 from ..recorded import Recorded, loop_key
+from ..row_use import by_legacy_query, made_unique
 from ..source import called_on, source_line
 
 MIN_REPEATS = 3
@@ -24,6 +25,7 @@ MIN_PLACES = 2
 """From different lines of one marked unit of work, two are enough."""
 MIN_PAUSE_S = 0.05
 """Between executions of one line that polls; a loop that computes pauses less."""
+_ONCE = "once, before the loop or the calls that need it"
 _VOLATILE = re.compile(
     r"\b(nextval|currval|lastval|setval|random|clock_timestamp|statement_timestamp|timeofday|gen_random_uuid|pg_\w+)\s*\(",
     re.IGNORECASE,
@@ -128,7 +130,7 @@ class DuplicateQuery(OrmRule):
         waits = "await " if awaits(worst[0]) else ""
         place = worst[0].call_site
         line = source_line(place) if place is not None else ""
-        session = called_on(place, ("get", "execute", "exec", "scalars", "scalar"), "session")
+        session = called_on(place, ("get", "execute", "exec", "scalars", "scalar", "query"), "session")
         options = ", options=[…]" if load is not None and load.options else ""
         if load is not None and load.kind == "get":
             found = f"{waits}{session}.get({load.entity or '…'}, key{options})"
@@ -140,13 +142,17 @@ class DuplicateQuery(OrmRule):
             and _by_key(recorded.statement(worst[0]), worst[0], load)
         ):
             text = f"{waits}{session}.get({load.entity}, key{options})  # asks the session before the database"
+        elif place is not None and by_legacy_query(place):
+            counted = ".count()" in line
+            text = f"{'value' if counted else 'rows'} = query.{'count' if counted else 'all'}()  # {_ONCE}"
         elif f"{session}.scalar(" in line:
-            text = f"value = {waits}{session}.scalar(query)  # once, before the loop or the calls that need it"
+            text = f"value = {waits}{session}.scalar(query)  # {_ONCE}"
         else:
             method = next((one for one in ("scalars", "exec") if f"{session}.{one}(" in line), "execute")
             sent = f"{waits}{session}.{method}(query)"
             rows = f"({sent})" if waits else sent
-            text = f"rows = {rows}.all()  # once, before the loop or the calls that need it"
+            unique = ".unique()" if place is not None and made_unique(place) else ""
+            text = f"rows = {rows}{unique}.all()  # {_ONCE}"
         first = f"At the first of them, {sites(worst[:1])}" if places > 1 else "At the first of them"
         return with_remedy(
             finding, "Ask once and pass the result on",

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import String, cast, func, select, union_all
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session, aliased, selectinload, sessionmaker
+from sqlalchemy.orm import Session, aliased, joinedload, selectinload, sessionmaker
 
 from . import models
 from .labels import Scenario
@@ -255,6 +255,27 @@ def entries_again_by_exec(session: Session) -> None:
         db.exec(select(models.Entry).where(models.Entry.amount > 3)).all()
 
 
+def joined_again(session: Session) -> None:
+    for _ in range(4):
+        session.scalars(select(models.Author).options(joinedload(models.Author.books))).unique().all()
+
+
+def legacy_again(session: Session) -> None:
+    for _ in range(4):
+        session.query(models.Entry).filter(models.Entry.amount > 3).all()
+
+
+def legacy_counted_again(session: Session) -> None:
+    for _ in range(4):
+        session.query(models.Entry).count()
+
+
+def legacy_by_key_again(session: Session) -> None:
+    db = session
+    for _ in range(4):
+        db.query(models.Author).filter(models.Author.id == 1).one()
+
+
 async def rows_again(session: AsyncSession) -> None:
     for _ in range(4):
         (await session.execute(select(models.Entry.id, models.Entry.label))).all()
@@ -264,6 +285,10 @@ async def rows_again(session: AsyncSession) -> None:
     ("run", "code"),
     [
         (one_with_books, "session.get(Author, key, options=[…])"),
+        (joined_again, "rows = session.scalars(query).unique().all()"),
+        (legacy_again, "rows = query.all()"),
+        (legacy_counted_again, "value = query.count()"),
+        (legacy_by_key_again, "db.get(Author, key)"),
         (entries_again_by_exec, "rows = db.exec(query).all()"),
         (entries_again, "rows = session.scalars(query).all()"),
         (rows_again, "rows = (await session.execute(query)).all()"),
