@@ -214,8 +214,11 @@ class ColumnLoadInLoop(OrmRule):
         begin, end = (f"(await {session}.scalars(", "))") if awaits(executions[0]) else (f"{session}.scalars(", ")")
         named = ", ".join(f"{entity}.{key}" for key in keys or ("id",))
         named = f"tuple_({named})" if len(keys) > 1 else named
+        statement = recorded.statement(executions[0])
+        locks = statement is not None and any(scan.locks for scan in statement.scans)
+        lock = ".order_by(…).with_for_update()" if locks else ""
         text = (
-            f"{begin}\n    select({entity}).where({named}.in_(ids)),\n"
+            f"{begin}\n    select({entity}).where({named}.in_(ids)){lock},\n"
             f'    execution_options={{"populate_existing": True}},\n{end}.all()'
         )
         mean = (finding.at_stake_ms or 0.0) / count

@@ -464,6 +464,15 @@ def test_rounds_of_which_one_part_stays_are_counted_so(library: Library, tmp_pat
     assert (evidence.before.queries, evidence.after.queries) == (12, 7)
 
 
+def entries_locked_again(session: Session) -> None:
+    for entry in session.scalars(select(models.Entry).limit(6)).all():
+        session.refresh(entry, with_for_update=True)
+
+
+def test_rows_that_are_locked_are_locked_by_the_one_query(told: Callable[..., str]) -> None:
+    assert "in_(ids)).order_by(…).with_for_update()," in told(entries_locked_again, "column-load-in-loop")
+
+
 @pytest.mark.parametrize(
     ("name", "code"),
     [
