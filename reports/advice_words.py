@@ -28,7 +28,9 @@ def plan_headline(plan: IndexPlan) -> str:
             return f"No index for the {examined} examined was found in the time that was given: allow more with --max-seconds.{gone}"
         allowed = " that the limits allow" if limits(plan) else ""
         return f"Nothing to add: no index{allowed} would make the {examined} examined markedly cheaper.{gone}"
+    ran = 0
     if plan.ms_before and plan.ms_after is not None:
+        ran = sum(one.ms_before is not None for one in plan.queries)
         change = f"{duration(plan.ms_before)} → {duration(plan.ms_after)} of measured time"
         change += f", {factor(plan.ms_before, plan.ms_after)}" if factor(plan.ms_before, plan.ms_after) else ""
     else:
@@ -39,7 +41,8 @@ def plan_headline(plan: IndexPlan) -> str:
             return f"{added}: none of the {examined} becomes cheaper.{gone[:-1]} ({freed}).{stopped}"
         change = f"planned cost falls to {figure(100 * left)} % of today's, {factor(plan.cost_before, plan.cost_after)}"
     about = "" if plan.ms_before else "≈ "
-    return f"Add {plural(len(plan.indexes), 'index', 'indexes')} ({about}{size(plan.size_bytes)}): {change}, over {examined}.{gone}{stopped}"
+    over = examined if ran in (0, len(plan.queries)) else f"the {ran} of {examined} that could be run"
+    return f"Add {plural(len(plan.indexes), 'index', 'indexes')} ({about}{size(plan.size_bytes)}): {change}, over {over}.{gone}{stopped}"
 
 
 def shortly(unproven: str) -> str:

@@ -31,6 +31,7 @@ from queryproof.analyzer.postgres.explain import Explainer
 from queryproof.analyzer.postgres.leftovers import TRIAL_PREFIX
 from queryproof.analyzer.postgres.server import Server
 from queryproof.cli import main
+from queryproof.reports.advice_words import plan_headline
 from queryproof.reports.json_report import to_json
 
 from .things import GOOD, QUERY, USELESS, USELESS_TOO, WORD, ToldRuns, left_behind, quiet, terminate
@@ -213,6 +214,17 @@ def test_an_index_for_a_write_stays_and_says_that_it_is_planned(
     assert any("none of its queries could be run" in one.reason for one in report.skipped)
     # An option of other commands.
     assert b"--analyze" not in to_json(report)
+    assert left_behind(things_root) == []
+
+
+def test_the_headline_counts_the_queries_that_were_run(
+    things_root: Connection, server: Server, things: str, tmp_path: Path
+) -> None:
+    (tmp_path / "q.sql").write_text(f"{QUERY};\nSELECT id FROM things WHERE a = 78 FOR UPDATE;\n")
+    report = advise(AdviceRequest(files=(tmp_path / "q.sql",), url=server.url(things, "app"), prove="measure"))
+    assert report.index_plan is not None
+    assert "of measured time" in plan_headline(report.index_plan)
+    assert "over the 1 of 2 queries that could be run" in plan_headline(report.index_plan)
     assert left_behind(things_root) == []
 
 
