@@ -161,7 +161,8 @@ def _what_stays(statement: Statement, load: OrmLoad, *, joined: bool, rest: bool
     """A remark on what the query has besides the changed condition; Session.get has nothing but options."""
     built = load.kind != "get"
     stays = "its other conditions stay" if built and rest else ""
-    if load.options or (built and (joined or statement.distinct or statement.grouped)):
+    ordered = any(scan.order_by for scan in statement.scans)
+    if load.options or (built and (joined or ordered or statement.distinct or statement.grouped)):
         stays = "all else that it asks for stays"
     limit = _NO_LIMIT if built and statement.limited else ""
     return f"  # {', '.join(filter(None, (stays, limit)))}" if stays or limit else ""

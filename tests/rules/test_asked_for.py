@@ -28,6 +28,7 @@ def test_first_rows_are_asked_for_value_by_value(sql: str, expected: str) -> Non
     [
         ("SELECT book.id, book.title, book.author_id FROM book WHERE book.author_id = $1", "select(Book).where(Book.author_id.in_(values))"),
         ("SELECT id, title FROM book WHERE name = $1 LIMIT 3", "select(Book).where(Book.name.in_(values))  # but no limit: of each value keep as many as before"),
+        ("SELECT id, title FROM book WHERE name = $1 ORDER BY title", "select(Book).where(Book.name.in_(values))  # all else that it asks for stays"),
         ("SELECT id, title FROM book WHERE name = $1", "select(Book).where(Book.name.in_(values))"),
         ("SELECT book.id, book.title FROM book JOIN author ON author.id = book.author_id WHERE author.name = $1", "WHERE author.name = ANY(:values)"),
         ("SELECT book.id, book.title FROM author JOIN book ON author.id = book.author_id WHERE book.title = $1", "select(Book).where(Book.title.in_(values))  # all else that it asks for stays"),
