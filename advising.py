@@ -154,7 +154,7 @@ def _planned(
         workload=workload, statements=statements, queries=queries, door=door, pool=pool, selection=selection,
         today=today, planned=planned, measured=measured, constraints=request.constraints,
         definitions=existing_definitions(door.reopen, selection.dropped),
-        skipped=(*unbound, *unplanned, *door.left_out), show_parameters=request.show_parameters,
+        skipped=(*door.left_out, *unbound, *unplanned), show_parameters=request.show_parameters,
     )  # fmt: skip
 
 
@@ -249,7 +249,7 @@ def _estimated(
     case = Case(workload, statements, plans, door.schema)
     answers = answer(case, [one for one in judge(case)[0] if one.rule == INDEX_RULE], [], None, progress)
     return assemble(
-        case, answers.findings, answers.recommendations, answers.looked_at, answers.plans, (*unbound, *door.left_out),
+        case, answers.findings, answers.recommendations, answers.looked_at, answers.plans, (*door.left_out, *unbound),
         show_parameters=request.show_parameters,
     )  # fmt: skip
 

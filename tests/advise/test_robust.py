@@ -97,7 +97,10 @@ def test_what_was_left_out_is_said(report: Report) -> None:
         "public.hidden: the role may not read it", "public.crowd_1: the role may not read it", "grammar does not", "longer than",
     ):  # fmt: skip
         assert any(expected in one for one in told), expected
-    assert sum("42P01" in one for one in told) >= 2
+    missing = [place for place, one in enumerate(told) if "42P01" in one]
+    assert len(missing) >= 2
+    # The cause before its effects.
+    assert min(missing) > max(place for place, one in enumerate(told) if "the role may not read it" in one)
 
 
 def test_hostile_names_stay_names(server: Server, report: Report) -> None:
