@@ -151,16 +151,23 @@ def _group(key: str, members: list[RecordedQuery], figures: dict[str, float], so
 
 
 def _samples(members: list[RecordedQuery]) -> tuple[ParameterSample, ...]:
-    """The slowest executions with different values; failed, cut and executemany ones cannot be run again."""
-    found: dict[str, ParameterSample] = {}
+    """Executions with different values: the slowest, and of the other two thirds the middle ones, so that no few large customers stand
+    for all. Failed, cut and executemany ones cannot be run again."""
     usable = [query for query in members if query.error is None and not query.truncated and not query.executemany]
-    for query in sorted(usable, key=lambda one: (-one.duration_ms, one.process, one.sequence)):
-        origin = "recorded values of the slowest calls" if query.parameters is not None else "values were not recorded"
-        sample = ParameterSample(_sent(query), query.parameters, query.duration_ms, origin)
-        found.setdefault(repr((query.sql, query.parameters)), sample)
-        if len(found) >= MAX_SAMPLES:
-            break
-    return tuple(found.values())
+    usable.sort(key=lambda one: (-one.duration_ms, one.process, one.sequence))
+    values = [repr((query.sql, query.parameters)) for query in usable]
+    found: dict[str, int] = {}
+    for start in (0, len(usable) // 2, len(usable) * 5 // 6, 0, 0):
+        new = (position for position in range(start, len(usable)) if values[position] not in found)
+        if len(found) < MAX_SAMPLES and (position := next(new, None)) is not None:
+            found[values[position]] = position
+    return tuple(_sample(usable[position], slowest=position == 0) for position in sorted(found.values()))
+
+
+def _sample(query: RecordedQuery, *, slowest: bool) -> ParameterSample:
+    of = "the slowest call" if slowest else "an ordinary call"
+    origin = f"recorded values of {of}" if query.parameters is not None else "values were not recorded"
+    return ParameterSample(_sent(query), query.parameters, query.duration_ms, origin)
 
 
 def _histogram(members: list[RecordedQuery]) -> tuple[tuple[float, int], ...]:

@@ -99,7 +99,7 @@ def query(fingerprint: str, sql: str, calls: int, total_ms: float | None, findin
     return ReportedQuery(
         fingerprint, sql, calls, total_ms, each, each, each and each * 2, each and each * 9, calls * 12, 0,
         (ReportedSite(PLACE, calls),), (ReportedBucket(0.1, 0), ReportedBucket(1.0, 5), ReportedBucket(10.0, 22), ReportedBucket(100.0, 1)),
-        ("queryproof-journal",), findings, plan_id, "recorded values of the slowest calls", (ReportedParameters("(1, 'open')", 12.5),),
+        ("queryproof-journal",), findings, plan_id, "recorded values of the slowest call", (ReportedParameters("(1, 'open')", 12.5),),
     )  # fmt: skip
 
 
