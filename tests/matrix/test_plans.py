@@ -1,6 +1,6 @@
 """The plans of every scenario, made anew on every major: times add up, every finding is found, nothing false is said.
 
-What depends on the machine's speed, its load or its cache is not judged: such scenarios say `times`, such rules are named here.
+What depends on the machine's speed, its load or its cache is not judged: such scenarios say `times`, such rules are named beside the verdicts.
 """
 
 import pytest
@@ -12,13 +12,7 @@ from ..plans.capture import capture
 from ..plans.corpus import Captured, Catalog
 from ..plans.scenario import scenarios
 from ..plans.test_corpus import adds_up
-from ..plans.verdicts import Verdict, verdicts
-
-BY_THE_CLOCK = frozenset(
-    "io-time-dominates jit-overhead low-cache-hit parallel-absent plan-regression planning-dominates many-partitions-planning "
-    "trigger-time volatile-fn-per-row worker-skew workers-not-launched".split()
-)
-"""Rules whose finding itself is a time, a share of workers or of the cache: a busy machine makes it true of any plan."""
+from ..plans.verdicts import BY_THE_CLOCK, Verdict, verdicts
 
 
 @pytest.fixture(scope="module")

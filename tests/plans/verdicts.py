@@ -13,6 +13,12 @@ from queryproof.rules.plan_context import Around, PlanContext
 from .corpus import Captured
 from .scenario import Scenario
 
+BY_THE_CLOCK = frozenset(
+    "io-time-dominates jit-overhead low-cache-hit parallel-absent plan-regression planning-dominates many-partitions-planning "
+    "trigger-time volatile-fn-per-row worker-skew workers-not-launched".split()
+)
+"""Rules whose finding itself is a time, a share of workers or of the cache: a busy machine makes it true of any plan."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
