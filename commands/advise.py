@@ -15,6 +15,7 @@ from .command import (
     fail,
     parameters_option,
     progress,
+    read_since,
     since_option,
     split_inputs,
 )
@@ -127,7 +128,6 @@ def advise(
     from ..advising import advise as run
     from ..analyzer.advise.selection_types import Constraints
     from ..analyzer.replaceable import replaceable
-    from ..analyzer.sources.pg_stat_statements import read_snapshot
     from ..reports.ddl_script import ddl_script
     from ..reports.write import check_writable, write_reports, write_text
 
@@ -141,7 +141,7 @@ def advise(
         journal=journal,
         files=files,
         pg_stat_statements=pg_stat_statements,
-        since=read_snapshot(since) if since else None,
+        since=read_since(since, pg_stat_statements),
         url=url,
         clone=clone,
         constraints=Constraints(budget, max_indexes, max_per_table, max_width, max_seconds=max_seconds),

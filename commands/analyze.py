@@ -14,6 +14,7 @@ from .command import (
     max_seconds_option,
     parameters_option,
     progress,
+    read_since,
     show,
     since_option,
     split_inputs,
@@ -111,7 +112,6 @@ def analyze(
         queryproof analyze --pg-stat-statements --url postgresql://reader@db/prod --fail-on warning
     """
     from ..analysis import AnalysisRequest
-    from ..analyzer.sources.pg_stat_statements import read_snapshot
 
     journal, files = split_inputs(inputs, pg_stat_statements)
     request = AnalysisRequest(
@@ -120,7 +120,7 @@ def analyze(
         url=url,
         clone=clone,
         pg_stat_statements=pg_stat_statements,
-        since=read_snapshot(since) if since else None,
+        since=read_since(since, pg_stat_statements),
         analyze=run_selects,
         analyze_writes=analyze_writes,
         max_cost=max_cost,

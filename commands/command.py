@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+    from ..analyzer.sources.pg_stat_statements import Snapshot
     from ..reports.report import Report
 
 DEFAULT_JOURNAL = Path("queryproof-journal")
@@ -146,6 +147,18 @@ class Counting:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def read_since(since: Path | None, counted: bool) -> "Snapshot | None":
+    """The snapshot of --since. counted: pg_stat_statements is a source. Fails where it is not, for nothing would be counted from
+    it."""
+    from ..analyzer.sources.pg_stat_statements import read_snapshot
+
+    if since is None:
+        return None
+    if not counted:
+        fail("--since counts what pg_stat_statements has seen after a snapshot: give --pg-stat-statements as well")
+    return read_snapshot(since)
 
 
 def split_inputs(inputs: tuple[Path, ...], pg_stat_statements: bool) -> tuple[Path | None, tuple[Path, ...]]:

@@ -66,10 +66,18 @@ def weird(database: str, run_sql: Callable[..., None]) -> str:
         ),
         (["analyze", "ok.sql", "--url", "nonsense"], "not a database URL"),
         (["analyze", "--pg-stat-statements"], "--url"),
-        (["analyze", "ok.sql", "--since", "ok.sql"], "is no snapshot"),
+        (
+            ["analyze", "--pg-stat-statements", "--url", "postgresql://u@127.0.0.1:1/x", "--since", "ok.sql"],
+            "is no snapshot",
+        ),
         (["analyze", "ok.sql", "--output", "ok.sql/report"], "cannot be written"),
         (["record", "--", "no-such-program"], "there is no command"),
         (["rules", "missing-indx"], "Did you mean missing-index?"),
+        (["analyze", "ok.sql", "--since", "lines.jsonl"], "give --pg-stat-statements as well"),
+        (
+            ["advise", "ok.sql", "--url", "postgresql://nobody@localhost:1/x", "--since", "lines.jsonl"],
+            "give --pg-stat-statements as well",
+        ),
     ],
 )
 def test_bad_input_is_one_message_and_exit_code_2(
