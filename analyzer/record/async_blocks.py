@@ -39,8 +39,9 @@ def leave_blocks(user: object) -> None:
         _users.remove(user)
     if _users:
         return
-    if _watcher in sys.meta_path:
-        sys.meta_path.remove(_watcher)
+    finders: list[Any] = sys.meta_path or []  # None when the interpreter ends.
+    if _watcher in finders:
+        finders.remove(_watcher)
     _watcher = None
     block: Any = _block()
     end: Any = getattr(block, END, None)

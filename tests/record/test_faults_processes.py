@@ -214,6 +214,31 @@ def test_r08_ten_thousand_threads_leave_nothing_behind(tmp_path: Path) -> None:
     assert last - first < 100
 
 
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_r09_a_block_that_is_still_open_when_the_interpreter_ends(level: int, tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(
+        textwrap.dedent(f"""
+        import contextlib
+        from sqlalchemy import create_engine, text
+        from sqlalchemy.orm import Session
+        from queryproof import record
+        kept = contextlib.ExitStack()
+        kept.enter_context(record(None, "journal", level={level}))
+        with Session(create_engine("sqlite://")) as session:
+            session.execute(text("SELECT 'main'"))
+        """)
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / ".typing")}
+    done = subprocess.run(
+        [sys.executable, str(script)], check=False, cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    queries, source = read_journal(tmp_path / "journal")
+    assert names(queries) == ["main"]
+    assert source.notes == ()
+
+
 def test_r09_queries_at_the_end_of_the_interpreter(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     body = """
     class Late:
