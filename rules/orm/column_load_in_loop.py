@@ -15,6 +15,7 @@ from ..orm_rule import Claim, OrmRule, sites, with_remedy
 from ..recorded import Recorded, loop_key, unit_of
 from ..refreshed import refreshed_loads, refreshed_relationships
 from ..source import alias_name, called_on
+from ..undefer import defaultloads, undefer
 
 MIN_DEFERRED = 2
 """Instances of one query whose deferred columns were loaded: none of these loads was needed."""
@@ -126,7 +127,7 @@ class ColumnLoadInLoop(OrmRule):
         if not columns or load.entity is None or (load.owner is not None and load.path):
             # Columns that only a subclass of what a relationship leads to has: which option reaches them is not tried.
             return finding
-        option = _undefer(executions, columns)
+        option = undefer(executions, columns)
         text = option
         if load.aliased:
             name = alias_name(place, load.root) if place is not None and load.root is not None else None
@@ -175,7 +176,7 @@ class ColumnLoadInLoop(OrmRule):
         option = f"selectin_polymorphic({load.root}, [{subclasses}])"
         loader = "selectin_polymorphic"
         if load.path:
-            option, loader = f"{_steps(load)}.selectin_polymorphic([{subclasses}])", "defaultload"
+            option, loader = f"{defaultloads(load)}.selectin_polymorphic([{subclasses}])", "defaultload"
         edit = None
         if load.aliased:
             name = alias_name(load.origin, load.root) if load.origin is not None and load.root is not None else None
@@ -287,29 +288,3 @@ def _columns(recorded: Recorded, executions: Sequence[Execution]) -> tuple[str, 
     options = executions[0].orm.options if executions[0].orm is not None else ()
     named = {one.rpartition(".")[2] for one in options if one.startswith(("defer ", "load "))}
     return tuple(sorted(names, key=lambda name: (name not in named, name)))
-
-
-def _undefer(executions: Sequence[Execution], columns: Sequence[str]) -> str:
-    """An option for each path to the instances: a self-referential relationship has as many as levels were asked for."""
-    loads = {one.orm.path: one.orm for one in executions if one.orm is not None}
-    return ", ".join(_undefer_on(loads[path], columns) for path in sorted(loads, key=lambda path: (len(path), path)))
-
-
-def _undefer_on(load: OrmLoad, columns: Sequence[str]) -> str:
-    if not load.path and load.owner is not None and not load.aliased:
-        # undefer() alone would name columns that the query has no place for.
-        own = ", ".join(f"undefer({load.owner}.{column})" for column in columns)
-        return f"selectin_polymorphic({load.root}, [{load.owner}]), {own}"
-    if not load.path:
-        owner = (f"{ALIAS}.{load.owner}" if load.owner else ALIAS) if load.aliased else load.entity
-        return ", ".join(f"undefer({owner}.{column})" for column in columns)
-    return ".".join((_steps(load), *(f"undefer({load.entity}.{column})" for column in columns)))
-
-
-def _steps(load: OrmLoad) -> str:
-    """The option that leads along the path."""
-    steps = []
-    for number, step in enumerate(load.path):
-        owner, _, key = step.rpartition(".")
-        steps.append(f"defaultload({ALIAS if load.aliased and number == 0 else owner}.{key})")
-    return ".".join(steps)
