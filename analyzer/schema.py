@@ -4,15 +4,6 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class ElementGroup:
-    """Elements that a GIN index keeps of a column. per_row: different ones of a row, on average; distinct: of all rows; bytes of one."""
-
-    per_row: float
-    distinct: float
-    bytes: float
-
-
-@dataclass(frozen=True, slots=True)
 class Column:
     """name and PostgreSQL type (`format_type`), with statistics where ANALYZE has gathered them.
 
@@ -42,10 +33,8 @@ class Column:
     """Of an array or a tsvector: different elements of a row, on average."""
     distinct_elements: float | None = None
     """Of an array or a tsvector: different elements of all rows, estimated from the most common ones."""
-    values: tuple[ElementGroup, ...] = ()
-    """Of jsonb: the scalars of each path."""
-    names: tuple[ElementGroup, ...] = ()
-    """Of jsonb: the names of its pairs."""
+    documents: tuple[str, ...] = ()
+    """Of jsonb: values that ANALYZE has kept beside the most common ones, each of which stands for as many rows."""
 
 
 @dataclass(frozen=True, slots=True)

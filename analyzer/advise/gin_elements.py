@@ -5,6 +5,7 @@ import math
 from ..schema import Table
 from .candidate_index import Key
 from .distinct_keys import distinct_keys
+from .document_elements import document_elements
 from .key_width import fixed_width, key_width
 
 
@@ -30,10 +31,14 @@ def gin_elements(key: Key, table: Table, rows: float) -> list[tuple[float, float
             per_row = max(1.0, column.elements)
         known = column.distinct_elements if column is not None else None
         return [(rows * per_row, known if known is not None else different, size)]
-    if column is not None and column.values:
-        if key.operator_class == "jsonb_path_ops":
-            return [(rows * one.per_row, one.distinct, 4.0) for one in column.values]
-        return [(rows * one.per_row, one.distinct, one.bytes) for one in (*column.values, *column.names)]
+    if type_ == "jsonb" and column is not None:
+        values, names = document_elements(
+            column.documents, column.common_values, column.null_fraction or 0.0, table.rows or 0.0
+        )
+        if values and key.operator_class == "jsonb_path_ops":
+            return [(rows * one.per_row, one.distinct, 4.0) for one in values]
+        if values:
+            return [(rows * one.per_row, one.distinct, one.bytes) for one in (*values, *names)]
     if type_ == "tsvector" and column is not None and column.elements is not None:
         return [(rows * column.elements, column.distinct_elements or 1.0, 8.0)]
     if type_ == "jsonb":

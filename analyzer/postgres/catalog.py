@@ -11,7 +11,6 @@ from psycopg2.extensions import connection as Connection
 from ..errors import ServerError
 from ..schema import Column, ForeignKey, Function, Index, Partition, Schema, Table, View
 from .catalog_queries import COLUMNS, FOREIGN_KEYS, FUNCTIONS, GROUPS, INDEXES, NUMBERS, TABLES, VIEWS
-from .document_elements import document_elements
 from .server_message import server_message
 
 LEXEME_BYTES = 14
@@ -152,7 +151,7 @@ def _column(row: tuple[Any, ...], rows: float | None) -> Column:
         float(distinct) if distinct is not None else None, collation, is_c, generated,
         length, _ALIGNMENTS.get(align),
         *(_lexemes(width, element_frequencies, rows or 0.0) if type_ == "tsvector" else _elements(elements, element_frequencies, rows or 0.0)),
-        *(document_elements(documents or (), common, nulls or 0.0, rows or 0.0) if type_ == "jsonb" else ()),
+        documents=tuple(documents or ()),
     )  # fmt: skip
 
 

@@ -41,7 +41,8 @@ SELECT a.attrelid, a.attname,
                      ELSE l.collprovider = 'b' OR l.collprovider = 'c' AND l.collcollate IN ('C', 'POSIX') END, true),
        a.attgenerated <> '', a.attlen, a.attalign::text,
        s.elem_count_histogram[pg_catalog.cardinality(s.elem_count_histogram)], s.most_common_elem_freqs,
-       CASE WHEN 'pg_catalog.jsonb'::pg_catalog.regtype IN (y.oid, y.typbasetype) THEN s.histogram_bounds::text::text[] END
+       CASE WHEN 'pg_catalog.jsonb'::pg_catalog.regtype IN (y.oid, y.typbasetype) AND NOT c.relispartition
+            THEN s.histogram_bounds::text::text[] END
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given, strategies
 
-from queryproof.analyzer.postgres.document_elements import document_elements
+from queryproof.analyzer.advise.document_elements import document_elements
 
 DOCUMENTS = strategies.recursive(
     strategies.none() | strategies.booleans() | strategies.integers() | strategies.text(max_size=5),
@@ -14,8 +14,8 @@ DOCUMENTS = strategies.recursive(
 )  # fmt: skip
 
 
-def sample(*documents: object) -> list[str]:
-    return [json.dumps(one) for one in documents]
+def sample(*documents: object) -> tuple[str, ...]:
+    return tuple(json.dumps(one) for one in documents)
 
 
 def test_values_that_recur_are_few_and_those_that_do_not_grow_with_the_table() -> None:
@@ -29,7 +29,7 @@ def test_values_that_recur_are_few_and_those_that_do_not_grow_with_the_table() -
 
 def test_common_documents_count_by_their_frequency() -> None:
     bounds = sample(*({"kind": f"k{n % 4}"} for n in range(100)))
-    common = [(json.dumps({"kind": "rare", "flag": True}), 0.2)]
+    common = ((json.dumps({"kind": "rare", "flag": True}), 0.2),)
     values, _ = document_elements(bounds, common, 0.3, 1_000)
     flag, kind = values
     assert (flag.per_row, flag.distinct) == pytest.approx((0.2, 1))
@@ -49,8 +49,8 @@ def test_an_element_that_stands_several_times_in_a_row_counts_once() -> None:
 
 
 def test_what_is_no_document_or_too_deep_is_left_out() -> None:
-    assert document_elements(["{", "[" * 100_000], (), 0.0, 100) == ((), ())
-    assert document_elements([], (), 1.0, 0.0) == ((), ())
+    assert document_elements(("{", "[" * 100_000), (), 0.0, 100) == ((), ())
+    assert document_elements((), (), 1.0, 0.0) == ((), ())
 
 
 @given(
@@ -59,7 +59,7 @@ def test_what_is_no_document_or_too_deep_is_left_out() -> None:
     rows=strategies.integers(0, 10**9),
 )
 def test_estimates_stay_within_what_is_possible(bounds: list[object], common: list[object], rows: int) -> None:
-    parts = [(json.dumps(one), 0.1) for one in common]
+    parts = tuple((json.dumps(one), 0.1) for one in common)
     for groups in document_elements(sample(*bounds), parts, 0.1, rows):
         for one in groups:
             assert 0 < one.distinct <= one.per_row * max(rows, 1) * (1 + 1e-9)

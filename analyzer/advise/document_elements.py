@@ -7,9 +7,9 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
-
-from ..schema import ElementGroup
 
 RARE = 3
 """Names and paths that fewer documents have are counted together: programs make names of numbers, too."""
@@ -18,8 +18,18 @@ Path = tuple[str, ...]
 _OTHERS: Path = ("",)
 
 
+@dataclass(frozen=True, slots=True)
+class ElementGroup:
+    """Elements of alike kind. per_row: different ones of a row, on average; distinct: of all rows; bytes of one."""
+
+    per_row: float
+    distinct: float
+    bytes: float
+
+
+@lru_cache(maxsize=64)
 def document_elements(
-    bounds: Sequence[str], common: Sequence[tuple[str, float]], nulls: float, rows: float
+    bounds: tuple[str, ...], common: tuple[tuple[str, float], ...], nulls: float, rows: float
 ) -> tuple[tuple[ElementGroup, ...], tuple[ElementGroup, ...]]:
     """Groups of scalar values, one for each path, and groups of names. bounds: documents, each of which stands for as many rows;
     common: others with their part of the rows (0–1); nulls: the part without a document. Nothing when there is no document.
