@@ -29,10 +29,11 @@ class ElementGroup:
 
 @lru_cache(maxsize=64)
 def document_elements(
-    bounds: tuple[str, ...], common: tuple[tuple[str, float], ...], nulls: float, rows: float
+    bounds: tuple[str, ...], common: tuple[tuple[str, float], ...], nulls: float, rows: float, different: float
 ) -> tuple[tuple[ElementGroup, ...], tuple[ElementGroup, ...]]:
     """Groups of scalar values, one for each path, and groups of names. bounds: documents, each of which stands for as many rows;
-    common: others with their part of the rows (0–1); nulls: the part without a document. Nothing when there is no document.
+    common: others with their part of the rows (0–1); nulls: the part without a document; different: documents that differ, of which
+    no path has more values. Nothing when there is no document.
     """
     sample = [one for text in bounds if (one := _parsed(text)) is not None]
     known = [(one, part) for text, part in common if (one := _parsed(text)) is not None]
@@ -53,7 +54,9 @@ def document_elements(
         for path in sorted({*drawn, *certain}):
             values, sure = drawn.get(path, []), certain.get(path, {})
             all_of_them = len(values) / max(1, len(sample)) * left * rows
-            distinct = (_distinct(values, all_of_them) if values else 0.0) + len(sure.keys() - set(values))
+            distinct = (_distinct(values, min(all_of_them, different)) if values else 0.0) + len(
+                sure.keys() - set(values)
+            )
             lengths = [len(one.encode("utf-8", "surrogatepass")) for one in (*values, *sure)]
             total = all_of_them + sum(sure.values()) * rows
             if total > 0:

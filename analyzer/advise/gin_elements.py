@@ -33,7 +33,7 @@ def gin_elements(key: Key, table: Table, rows: float) -> list[tuple[float, float
         return [(rows * per_row, known if known is not None else different, size)]
     if type_ == "jsonb" and column is not None:
         values, names = document_elements(
-            column.documents, column.common_values, column.null_fraction or 0.0, table.rows or 0.0
+            column.documents, column.common_values, column.null_fraction or 0.0, table.rows or 0.0, different
         )
         if values and key.operator_class == "jsonb_path_ops":
             return [(rows * one.per_row, one.distinct, 4.0) for one in values]
