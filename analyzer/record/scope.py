@@ -114,9 +114,11 @@ def _inside(inner: "scope | None", outer: scope) -> bool:
 
 
 class _Whole:
-    """The scope of statements outside any block, in whatever thread or task."""
+    """The scope of statements outside any block, in whatever thread or task: the last of those that have begun and not ended."""
 
-    scope: "scope | None" = None
+    def __init__(self) -> None:
+        self.scope: scope | None = None
+        self.begun: list[scope] = []
 
 
 whole = _Whole()
@@ -128,13 +130,14 @@ def whole_process(of: scope) -> Iterator[None]:
 
     For whoever runs one piece of work at a time, such as a test runner, whose plug-ins start loops in contexts of their own.
     """
-    before, whole.scope = whole.scope, of
+    whole.begun.append(of)
+    whole.scope = of
     try:
         yield
     finally:
         # Blocks of tasks may end in another order than they began.
-        if whole.scope is of:
-            whole.scope = before
+        whole.begun.remove(of)
+        whole.scope = whole.begun[-1] if whole.begun else None
 
 
 def propagate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

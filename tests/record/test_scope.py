@@ -5,6 +5,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, text
 
 from queryproof import record, scope
+from queryproof.analyzer.record.scope import whole, whole_process
 from queryproof.analyzer.record.statement_count import counting
 
 
@@ -28,3 +29,14 @@ def test_each_statement_is_counted_once_whatever_number_of_recorders_sees_it(tmp
                 connection.execute(text("CREATE TABLE t (a)"))
                 connection.execute(text("INSERT INTO t VALUES (:a)"), [{"a": 1}, {"a": 2}])
     assert (count.queries, inner.queries) == (6, 6)
+
+
+def test_blocks_for_the_whole_process_leave_nothing_behind_in_whatever_order_they_end() -> None:
+    outside = whole.scope
+    blocks = [whole_process(scope(name)) for name in ("first", "second", "third")]
+    for block in blocks:
+        block.__enter__()
+    for block in blocks:
+        assert whole.scope is not outside
+        block.__exit__(None, None, None)
+    assert whole.scope is outside
