@@ -68,10 +68,13 @@ def _candidates(
     """Indexes that could go, with the order in which to try, the reason and what stands in for each; maybe in several ways."""
     new = [(costs.indexes[one], names[one]) for one in names if chosen >> one & 1]
     new = [(index, name) for index, name in new if (index.schema, index.table) == (table.schema, table.name)]
+    # Partial indexes may be hundreds: only those of one condition are compared key by key.
+    conditions = {index.name: index_shape(index)[1] for index in table.indexes}
     for index in table.indexes:
         if protected(index, table):
             continue
-        others = [other for other in table.indexes if other is not index and other.valid]
+        alike = (other for other in table.indexes if conditions[other.name] == conditions[index.name])
+        others = [other for other in alike if other is not index and other.valid]
         same = [other for other in others if _same(index, other)]
         # Of two equal ones the later name goes, unless the other is the one that has to stay.
         keep = [other for other in same if protected(other, table) or other.name < index.name]
