@@ -149,6 +149,9 @@ class WorkloadCosts:
         text = self.texts[number]
         on &= text.relevant
         if without:
+            if not (with_all := self.price(number, on)).existing & set(without):
+                # A plan that uses none of them is the plan without them.
+                return with_all
             known = text.without.setdefault(frozenset(without), [])
         elif on in text.answered:
             return text.answered[on]
