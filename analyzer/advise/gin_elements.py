@@ -31,20 +31,19 @@ def gin_elements(key: Key, table: Table, rows: float) -> list[tuple[float, float
             per_row = max(1.0, column.elements)
         known = column.distinct_elements if column is not None else None
         return [(rows * per_row, known if known is not None else different, size)]
-    if type_ == "jsonb" and column is not None:
+    if column is not None and type_ == "jsonb":
+        hashed = key.operator_class == "jsonb_path_ops"
         values, names = document_elements(
             column.documents, column.common_values, column.null_fraction or 0.0, table.rows or 0.0, different
         )
-        if values and key.operator_class == "jsonb_path_ops":
+        if values and hashed:
             return [(rows * one.per_row, one.distinct, 4.0) for one in values]
         if values:
             return [(rows * one.per_row, one.distinct, one.bytes) for one in (*values, *names)]
+        # Keys and values that recur, beside the one that makes a document different.
+        return [(rows * max(1.0, width / 16), different, 4.0 if hashed else 10.0)]
     if type_ == "tsvector" and column is not None and column.elements is not None:
         return [(rows * column.elements, column.distinct_elements or 1.0, 8.0)]
-    if type_ == "jsonb":
-        # Keys and values that recur, beside the one that makes a document different.
-        per_row = max(1.0, width / 16)
-        return [(rows * per_row, different, 4.0 if key.operator_class == "jsonb_path_ops" else 10.0)]
     # tsvector or to_tsvector(…): a lexeme for about fourteen bytes with its place, or for six bytes of text.
     total = rows * max(1.0, width / (14 if type_ == "tsvector" else 6))
     return [(total, 30 * math.sqrt(total) + 0.7 * different, 8.0)]

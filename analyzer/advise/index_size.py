@@ -6,6 +6,7 @@ checked against real builds; benchmarks/README.md states the errors found.
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ..schema import Table
 from .candidate_index import CandidateIndex
@@ -56,10 +57,9 @@ def index_size(index: CandidateIndex, table: Table, share: float = 1.0, *, major
     A table without statistics (rows None) counts as its pages full of 100-byte rows.
     """
     rows = (table.rows if table.rows is not None else table.pages * PAGE / 100) * (share if index.predicate else 1.0)
-    estimate = {"btree": _btree, "hash": _hash, "gin": _gin, "brin": _brin}.get(index.method)
-    return (
-        estimate(index, table, max(rows, 0.0)) if estimate is not None else _gist(index, table, max(rows, 0.0), major)
-    )
+    gist = partial(_gist, major=major)
+    estimate = {"btree": _btree, "hash": _hash, "gin": _gin, "brin": _brin}.get(index.method, gist)
+    return estimate(index, table, max(rows, 0.0))
 
 
 def _btree(index: CandidateIndex, table: Table, rows: float) -> IndexSize:
