@@ -100,6 +100,11 @@ class OrmLoad:
         return dict(self.renamed).get(column, column)
 
     @property
+    def joined(self) -> bool:
+        """Whether an option joins what it loads: rows may then repeat instances."""
+        return any(option.startswith(("joined ", "contains ")) for option in self.options)
+
+    @property
     def deferred(self) -> bool:
         """Whether it fetches columns of an instance that its query has left out."""
         return self.kind == "column" and self.cause == "deferred"

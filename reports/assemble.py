@@ -13,7 +13,7 @@ from ..analyzer.postgres.plan_text import described, hide_literals
 from ..analyzer.recommendation import Alternative, Recommendation
 from ..analyzer.sql.parse import NO_QUERY, format_sql
 from ..analyzer.sql.statement import Statement
-from ..analyzer.workload import Execution, QueryGroup, Skipped
+from ..analyzer.workload import QueryGroup, Skipped
 from ..rules.finding import Finding, LookedAt
 from ..rules.rule import Case, all_rules
 from .numbers import plural
@@ -193,7 +193,10 @@ def _uncounted(case: Case) -> list[Skipped]:
     drivers = Counter(
         one.driver
         for one in workload.executions
-        if one.rows is None and one.fingerprint in selects and (one.call_site not in loaded or _multiplies(one))
+        # Where collections are joined, instances do not tell of rows.
+        if one.rows is None
+        and one.fingerprint in selects
+        and (one.call_site not in loaded or (one.orm is not None and one.orm.joined))
     )
     deep = "" if workload.uses else "; recorded with --deep, instances are counted instead"
     return [
@@ -201,11 +204,6 @@ def _uncounted(case: Case) -> list[Skipped]:
         for driver, count in sorted(drivers.items())
         if driver
     ]
-
-
-def _multiplies(execution: Execution) -> bool:
-    """Whether instances do not tell of its rows: joined collections repeat them."""
-    return execution.orm is not None and any(option.startswith("joined ") for option in execution.orm.options)
 
 
 def _is_no_query(statement: Statement | None) -> bool:

@@ -203,7 +203,7 @@ def _count(execution: Execution, at: UseAtQuery | None) -> int | None:
     """Rows, or root entities where joined collections repeat them, or where the driver tells of none how many instances its line
     has loaded on average; None when these are not known."""
     load = execution.orm
-    if load is not None and any(option.startswith(("joined ", "contains ")) for option in load.options):
+    if load is not None and load.joined:
         return load.roots
     if execution.rows is None and at is not None:
         return round(at.use.instances / max(1, at.use.executions))
